@@ -1,0 +1,33 @@
+//! What a capture and a report are: types, ids, versions, reading and writing of `.hang` files.
+//!
+//! | to know | look in |
+//! | --- | --- |
+//! | the lines of a capture | [`record`] |
+//! | what a snapshot sees | [`fact`] |
+//! | what a report says | [`report`] |
+//! | names of resources | [`resource`] |
+//! | processes, threads, facts as ids | [`id`] |
+//! | the time line | [`time`] |
+//!
+//! Not here: paths, clocks, `/proc`, conclusions.
+
+pub mod confidence;
+pub mod fact;
+pub mod id;
+pub mod observed;
+pub mod record;
+pub mod report;
+pub mod resource;
+pub mod time;
+pub mod version;
+
+pub use confidence::Confidence;
+pub use id::{
+    Address, Big, Device, FactRef, Fd, FuseConnection, Inode, PhaseId, Pid, ProcessId, SnapshotId, ThreadId, Tid,
+};
+pub use observed::Observed;
+pub use record::{Record, RunHeader};
+pub use report::{Actor, Edge, Evidence, Finding, FindingKind, Report, Resource, RunSummary};
+pub use resource::{BadResourceKey, ResourceKey};
+pub use time::{ClockAnchor, RunNs, When};
+pub use version::{CAPTURE_VERSION, REPORT_VERSION, Readable, Version};

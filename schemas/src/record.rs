@@ -1,0 +1,530 @@
+//! The lines of a capture. One record, one JSON object, one line; its `kind` says which.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::fact::{FdFact, FileLockFact, FuseFact, Gap, MountFact, ProcessFact, SocketFact, TaskState, ThreadFact};
+use crate::{
+    Big, ClockAnchor, FuseConnection, Inode, PhaseId, Pid, ProcessId, Report, ResourceKey, RunNs, SnapshotId,
+    ThreadId, Tid, Version, When,
+};
+
+/// A line of a capture.
+///
+/// Readers skip and count kinds that they do not know.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Record {
+    /// First line: what ran where.
+    Run(Box<RunHeader>),
+    /// The clocks read together, now and then.
+    Anchor(ClockAnchor),
+    /// A process of the run appeared.
+    ProcessStart(ProcessStart),
+    /// A process of the run replaced its program (exec) or its name.
+    ProcessChange(ProcessChange),
+    /// A process of the run ended.
+    ProcessEnd(ProcessEnd),
+    /// States and counters of the threads that changed since the sample before.
+    Sample(Sample),
+    /// A phase was opened.
+    PhaseOpen(Box<PhaseOpen>),
+    /// A phase ended.
+    PhaseClose(PhaseClose),
+    /// The command wrote something.
+    Output(Output),
+    /// The watchdog fired.
+    Trigger(Trigger),
+    /// A snapshot begins; its facts follow, each with the snapshot's number.
+    SnapshotBegin(SnapshotBegin),
+    /// Fact: a process.
+    Process(Box<ProcessFact>),
+    /// Fact: a process that was seen and not kept in full.
+    Bystander(Bystander),
+    /// Fact: a thread.
+    Thread(Box<ThreadFact>),
+    /// Fact: a file descriptor.
+    Fd(Box<FdFact>),
+    /// Fact: a mount.
+    Mount(Box<MountFact>),
+    /// Fact: a FUSE connection.
+    Fuse(FuseFact),
+    /// Fact: a line of `/proc/locks`.
+    FileLock(FileLockFact),
+    /// Fact: a socket.
+    Socket(Box<SocketFact>),
+    /// Something that could not be read.
+    Gap(Gap),
+    /// A snapshot is complete.
+    SnapshotEnd(SnapshotEnd),
+    /// What hangdog did to the run.
+    Action(Action),
+    /// How the command ended.
+    RunEnd(RunEnd),
+    /// The verdict and all findings; the last data line.
+    Report(Box<Report>),
+    /// Records that were dropped (a queue was full, a ring was overrun).
+    Lost(Lost),
+}
+
+impl Record {
+    /// When it was, for records that have a moment.
+    pub fn when(&self) -> Option<RunNs> {
+        Some(match self {
+            Self::Run(_)
+            | Self::Report(_)
+            | Self::Bystander(_)
+            | Self::Fd(_)
+            | Self::Mount(_)
+            | Self::Fuse(_)
+            | Self::FileLock(_)
+            | Self::Socket(_)
+            | Self::Gap(_) => return None,
+            Self::Anchor(anchor) => anchor.t,
+            Self::ProcessStart(start) => start.when.t,
+            Self::ProcessChange(change) => change.when.t,
+            Self::ProcessEnd(end) => end.when.t,
+            Self::Sample(sample) => sample.when.t,
+            Self::PhaseOpen(open) => open.when.t,
+            Self::PhaseClose(close) => close.when.t,
+            Self::Output(output) => output.when.t,
+            Self::Trigger(trigger) => trigger.when.t,
+            Self::SnapshotBegin(begin) => begin.when.t,
+            Self::Process(fact) => fact.when.t,
+            Self::Thread(fact) => fact.when.t,
+            Self::SnapshotEnd(end) => end.when.t,
+            Self::Action(action) => action.when.t,
+            Self::RunEnd(end) => end.when.t,
+            Self::Lost(lost) => lost.when.t,
+        })
+    }
+
+    /// The word in `kind`, as in the capture.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Run(_) => "run",
+            Self::Anchor(_) => "anchor",
+            Self::ProcessStart(_) => "process_start",
+            Self::ProcessChange(_) => "process_change",
+            Self::ProcessEnd(_) => "process_end",
+            Self::Sample(_) => "sample",
+            Self::PhaseOpen(_) => "phase_open",
+            Self::PhaseClose(_) => "phase_close",
+            Self::Output(_) => "output",
+            Self::Trigger(_) => "trigger",
+            Self::SnapshotBegin(_) => "snapshot_begin",
+            Self::Process(_) => "process",
+            Self::Bystander(_) => "bystander",
+            Self::Thread(_) => "thread",
+            Self::Fd(_) => "fd",
+            Self::Mount(_) => "mount",
+            Self::Fuse(_) => "fuse",
+            Self::FileLock(_) => "file_lock",
+            Self::Socket(_) => "socket",
+            Self::Gap(_) => "gap",
+            Self::SnapshotEnd(_) => "snapshot_end",
+            Self::Action(_) => "action",
+            Self::RunEnd(_) => "run_end",
+            Self::Report(_) => "report",
+            Self::Lost(_) => "lost",
+        }
+    }
+}
+
+/// The first line of a capture.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct RunHeader {
+    /// Version of the capture's format.
+    pub format: Version,
+    /// Version of the hangdog that wrote it.
+    pub hangdog: String,
+    /// Name of the run: 26 letters and digits, sortable by time.
+    pub run: String,
+    /// Host name.
+    pub host: String,
+    /// Kernel release, e.g. `6.18.44`.
+    pub kernel: String,
+    /// `x86_64`, `aarch64`, …
+    pub arch: String,
+    /// `/proc/sys/kernel/random/boot_id`.
+    pub boot_id: String,
+    /// The observer's pid namespace.
+    pub pid_namespace: Inode,
+    /// The observer's mount namespace.
+    pub mount_namespace: Inode,
+    /// Clock ticks a second, the unit of start times.
+    pub ticks_per_second: u32,
+    /// Page size, bytes.
+    pub page_size: u32,
+    /// Effective user number of the observer.
+    pub uid: u32,
+    /// Processors.
+    pub cpus: u32,
+    /// The command, secrets removed.
+    pub command: Vec<String>,
+    /// Its process.
+    pub root: ProcessId,
+    /// The observer's own process.
+    pub observer: ProcessId,
+    /// Working directory of the command.
+    pub cwd: String,
+    /// Variables of the environment that are kept (an allow-list), secrets removed.
+    pub environment: Vec<(String, String)>,
+    /// The clocks at the run's begin.
+    pub anchor: ClockAnchor,
+    /// Options in force, as `--quiet-after=3s`.
+    pub options: Vec<String>,
+    /// The observer's own controlling terminal, if any (its reader is a person).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub terminal: Option<crate::Device>,
+}
+
+/// A process of the run appeared.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ProcessStart {
+    /// When it was first seen; it began within `err` before.
+    #[serde(flatten)]
+    pub when: When,
+    /// Who.
+    #[serde(flatten)]
+    pub process: ProcessId,
+    /// Who started it, as far as it was seen.
+    pub parent: Pid,
+    /// Short name.
+    pub comm: String,
+}
+
+/// A process changed its program or name.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ProcessChange {
+    /// When it was seen.
+    #[serde(flatten)]
+    pub when: When,
+    /// Who.
+    #[serde(flatten)]
+    pub process: ProcessId,
+    /// Short name now.
+    pub comm: String,
+}
+
+/// A process ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ProcessEnd {
+    /// When it was missed; it ended within `err` before.
+    #[serde(flatten)]
+    pub when: When,
+    /// Who.
+    #[serde(flatten)]
+    pub process: ProcessId,
+    /// How, when hangdog itself got the exit status.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub how: Option<ExitStatus>,
+}
+
+/// How a process ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ExitStatus {
+    /// By itself, with this code.
+    Code(i32),
+    /// By this signal.
+    Signal(i32),
+}
+
+/// A cheap look at all threads of the run. Holds those that changed.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Sample {
+    /// When.
+    #[serde(flatten)]
+    pub when: When,
+    /// Threads that are new or changed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub threads: Vec<ThreadSample>,
+    /// Threads that are gone.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub gone: Vec<ThreadId>,
+}
+
+/// A thread in a sample.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ThreadSample {
+    /// Who.
+    #[serde(flatten)]
+    pub thread: ThreadId,
+    /// Short name; only when it is new or changed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub comm: Option<String>,
+    /// State.
+    pub state: TaskState,
+    /// Time on a processor so far, ns.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cpu_ns: Option<u64>,
+    /// Voluntary switches so far.
+    pub vol: u64,
+    /// Involuntary switches so far.
+    pub invol: u64,
+}
+
+/// A phase was opened.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct PhaseOpen {
+    /// When it began.
+    #[serde(flatten)]
+    pub when: When,
+    /// Which.
+    #[serde(flatten)]
+    pub id: PhaseId,
+    /// The phase around it, in the same process.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parent: Option<Big>,
+    /// The thread that is in it, or was last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tid: Option<Tid>,
+    /// The async task that is in it, if any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub task: Option<Big>,
+    /// Name.
+    pub name: String,
+    /// Other fields of the span, cut at 256 bytes each.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub fields: Vec<(String, String)>,
+    /// The `hang.*` fields.
+    #[serde(default, skip_serializing_if = "PhaseMeaning::is_empty")]
+    pub hang: PhaseMeaning,
+}
+
+/// What a phase says of itself by its `hang.*` fields. All optional.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct PhaseMeaning {
+    /// `hang.wait`: the resource it waits for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wait: Option<ResourceKey>,
+    /// `hang.hold`: the resource held while it is open.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hold: Option<ResourceKey>,
+    /// `hang.serve`: the resource it serves.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub serve: Option<ResourceKey>,
+    /// `hang.op`: key of an operation that should run once at a time or once a wave.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub op: Option<String>,
+    /// `hang.entity`: identity that must have one live owner.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub entity: Option<String>,
+    /// `hang.link`: joins a client's phase to its server's: a W3C `traceparent`, or `client>server` addresses.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub link: Option<String>,
+    /// `hang.deadline_ms`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deadline_ms: Option<u64>,
+}
+
+impl PhaseMeaning {
+    /// Whether it says nothing.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// A phase ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct PhaseClose {
+    /// When.
+    #[serde(flatten)]
+    pub when: When,
+    /// Which.
+    #[serde(flatten)]
+    pub id: PhaseId,
+    /// `hang.outcome`: `ok`, `failed`, `cancelled`, `panicked`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outcome: Option<String>,
+}
+
+/// Which of the command's streams.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Stream {
+    /// Standard output.
+    Stdout,
+    /// Standard error.
+    Stderr,
+    /// Both: they are the same open file, or only the sum is known.
+    Both,
+}
+
+/// The command wrote something.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Output {
+    /// When it was seen.
+    #[serde(flatten)]
+    pub when: When,
+    /// Where to.
+    pub stream: Stream,
+    /// Bytes since the record before.
+    pub bytes: u64,
+    /// The text itself, under `--tee` only, secrets removed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
+}
+
+/// Why the watchdog fired.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum TriggerReason {
+    /// All of the run repeats its waits: a light look.
+    Still,
+    /// No progress for `--quiet-after`.
+    Quiet,
+    /// `--timeout` was reached.
+    Timeout,
+    /// This signal came (a cancelled job).
+    Signal(i32),
+    /// Somebody asked (`dump`, `attach`).
+    Demand,
+    /// The command ended.
+    End,
+}
+
+/// The watchdog fired.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Trigger {
+    /// When.
+    #[serde(flatten)]
+    pub when: When,
+    /// Why.
+    pub reason: TriggerReason,
+    /// The last progress before it.
+    pub last_progress: RunNs,
+    /// What that progress was, e.g. `output`, `a new process`, `cpu`.
+    pub progress: String,
+}
+
+/// How much a snapshot looks at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum SnapshotExtent {
+    /// Blocked threads and the resources that they name.
+    Light,
+    /// Everything of the run and of whoever holds what it waits for.
+    Full,
+}
+
+/// A snapshot begins.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct SnapshotBegin {
+    /// When.
+    #[serde(flatten)]
+    pub when: When,
+    /// Its number, from 1.
+    pub snapshot: SnapshotId,
+    /// How much.
+    pub extent: SnapshotExtent,
+    /// Why.
+    pub reason: TriggerReason,
+}
+
+/// A snapshot is complete.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct SnapshotEnd {
+    /// When.
+    #[serde(flatten)]
+    pub when: When,
+    /// Its number.
+    pub snapshot: SnapshotId,
+    /// Reads that had to be given up.
+    pub stalls: u32,
+}
+
+/// A process that was seen and holds nothing that the run waits for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Bystander {
+    /// The snapshot.
+    pub snapshot: SnapshotId,
+    /// Who.
+    #[serde(flatten)]
+    pub process: ProcessId,
+    /// Short name.
+    pub comm: String,
+    /// State of its first thread.
+    pub state: TaskState,
+    /// Its parent.
+    pub parent: Pid,
+}
+
+/// What was done to the run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Action {
+    /// When.
+    #[serde(flatten)]
+    pub when: When,
+    /// What.
+    #[serde(rename = "do")]
+    pub deed: Deed,
+    /// `None` when it was done, else why not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failed: Option<String>,
+}
+
+/// A thing that hangdog can do to a run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Deed {
+    /// SIGKILL by pidfd.
+    Kill(ProcessId),
+    /// Another signal, passed on.
+    Signal {
+        /// To whom.
+        process: ProcessId,
+        /// Which.
+        signal: i32,
+    },
+    /// Wrote `1` to the connection's `abort` file.
+    AbortFuse(FuseConnection),
+    /// `umount2(MNT_DETACH | UMOUNT_NOFOLLOW)`.
+    Detach {
+        /// Where.
+        mount_point: String,
+    },
+    /// Thawed a control group.
+    Thaw {
+        /// Its path.
+        cgroup: String,
+    },
+    /// Waited for an ended child.
+    Reap(ProcessId),
+    /// Looked for what is left: this is, and this command frees it.
+    Left {
+        /// What is left.
+        what: String,
+        /// The command that frees it.
+        command: Option<String>,
+    },
+}
+
+/// How the command ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct RunEnd {
+    /// When.
+    #[serde(flatten)]
+    pub when: When,
+    /// How; `None` when hangdog gave up on it.
+    pub how: Option<ExitStatus>,
+    /// Whether hangdog ended it.
+    pub ended_by_hangdog: bool,
+    /// CPU time of the command and all it waited for, ns.
+    pub cpu_ns: u64,
+    /// CPU time of hangdog and its helpers, ns.
+    pub own_cpu_ns: u64,
+}
+
+/// Records that were dropped.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Lost {
+    /// When it was noticed.
+    #[serde(flatten)]
+    pub when: When,
+    /// Where, e.g. `queue`, `phases of 4412`.
+    pub at: String,
+    /// How many.
+    pub records: u64,
+}
