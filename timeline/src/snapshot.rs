@@ -1,0 +1,251 @@
+//! A snapshot with its facts joined: who holds what, whose child is whom, which mount is which.
+//!
+//! Built from the fact records between `snapshot_begin` and `snapshot_end`. A snapshot that was cut
+//! is usable and says that it is not [complete](Snapshot::complete).
+
+use std::collections::BTreeMap;
+
+use hangdog_schemas::fact::{
+    FdDetail, FdFact, FileLockFact, FuseFact, Gap, MountFact, ProcessFact, SocketFact, ThreadFact,
+};
+use hangdog_schemas::record::{Bystander, Record, SnapshotBegin, SnapshotExtent, TriggerReason};
+use hangdog_schemas::{Fd, FuseConnection, Inode, Pid, RunNs, SnapshotId, Tid};
+
+/// The facts of one snapshot, by key.
+#[derive(Clone, Debug)]
+pub struct Snapshot {
+    /// Its number.
+    pub id: SnapshotId,
+    /// How much was looked at.
+    pub extent: SnapshotExtent,
+    /// Why it was taken.
+    pub reason: TriggerReason,
+    /// When it began.
+    pub begin: RunNs,
+    /// When its last fact was read.
+    pub end: RunNs,
+    /// Whether its end was recorded.
+    pub complete: bool,
+    /// Reads that had to be given up.
+    pub stalls: u32,
+    /// Processes kept in full.
+    pub processes: BTreeMap<Pid, ProcessFact>,
+    /// Their threads, by process and thread number.
+    pub threads: BTreeMap<(Pid, Tid), ThreadFact>,
+    /// Their descriptors.
+    pub fds: BTreeMap<Pid, BTreeMap<Fd, FdFact>>,
+    /// All mounts, of all mount namespaces that occur, in the order of mountinfo.
+    pub mounts: Vec<MountFact>,
+    /// FUSE connections.
+    pub fuse: BTreeMap<FuseConnection, FuseFact>,
+    /// `/proc/locks`.
+    pub locks: Vec<FileLockFact>,
+    /// Sockets.
+    pub sockets: Vec<SocketFact>,
+    /// Processes that were only seen.
+    pub bystanders: BTreeMap<Pid, Bystander>,
+    /// What could not be read.
+    pub gaps: Vec<Gap>,
+    pipes: BTreeMap<Inode, Vec<(Pid, Fd)>>,
+    socket_owners: BTreeMap<Inode, Vec<(Pid, Fd)>>,
+    socket_by_inode: BTreeMap<Inode, usize>,
+    fuse_servers: BTreeMap<FuseConnection, Vec<(Pid, Fd)>>,
+    pty_masters: BTreeMap<u32, Vec<(Pid, Fd)>>,
+    children: BTreeMap<Pid, Vec<Pid>>,
+}
+
+impl Snapshot {
+    /// An empty snapshot, to be filled with [`add`](Self::add).
+    pub fn new(begin: &SnapshotBegin) -> Self {
+        Self {
+            id: begin.snapshot,
+            extent: begin.extent,
+            reason: begin.reason,
+            begin: begin.when.t,
+            end: begin.when.t,
+            complete: false,
+            stalls: 0,
+            processes: BTreeMap::new(),
+            threads: BTreeMap::new(),
+            fds: BTreeMap::new(),
+            mounts: Vec::new(),
+            fuse: BTreeMap::new(),
+            locks: Vec::new(),
+            sockets: Vec::new(),
+            bystanders: BTreeMap::new(),
+            gaps: Vec::new(),
+            pipes: BTreeMap::new(),
+            socket_owners: BTreeMap::new(),
+            socket_by_inode: BTreeMap::new(),
+            fuse_servers: BTreeMap::new(),
+            pty_masters: BTreeMap::new(),
+            children: BTreeMap::new(),
+        }
+    }
+
+    /// The snapshot that a fact record belongs to.
+    pub fn of(record: &Record) -> Option<SnapshotId> {
+        Some(match record {
+            Record::SnapshotBegin(fact) => fact.snapshot,
+            Record::Process(fact) => fact.snapshot,
+            Record::Bystander(fact) => fact.snapshot,
+            Record::Thread(fact) => fact.snapshot,
+            Record::Fd(fact) => fact.snapshot,
+            Record::Mount(fact) => fact.snapshot,
+            Record::Fuse(fact) => fact.snapshot,
+            Record::FileLock(fact) => fact.snapshot,
+            Record::Socket(fact) => fact.snapshot,
+            Record::Gap(fact) => fact.snapshot,
+            Record::SnapshotEnd(fact) => fact.snapshot,
+            _ => return None,
+        })
+    }
+
+    /// Takes in one fact. Facts may come in any order; of two about the same thing the later counts.
+    pub fn add(&mut self, record: Record) {
+        if let Some(t) = record.when() {
+            self.end = self.end.max(t);
+        }
+        match record {
+            Record::Process(fact) => {
+                self.processes.insert(fact.process.pid, *fact);
+            }
+            Record::Bystander(fact) => {
+                self.bystanders.insert(fact.process.pid, fact);
+            }
+            Record::Thread(fact) => {
+                self.threads.insert((fact.thread.process.pid, fact.thread.tid), *fact);
+            }
+            Record::Fd(fact) => {
+                self.fds.entry(fact.process.pid).or_default().insert(fact.fd, *fact);
+            }
+            Record::Mount(fact) => self.mounts.push(*fact),
+            Record::Fuse(fact) => {
+                self.fuse.insert(fact.connection, fact);
+            }
+            Record::FileLock(fact) => self.locks.push(fact),
+            Record::Socket(fact) => self.sockets.push(*fact),
+            Record::Gap(fact) => self.gaps.push(fact),
+            Record::SnapshotEnd(fact) => {
+                self.complete = true;
+                self.stalls = fact.stalls;
+            }
+            _ => {}
+        }
+    }
+
+    /// Builds the joins. Call once, after the last [`add`](Self::add).
+    pub fn index(&mut self) {
+        self.pipes.clear();
+        self.socket_owners.clear();
+        self.fuse_servers.clear();
+        self.pty_masters.clear();
+        self.children.clear();
+        for fd in self.fds.values().flat_map(BTreeMap::values) {
+            let holder = (fd.process.pid, fd.fd);
+            if let Some(inode) = fd.pipe() {
+                self.pipes.entry(inode).or_default().push(holder);
+            }
+            if let Some(inode) = fd.socket() {
+                self.socket_owners.entry(inode).or_default().push(holder);
+            }
+            match &fd.detail {
+                FdDetail::FuseServer { connection: Some(connection) } => {
+                    self.fuse_servers.entry(*connection).or_default().push(holder);
+                }
+                FdDetail::PtyMaster { index } => self.pty_masters.entry(*index).or_default().push(holder),
+                _ => {}
+            }
+        }
+        self.socket_by_inode =
+            self.sockets.iter().enumerate().filter(|(_, s)| s.inode.0 != 0).map(|(i, s)| (s.inode, i)).collect();
+        let families = self
+            .processes
+            .values()
+            .map(|p| (p.parent, p.process.pid))
+            .chain(self.bystanders.values().map(|b| (b.parent, b.process.pid)));
+        for (parent, child) in families {
+            self.children.entry(parent).or_default().push(child);
+        }
+    }
+
+    /// Threads of a process.
+    pub fn threads_of(&self, pid: Pid) -> impl Iterator<Item = &ThreadFact> {
+        self.threads.range((pid, Tid(0))..=(pid, Tid(u32::MAX))).map(|(_, thread)| thread)
+    }
+
+    /// A descriptor.
+    pub fn fd(&self, pid: Pid, fd: Fd) -> Option<&FdFact> {
+        self.fds.get(&pid)?.get(&fd)
+    }
+
+    /// Descriptors that are ends of a pipe.
+    pub fn pipe_holders(&self, inode: Inode) -> impl Iterator<Item = &FdFact> {
+        self.holders(self.pipes.get(&inode))
+    }
+
+    /// Descriptors of a socket.
+    pub fn socket_holders(&self, inode: Inode) -> impl Iterator<Item = &FdFact> {
+        self.holders(self.socket_owners.get(&inode))
+    }
+
+    /// Descriptors of `/dev/fuse` that serve a connection.
+    pub fn fuse_servers(&self, connection: FuseConnection) -> impl Iterator<Item = &FdFact> {
+        self.holders(self.fuse_servers.get(&connection))
+    }
+
+    /// Descriptors of the master side of `/dev/pts/N`.
+    pub fn pty_masters(&self, index: u32) -> impl Iterator<Item = &FdFact> {
+        self.holders(self.pty_masters.get(&index))
+    }
+
+    fn holders<'a>(&'a self, list: Option<&'a Vec<(Pid, Fd)>>) -> impl Iterator<Item = &'a FdFact> {
+        list.into_iter().flatten().filter_map(|(pid, fd)| self.fd(*pid, *fd))
+    }
+
+    /// A socket by its inode.
+    pub fn socket(&self, inode: Inode) -> Option<&SocketFact> {
+        self.socket_by_inode.get(&inode).map(|i| &self.sockets[*i])
+    }
+
+    /// Children of a process, zombies included.
+    pub fn children_of(&self, pid: Pid) -> impl Iterator<Item = Pid> {
+        self.children.get(&pid).into_iter().flatten().copied()
+    }
+
+    /// Mounts of one mount namespace.
+    pub fn mounts_of(&self, namespace: Inode) -> impl Iterator<Item = &MountFact> {
+        self.mounts.iter().filter(move |mount| mount.namespace == namespace)
+    }
+
+    /// The mount on which an absolute path lies, as its namespace sees it: the longest mount point that
+    /// is a prefix; of equal ones the last, which covers the others.
+    pub fn mount_of_path(&self, namespace: Inode, path: &str) -> Option<&MountFact> {
+        self.mounts_of(namespace)
+            .filter(|mount| is_below(path, &mount.mount_point))
+            .max_by_key(|mount| mount.mount_point.len())
+    }
+
+    /// The mounts of a device (of a FUSE connection), in any namespace.
+    pub fn mounts_of_fuse(&self, connection: FuseConnection) -> impl Iterator<Item = &MountFact> {
+        self.mounts.iter().filter(move |mount| mount.fuse() == Some(connection))
+    }
+}
+
+fn is_below(path: &str, folder: &str) -> bool {
+    folder == "/" || path.strip_prefix(folder).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_below;
+
+    #[test]
+    fn a_path_is_below_whole_names_only() {
+        for (path, folder, expected) in
+            [("/a/b", "/a", true), ("/a", "/a", true), ("/ab", "/a", false), ("/x", "/", true), ("/", "/a", false)]
+        {
+            assert_eq!(is_below(path, folder), expected, "{path} below {folder}");
+        }
+    }
+}
