@@ -8,13 +8,16 @@
 //! | names of resources | [`resource`] |
 //! | processes, threads, facts as ids | [`id`] |
 //! | the time line | [`time`] |
+//! | the file itself, its frames and its index | [`file`] |
 //!
 //! Not here: paths, clocks, `/proc`, conclusions.
 
 pub mod confidence;
 pub mod fact;
+pub mod file;
 pub mod id;
 pub mod observed;
+pub mod phase_line;
 pub mod record;
 pub mod report;
 pub mod resource;

@@ -99,6 +99,53 @@ impl Record {
         })
     }
 
+    /// The snapshot that it belongs to, for facts and the two ends of a snapshot.
+    pub fn snapshot(&self) -> Option<SnapshotId> {
+        Some(match self {
+            Self::SnapshotBegin(fact) => fact.snapshot,
+            Self::Process(fact) => fact.snapshot,
+            Self::Bystander(fact) => fact.snapshot,
+            Self::Thread(fact) => fact.snapshot,
+            Self::Fd(fact) => fact.snapshot,
+            Self::Mount(fact) => fact.snapshot,
+            Self::Fuse(fact) => fact.snapshot,
+            Self::FileLock(fact) => fact.snapshot,
+            Self::Socket(fact) => fact.snapshot,
+            Self::Gap(fact) => fact.snapshot,
+            Self::SnapshotEnd(fact) => fact.snapshot,
+            _ => return None,
+        })
+    }
+
+    /// All words that [`kind`](Self::kind) can give.
+    pub const KINDS: &[&str] = &[
+        "run",
+        "anchor",
+        "process_start",
+        "process_change",
+        "process_end",
+        "sample",
+        "phase_open",
+        "phase_close",
+        "output",
+        "trigger",
+        "snapshot_begin",
+        "process",
+        "bystander",
+        "thread",
+        "fd",
+        "mount",
+        "fuse",
+        "file_lock",
+        "socket",
+        "gap",
+        "snapshot_end",
+        "action",
+        "run_end",
+        "report",
+        "lost",
+    ];
+
     /// The word in `kind`, as in the capture.
     pub fn kind(&self) -> &'static str {
         match self {
