@@ -62,13 +62,11 @@ impl Server {
                 .read_line(&mut line)
                 .map_err(|source| DemoError::Call { call: "reading the address of indexd", source })?;
         }
-        match line.strip_prefix(LISTENS).and_then(|address| address.trim_end().parse().ok()) {
-            Some(address) => server.address = Address(address),
-            None => {
-                let what = format!("said {line:?} instead of its address");
-                return Err(DemoError::Part { who: "indexd", what });
-            }
-        }
+        let address = line.strip_prefix(LISTENS).and_then(|address| address.trim_end().parse().ok());
+        server.address = Address(address.ok_or_else(|| DemoError::Part {
+            who: "indexd",
+            what: format!("said {line:?} instead of its address"),
+        })?);
         Ok(server)
     }
 }

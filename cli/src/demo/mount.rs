@@ -146,8 +146,18 @@ struct Empty;
 
 impl fuser::Filesystem for Empty {}
 
-/// Mounts and unmounts once. Run as a process of its own, since a user namespace cannot be left again.
+/// Mounts and unmounts once, and prints why it cannot. Run as a process of its own, since a user
+/// namespace cannot be left again.
 pub(super) fn probe(base: &Path, way: Way) -> Result<(), DemoError> {
+    let tried = try_once(base, way);
+    if let Err(error) = &tried {
+        let cause = std::error::Error::source(error).map(|cause| format!(": {cause}")).unwrap_or_default();
+        println!("{error}{cause}");
+    }
+    tried
+}
+
+fn try_once(base: &Path, way: Way) -> Result<(), DemoError> {
     way.prepare()?;
     let point = base.join("probe");
     fs::create_dir_all(&point).map_err(|source| DemoError::Stage { path: point.clone(), source })?;
@@ -155,8 +165,7 @@ pub(super) fn probe(base: &Path, way: Way) -> Result<(), DemoError> {
         let source = io::Error::new(io::ErrorKind::NotFound, "it is not installed");
         return Err(DemoError::Start { what: "fusermount3", source });
     }
-    let mounted = Mounted::new(Empty, &point, way)?;
-    mounted.unmount()
+    Mounted::new(Empty, &point, way)?.unmount()
 }
 
 /// The first way that works here, or why each does not.
@@ -170,9 +179,7 @@ pub(super) fn find_way(stage: &Stage) -> Result<Result<Way, Vec<String>>, DemoEr
         if output.status.success() {
             return Ok(Ok(way));
         }
-        let said = String::from_utf8_lossy(&output.stderr);
-        let reason: Vec<&str> = said.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
-        refused.push(format!("{}: {}", way.word(), reason.join("; ")));
+        refused.push(format!("{}: {}", way.word(), String::from_utf8_lossy(&output.stdout).trim()));
     }
     Ok(Err(refused))
 }

@@ -23,7 +23,7 @@ use fuser::{
 use super::indexd::Address;
 
 /// Attributes may be kept for the life of the mount.
-const LONG: Duration = Duration::from_secs(3600);
+const LONG: Duration = Duration::from_hours(1);
 /// Names may not.
 const NEVER: Duration = Duration::ZERO;
 
