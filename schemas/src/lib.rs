@@ -9,6 +9,7 @@
 //! | processes, threads, facts as ids | [`id`] |
 //! | the time line | [`time`] |
 //! | the file itself, its frames and its index | [`file`] |
+//! | JSON Schema of the lines and of the report | [`json_schema`] |
 //!
 //! Not here: paths, clocks, `/proc`, conclusions.
 
@@ -16,11 +17,14 @@ pub mod confidence;
 pub mod fact;
 pub mod file;
 pub mod id;
+pub mod json_schema;
 pub mod observed;
 pub mod phase_line;
 pub mod record;
 pub mod report;
 pub mod resource;
+#[doc(hidden)]
+pub mod sample;
 pub mod time;
 pub mod version;
 
