@@ -9,6 +9,7 @@
 //! | processes, threads, facts as ids | [`id`] |
 //! | the time line | [`time`] |
 //! | the file itself, its frames and its index | [`file`] |
+//! | what is left out of a capture | [`redact`] |
 //! | JSON Schema of the lines and of the report | [`json_schema`] |
 //!
 //! Not here: paths, clocks, `/proc`, conclusions.
@@ -21,6 +22,7 @@ pub mod json_schema;
 pub mod observed;
 pub mod phase_line;
 pub mod record;
+pub mod redact;
 pub mod report;
 pub mod resource;
 #[doc(hidden)]

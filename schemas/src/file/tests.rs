@@ -556,7 +556,8 @@ proptest! {
             text.push_str(&line);
         }
         text.push('\n');
-        text.push_str(&format!("{{\"kind\":{}", "[".repeat(depth)));
+        text.push_str("{\"kind\":");
+        text.push_str(&"[".repeat(depth));
         let (read, summary) = read(&zstd_of(&text));
         prop_assert_eq!(read.len() as u64, summary.records);
     }
