@@ -1,0 +1,5 @@
+//! x
+mod parse;
+mod pulse;
+pub mod tree;
+pub mod worker;

@@ -1,0 +1,15 @@
+//! Bytes of `/proc` as values. Pure, and never failing loudly: every name in here was chosen by
+//! another program.
+//!
+//! Parsers of our own, not those of the `procfs` crates: these refuse names that are no UTF-8 or
+//! hold a colon, and leave out waiters in `/proc/locks` and retransmissions in `net/tcp`.
+
+pub(crate) mod fdinfo;
+pub(crate) mod locks;
+pub(crate) mod maps;
+pub(crate) mod mountinfo;
+pub(crate) mod net;
+pub(crate) mod sock_diag;
+pub(crate) mod stat;
+pub(crate) mod status;
+pub(crate) mod text;

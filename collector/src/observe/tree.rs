@@ -1,0 +1,334 @@
+//! The cheap look, several times a second: who belongs to the run, and what did each thread do since.
+//!
+//! ```text
+//! observer ─ children ─▶ run's processes ─ children ─▶ …     (the observer is child subreaper, so
+//!    └ helpers of the observer: left out                      an orphan comes back to it)
+//! ```
+//!
+//! Only reads that never block ([`super::pulse`]) are done inline. A start time stands in `stat`
+//! alone, and `stat` can block behind an exec; no other file has it, the times of the `/proc/PID`
+//! directory are those of its first look-up, and taskstats needs privileges and says only seconds or
+//! an age. So it is read once by a worker of this module's own; when that read gets stuck, the moment
+//! of the first look stands for the start, once and for all: the open directory is what tells a
+//! process from a later one with the same number, the start time is only its label.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::time::{Duration, Instant};
+
+use hangdog_schemas::fact::TaskState;
+use hangdog_schemas::record::{ProcessChange, ProcessEnd, ProcessStart, Sample, ThreadSample};
+use hangdog_schemas::{Big, Pid, ProcessId, Record, RunNs, ThreadId, Tid, When};
+
+use super::parse::{stat, status};
+use super::pulse::{Budget, Change, Dir, Thread};
+use super::worker::{Ask, Hazard, Room, Worker};
+use crate::clock::RunClock;
+
+/// Files that are held open between passes.
+const HELD_FILES: usize = 256;
+/// How long a pass waits for start times; those that take longer come with the next pass.
+const START_TIMES: Duration = Duration::from_millis(3);
+
+/// What a pass found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Pass {
+    /// New processes.
+    pub started: Vec<ProcessStart>,
+    /// Those with a new name: mostly a new program.
+    pub changed: Vec<ProcessChange>,
+    /// Those that are gone.
+    pub ended: Vec<ProcessEnd>,
+    /// Threads that are new or changed, and those that are gone.
+    pub sample: Sample,
+}
+
+impl Pass {
+    /// As lines of a capture. An empty sample is left out.
+    pub fn into_records(self) -> Vec<Record> {
+        let mut out: Vec<Record> = self.started.into_iter().map(Record::ProcessStart).collect();
+        out.extend(self.changed.into_iter().map(Record::ProcessChange));
+        if !(self.sample.threads.is_empty() && self.sample.gone.is_empty()) {
+            out.push(Record::Sample(self.sample));
+        }
+        out.extend(self.ended.into_iter().map(Record::ProcessEnd));
+        out
+    }
+}
+
+/// A thread as it was at the last pass.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ThreadNow {
+    /// Who.
+    pub thread: ThreadId,
+    /// State.
+    pub state: TaskState,
+    /// Voluntary switches so far.
+    pub vol: u64,
+    /// Involuntary switches so far.
+    pub invol: u64,
+    /// Time on a processor so far, ns.
+    pub cpu_ns: Option<u64>,
+}
+
+struct Known {
+    dir: Dir,
+    /// `None` until its start time is known.
+    id: Option<ProcessId>,
+    parent: Pid,
+    raw_comm: Vec<u8>,
+    threads: BTreeMap<Tid, Thread>,
+    first_seen: RunNs,
+    /// Number of the pass in which it was last looked at.
+    looked: u64,
+}
+
+/// The run's processes, from pass to pass.
+pub struct Tree {
+    clock: RunClock,
+    /// `CLOCK_BOOTTIME - CLOCK_MONOTONIC`, ns.
+    asleep: u64,
+    monotonic_zero: u64,
+    ticks: u64,
+    observer: Pid,
+    observer_dir: Dir,
+    observer_threads: BTreeMap<Tid, Thread>,
+    /// Further roots, when an existing process is watched.
+    roots: Vec<Pid>,
+    known: BTreeMap<Pid, Known>,
+    budget: Budget,
+    worker: Worker,
+    asked: Vec<Pid>,
+    passes: u64,
+    last: RunNs,
+    tids: Vec<Tid>,
+}
+
+impl Tree {
+    /// Follows what descends from `observer` (a child subreaper) and from `roots`, these included.
+    pub fn new(clock: RunClock, observer: Pid, roots: Vec<Pid>) -> io::Result<Self> {
+        let anchor = clock.anchor();
+        Ok(Self {
+            clock,
+            asleep: anchor.boottime.0.saturating_sub(anchor.monotonic.0),
+            monotonic_zero: anchor.monotonic.0.saturating_sub(anchor.t.0),
+            ticks: rustix::param::clock_ticks_per_second(),
+            observer,
+            observer_dir: Dir::open(observer)?,
+            observer_threads: BTreeMap::new(),
+            roots,
+            known: BTreeMap::new(),
+            budget: Budget::new(HELD_FILES),
+            worker: Worker::spawn(Room::Small)?,
+            asked: Vec::new(),
+            passes: 0,
+            last: anchor.t,
+            tids: Vec::new(),
+        })
+    }
+
+    /// Processes of ours that are no part of the run.
+    pub fn helpers(&self) -> impl Iterator<Item = Pid> {
+        self.worker.pids()
+    }
+
+    /// The run's processes, those that ended and were not waited for included.
+    pub fn processes(&self) -> impl Iterator<Item = ProcessId> {
+        self.known.values().filter_map(|known| known.id)
+    }
+
+    /// The process with this number, when it is of the run.
+    pub fn process(&self, pid: Pid) -> Option<ProcessId> {
+        self.known.get(&pid)?.id
+    }
+
+    /// All threads of the run as of the last pass.
+    pub fn threads(&self) -> impl Iterator<Item = ThreadNow> {
+        self.known.values().filter_map(|known| Some((known.id?, &known.threads))).flat_map(|(process, threads)| {
+            threads.iter().map(move |(&tid, thread)| ThreadNow {
+                thread: ThreadId { process, tid },
+                state: thread.state,
+                vol: thread.voluntary,
+                invol: thread.involuntary,
+                cpu_ns: thread.cpu_ns,
+            })
+        })
+    }
+
+    /// Looks at everybody once. `helpers` are further processes of the observer to leave out.
+    pub fn pass(&mut self, now: RunNs, helpers: &BTreeSet<Pid>) -> Pass {
+        self.passes += 1;
+        let mut out = Pass { sample: Sample { when: When::exactly(now), ..Sample::default() }, ..Pass::default() };
+        let mut queue = self.first(helpers);
+        let mut next = 0;
+        while let Some(&pid) = queue.get(next) {
+            next += 1;
+            self.look(pid, now, &mut queue, &mut out);
+        }
+        // Those whose parent is gone, and who went to somebody else than the observer.
+        let strays: Vec<Pid> = self.known.iter().filter(|(_, k)| k.looked != self.passes).map(|(&pid, _)| pid).collect();
+        for pid in strays {
+            let mut queue = vec![pid];
+            while let Some(pid) = queue.pop() {
+                self.look(pid, now, &mut queue, &mut out);
+            }
+        }
+        self.name_newcomers(&mut out);
+        out.sample.threads.sort_by_key(|sample| sample.thread);
+        self.last = now;
+        out
+    }
+
+    /// Where to begin: children of the observer that are no helpers, and the roots.
+    fn first(&mut self, helpers: &BTreeSet<Pid>) -> Vec<Pid> {
+        let mut queue = Vec::new();
+        if self.observer_dir.threads(&mut self.tids).is_ok() {
+            self.observer_threads.retain(|tid, _| self.tids.contains(tid));
+            for &tid in &self.tids {
+                let thread = self.observer_threads.entry(tid).or_insert_with(Thread::new);
+                thread.children(self.observer_dir.fd(), tid, &mut self.budget, &mut queue);
+            }
+        }
+        let own: BTreeSet<Pid> = self.worker.pids().collect();
+        queue.retain(|pid| !helpers.contains(pid) && !own.contains(pid));
+        queue.extend(self.roots.iter().copied().filter(|&root| root != self.observer));
+        queue
+    }
+
+    fn look(&mut self, pid: Pid, now: RunNs, queue: &mut Vec<Pid>, out: &mut Pass) {
+        if self.known.get(&pid).is_some_and(|known| known.looked == self.passes) {
+            return;
+        }
+        if self.known.contains_key(&pid) && self.look_again(pid, now, queue, out).is_err() {
+            self.ended(pid, now, out);
+        }
+        if !self.known.contains_key(&pid) {
+            let Ok(dir) = Dir::open(pid) else { return };
+            let Ok(status) = dir.status() else { return };
+            let threads = BTreeMap::new();
+            let raw_comm = Vec::new();
+            let known =
+                Known { dir, id: None, parent: status.parent, raw_comm, threads, first_seen: now, looked: 0 };
+            self.known.insert(pid, known);
+            if self.look_again(pid, now, queue, out).is_err() {
+                self.known.remove(&pid);
+            }
+        }
+    }
+
+    fn look_again(&mut self, pid: Pid, now: RunNs, queue: &mut Vec<Pid>, out: &mut Pass) -> io::Result<()> {
+        let Some(known) = self.known.get_mut(&pid) else { return Ok(()) };
+        known.dir.threads(&mut self.tids)?;
+        if self.tids.is_empty() {
+            return Err(io::ErrorKind::NotFound.into());
+        }
+        known.looked = self.passes;
+        let gone: Vec<Tid> = known.threads.keys().filter(|tid| !self.tids.contains(tid)).copied().collect();
+        for tid in gone {
+            forget_thread(known, tid, &mut self.budget, out);
+        }
+        for &tid in &self.tids {
+            let thread = known.threads.entry(tid).or_insert_with(Thread::new);
+            match thread.look(known.dir.fd(), tid, &mut self.budget) {
+                Err(_) => forget_thread(known, tid, &mut self.budget, out),
+                Ok(change) => {
+                    thread.children(known.dir.fd(), tid, &mut self.budget, queue);
+                    let Some(process) = known.id else { continue };
+                    // The name of a new thread is new.
+                    if change != Change::Nothing {
+                        out.sample.threads.push(sample(ThreadId { process, tid }, thread, change));
+                    }
+                }
+            }
+        }
+        if let (Some(process), Some(first)) = (known.id, known.threads.get(&Tid(pid.0))) {
+            if first.raw_comm != known.raw_comm {
+                known.raw_comm.clone_from(&first.raw_comm);
+                let when = When { t: now, err: now.0.saturating_sub(self.last.0) };
+                out.changed.push(ProcessChange { when, process, comm: status::comm(&known.raw_comm) });
+            }
+        }
+        Ok(())
+    }
+
+    fn ended(&mut self, pid: Pid, now: RunNs, out: &mut Pass) {
+        let Some(mut known) = self.known.remove(&pid) else { return };
+        while let Some(&tid) = known.threads.keys().next() {
+            forget_thread(&mut known, tid, &mut self.budget, out);
+        }
+        if let Some(process) = known.id {
+            let when = When { t: now, err: now.0.saturating_sub(self.last.0) };
+            out.ended.push(ProcessEnd { when, process, how: None });
+        }
+    }
+
+    /// Gets start times for those who have none, as far as they come quickly.
+    fn name_newcomers(&mut self, out: &mut Pass) {
+        let wall = Instant::now();
+        if !self.asked.is_empty() {
+            match self.worker.wait(wall + START_TIMES) {
+                Some(answers) => self.take_start_times(answers, out),
+                None => return,
+            }
+        }
+        self.asked = self.known.iter().filter(|(_, known)| known.id.is_none()).map(|(&pid, _)| pid).collect();
+        if self.asked.is_empty() {
+            return;
+        }
+        self.worker.forget();
+        self.worker.start(self.asked.iter().map(|&pid| Ask::file(pid, Hazard::Exec, "stat")).collect());
+        if let Some(answers) = self.worker.wait(wall + START_TIMES) {
+            self.take_start_times(answers, out);
+        }
+    }
+
+    fn take_start_times(&mut self, answers: Vec<super::worker::Answer>, out: &mut Pass) {
+        for (pid, answer) in std::mem::take(&mut self.asked).into_iter().zip(answers) {
+            let Some(known) = self.known.get_mut(&pid) else { continue };
+            let (start, err) = match answer.seen().and_then(|bytes| stat::stat(bytes)) {
+                Some(stat) => (stat.start, 1_000_000_000 / self.ticks / 2),
+                // It ended meanwhile: the next pass misses it.
+                None if matches!(answer, hangdog_schemas::Observed::Vanished) => continue,
+                None => {
+                    let boot = known.first_seen.0 + self.monotonic_zero + self.asleep;
+                    (boot / (1_000_000_000 / self.ticks), known.first_seen.0.saturating_sub(self.last.0))
+                }
+            };
+            let process = ProcessId { pid, start: Big(start) };
+            known.id = Some(process);
+            // The middle of the tick in which it began.
+            let boot = start * (1_000_000_000 / self.ticks) + 500_000_000 / self.ticks;
+            let t = self.clock.from_monotonic(boot.saturating_sub(self.asleep));
+            if let Some(first) = known.threads.get(&Tid(pid.0)) {
+                known.raw_comm.clone_from(&first.raw_comm);
+            }
+            let comm = status::comm(&known.raw_comm);
+            out.started.push(ProcessStart { when: When { t, err }, process, parent: known.parent, comm });
+            for (&tid, thread) in &known.threads {
+                out.sample.threads.push(sample(ThreadId { process, tid }, thread, Change::Name));
+            }
+        }
+    }
+}
+
+fn forget_thread(known: &mut Known, tid: Tid, budget: &mut Budget, out: &mut Pass) {
+    if let Some(thread) = known.threads.remove(&tid) {
+        thread.release(budget);
+        out.sample.gone.extend(known.id.map(|process| ThreadId { process, tid }));
+    }
+}
+
+/// A thread's line of a sample; the name is given only when it is new.
+fn sample(thread: ThreadId, now: &Thread, change: Change) -> ThreadSample {
+    ThreadSample {
+        thread,
+        comm: (change == Change::Name).then(|| status::comm(&now.raw_comm)),
+        state: now.state,
+        cpu_ns: now.cpu_ns,
+        vol: now.voluntary,
+        invol: now.involuntary,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,102 @@
+//! The tree of real processes. The test process plays the observer; its other tests' children count
+//! too, so each test looks for its own.
+
+use std::process::{Child, Command, Stdio};
+
+use super::*;
+
+struct Run {
+    child: Child,
+    tree: Tree,
+    clock: RunClock,
+}
+
+impl Run {
+    fn new(command: &mut Command) -> Self {
+        let clock = RunClock::start();
+        let child = command.stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+        // A process with no children but the one of this test.
+        let observer = Pid(child.id());
+        let tree = Tree::new(clock, observer, Vec::new()).unwrap();
+        Self { child, tree, clock }
+    }
+
+    fn pass(&mut self) -> Pass {
+        self.tree.pass(self.clock.now(), &BTreeSet::new())
+    }
+
+    /// Passes until one satisfies `done`; all of them together.
+    fn until(&mut self, mut done: impl FnMut(&Pass, &Tree) -> bool) -> Pass {
+        let mut all = Pass::default();
+        let limit = Instant::now() + Duration::from_secs(20);
+        loop {
+            let pass = self.pass();
+            let enough = done(&pass, &self.tree);
+            all.started.extend(pass.started);
+            all.changed.extend(pass.changed);
+            all.ended.extend(pass.ended);
+            all.sample.threads.extend(pass.sample.threads);
+            all.sample.gone.extend(pass.sample.gone);
+            if enough {
+                return all;
+            }
+            assert!(Instant::now() < limit, "it never came: {all:?}");
+            std::thread::yield_now();
+        }
+    }
+}
+
+impl Drop for Run {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn shell(script: &str) -> Command {
+    let mut command = Command::new("/bin/sh");
+    command.args(["-c", script]);
+    command
+}
+
+#[test]
+fn children_come_with_their_start_time_and_go() {
+    let mut run = Run::new(&mut shell("sleep 600 & child=$!; read line; kill $child; wait $child; read line"));
+    let seen = run.until(|pass, _| pass.started.iter().any(|s| s.comm == "sleep") || pass.changed.iter().any(|c| c.comm == "sleep"));
+    let started = &seen.started[0];
+    let stat = std::fs::read(format!("/proc/{}/stat", started.process.pid)).unwrap();
+    assert_eq!(started.process.start.0, stat::stat(&stat).unwrap().start);
+    assert_eq!(started.parent, Pid(run.child.id()));
+    let now = run.clock.now();
+    assert!(started.when.t.0 <= now.0 + started.when.err, "{started:?} {now:?}");
+    std::io::Write::write_all(run.child.stdin.as_mut().unwrap(), b"\n").unwrap();
+    let seen = run.until(|pass, _| !pass.ended.is_empty());
+    assert_eq!(seen.ended[0].process, started.process);
+    assert!(seen.sample.gone.iter().any(|thread| thread.process == started.process));
+    assert_eq!(run.tree.processes().count(), 0);
+}
+
+#[test]
+fn an_idle_process_is_in_one_sample_only() {
+    let mut run = Run::new(&mut shell("sleep 600 & read line; kill $!"));
+    run.until(|_, tree| tree.threads().any(|t| t.state == TaskState::S));
+    // Whoever has just been started may still run for a moment.
+    run.until(|pass, _| pass.sample.threads.is_empty());
+    assert_eq!(run.tree.threads().count(), 1);
+    std::io::Write::write_all(run.child.stdin.as_mut().unwrap(), b"\n").unwrap();
+    run.until(|_, tree| tree.threads().count() == 0);
+}
+
+#[test]
+fn a_hostile_name_is_kept() {
+    let dir = tempfile::tempdir().unwrap();
+    let name = dir.path().join("a) R\n(b");
+    std::fs::copy("/bin/sleep", &name).unwrap();
+    let mut run = Run::new(shell("\"$0\" 600 & read line; kill $!").arg(&name));
+    let seen = run.until(|pass, _| {
+        pass.started.iter().map(|s| &s.comm).chain(pass.changed.iter().map(|c| &c.comm)).any(|comm| comm == "a) R\n(b")
+    });
+    assert!(!seen.started.is_empty());
+    std::io::Write::write_all(run.child.stdin.as_mut().unwrap(), b"\n").unwrap();
+    run.until(|_, tree| tree.threads().count() == 0);
+}

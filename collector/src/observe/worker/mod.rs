@@ -1,0 +1,491 @@
+//! Reads of `/proc` that can block for good, done by a process that may be lost.
+//!
+//! ```text
+//!  supervisor (the watchdog's main loop)           worker (forked early, no descriptors, cwd /)
+//!  start(batch) ── slots, paths, bell ───────────▶ reads one after the other
+//!  poll(now)    ◀── done, progress, results ─────
+//!     no progress for 20 ms and not runnable:
+//!        read the worker's own wchan (that is the diagnosis)
+//!        SIGKILL; reaped within 5 ms, else left behind (at most 8)
+//!        a new worker goes on after the stuck read, without what takes the same lock
+//! ```
+//!
+//! The supervisor itself never does such a read, never waits for an end of file, and never waits
+//! for a process without a limit. Not here: what is read and what it means.
+
+mod ask;
+mod child;
+mod shared;
+
+pub use ask::{Ask, Hazard, What};
+
+use std::collections::BTreeSet;
+use std::io;
+use std::time::{Duration, Instant};
+
+use hangdog_schemas::{Observed, Pid};
+use nix::sys::signal::{SigSet, SigmaskHow};
+use nix::sys::wait::WaitPidFlag;
+use rustix::thread::futex;
+
+use self::shared::{SLOTS, Shared, Slot};
+use super::parse::status;
+
+/// How long a read may take without a sign of life.
+const PATIENCE: Duration = Duration::from_millis(20);
+/// The same for tables of the whole system: `/proc/locks` waits for a grace period (16 ms seen).
+const TABLE_PATIENCE: Duration = Duration::from_millis(250);
+/// How long a worker that could run, but got no processor, is waited for.
+const STARVED: Duration = Duration::from_secs(1);
+/// How long a killed worker may take to go.
+const REAP: Duration = Duration::from_millis(5);
+/// Most workers that are left behind.
+const MOST_ABANDONED: usize = 8;
+
+/// What a read gave: bytes, or why not.
+pub type Answer = Observed<Vec<u8>>;
+
+/// A read that did not come back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stall {
+    /// Which.
+    pub ask: Ask,
+    /// Where the worker was blocked in the kernel.
+    pub wchan: String,
+}
+
+/// How much room a worker has for results.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Room {
+    /// A few small files at a time.
+    Small,
+    /// Tables of a large machine.
+    Large,
+}
+
+/// A worker that did not even die.
+#[derive(Debug)]
+struct Abandoned {
+    pid: Pid,
+    stall: Stall,
+}
+
+enum State {
+    /// Nothing is asked.
+    Idle,
+    /// The worker has asks `from..to` of the batch.
+    Running { from: usize, to: usize, progress: u32, since: Instant, starved_since: Option<Instant> },
+    /// It was killed over ask `at`.
+    Killed { at: usize, wchan: String, since: Instant },
+    /// There is no worker, and there will be none.
+    Broken,
+}
+
+/// The supervisor's end of a worker.
+///
+/// The worker dies with the thread that started it.
+pub struct Worker {
+    shared: Shared,
+    room: Room,
+    pid: Option<Pid>,
+    bell: u32,
+    state: State,
+    asks: Vec<Ask>,
+    answers: Vec<Answer>,
+    /// Answers that are there, from the left.
+    next: usize,
+    /// Reads of these processes are skipped: their exec lock is held.
+    exec_locked: BTreeSet<Pid>,
+    /// Reads of these processes' memory are skipped.
+    memory_locked: BTreeSet<Pid>,
+    abandoned: Vec<Abandoned>,
+    stalls: Vec<Stall>,
+    truncated: Vec<String>,
+    /// Not to be sent to another thread: the worker gets SIGKILL when its starter's thread ends.
+    _here: std::marker::PhantomData<*const ()>,
+}
+
+impl Worker {
+    /// Forks a worker. Do it early: a fork of a small process is quick.
+    pub fn spawn(room: Room) -> io::Result<Self> {
+        let (shared, pid) = fork(room)?;
+        Ok(Self {
+            shared,
+            room,
+            pid: Some(pid),
+            bell: 0,
+            state: State::Idle,
+            asks: Vec::new(),
+            answers: Vec::new(),
+            next: 0,
+            exec_locked: BTreeSet::new(),
+            memory_locked: BTreeSet::new(),
+            abandoned: Vec::new(),
+            stalls: Vec::new(),
+            truncated: Vec::new(),
+            _here: std::marker::PhantomData,
+        })
+    }
+
+    /// Processes of ours: the worker and those that were left behind.
+    pub fn pids(&self) -> impl Iterator<Item = Pid> {
+        self.pid.into_iter().chain(self.abandoned.iter().map(|a| a.pid))
+    }
+
+    /// Reads that got stuck since the last call.
+    pub fn take_stalls(&mut self) -> Vec<Stall> {
+        std::mem::take(&mut self.stalls)
+    }
+
+    /// Files since the last call that were longer than there was room.
+    pub fn take_truncated(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.truncated)
+    }
+
+    /// Forgets which processes are skipped: their locks may be free by now.
+    pub fn forget(&mut self) {
+        self.exec_locked.clear();
+        self.memory_locked.clear();
+    }
+
+    /// Begins a batch.
+    ///
+    /// # Panics
+    /// When the batch before it was not finished: that is a mistake of the caller.
+    pub fn start(&mut self, asks: Vec<Ask>) {
+        assert!(self.next == self.asks.len(), "a batch is running");
+        self.answers = Vec::with_capacity(asks.len());
+        self.answers.resize(asks.len(), Observed::NotAsked);
+        self.asks = asks;
+        self.next = 0;
+    }
+
+    /// Gives up the rest of the batch: it is answered as not asked. Never waits.
+    pub fn cut(&mut self) {
+        if let State::Running { to, .. } = self.state {
+            self.collect(to);
+            // The worker may be in the middle of something; a new one is certain to be free.
+            if self.next < to {
+                self.kill();
+                let at = self.next;
+                self.state = State::Killed { at, wchan: "cut".to_owned(), since: Instant::now() };
+            }
+        }
+        self.next = self.asks.len();
+    }
+
+    /// Looks how far the batch is. All answers in order of the asks when it is complete. Takes well
+    /// under a millisecond, but for a fork when a worker is lost.
+    pub fn poll(&mut self, now: Instant) -> Option<Vec<Answer>> {
+        self.reap_abandoned();
+        for _ in 0..64 {
+            match &self.state {
+                State::Broken => self.next = self.asks.len(),
+                State::Idle => {}
+                State::Running { .. } => {
+                    if !self.watch(now) {
+                        return None;
+                    }
+                }
+                State::Killed { .. } => {
+                    if !self.bury(now) {
+                        return None;
+                    }
+                }
+            }
+            if self.next >= self.asks.len() {
+                self.asks.clear();
+                self.next = 0;
+                return Some(std::mem::take(&mut self.answers));
+            }
+            if matches!(self.state, State::Idle) {
+                self.submit(now);
+            }
+        }
+        None
+    }
+
+    /// Waits for the batch, until `deadline` at most.
+    pub fn wait(&mut self, deadline: Instant) -> Option<Vec<Answer>> {
+        loop {
+            let now = Instant::now();
+            if let Some(answers) = self.poll(now) {
+                return Some(answers);
+            }
+            if now >= deadline {
+                return None;
+            }
+            self.doze((deadline - now).min(Duration::from_millis(1)));
+        }
+    }
+
+    /// Sleeps until the worker has finished what it was given, `limit` at most.
+    pub fn doze(&self, limit: Duration) {
+        let finished = &self.shared.control().finished;
+        if matches!(self.state, State::Running { .. }) {
+            let limit = rustix::time::Timespec { tv_sec: 0, tv_nsec: i64::from(limit.subsec_nanos()) };
+            let before = self.bell.wrapping_sub(1);
+            let _ = futex::wait(finished, futex::Flags::empty(), before, Some(&limit));
+        } else {
+            std::thread::sleep(limit.min(Duration::from_micros(200)));
+        }
+    }
+
+    /// Hands the worker as much as fits, after what needs no asking.
+    fn submit(&mut self, now: Instant) {
+        while let Some(answer) = self.asks.get(self.next).and_then(|ask| self.skip(ask)) {
+            self.answers[self.next] = answer;
+            self.next += 1;
+        }
+        let (from, mut to, mut end) = (self.next, self.next, 0_usize);
+        // Paths may take a quarter of the arena; the results get the rest.
+        while to < self.asks.len() && to - from < SLOTS - 1 {
+            let ask = &self.asks[to];
+            let message: &[u8] = if let What::SockDiag { request } = &ask.what { request } else { &[] };
+            let need = ask.path.len() + 1 + message.len();
+            if self.skip(ask).is_some() || end + need > self.shared.arena() / 4 {
+                break;
+            }
+            let (number, size) = match ask.what {
+                What::Mapping { address } => (address, 0),
+                What::Memory { address, len } => (address, len),
+                _ => (0, message.len() as u32),
+            };
+            self.shared.put(end, ask.path.as_bytes());
+            self.shared.put(end + ask.path.len(), &[0]);
+            self.shared.put(end + ask.path.len() + 1, message);
+            let slot = Slot {
+                kind: ask.kind(),
+                path_at: end as u32,
+                path_len: ask.path.len() as u32,
+                message_at: (end + ask.path.len() + 1) as u32,
+                number,
+                size,
+                ..Slot::default()
+            };
+            self.shared.set_slot(to - from, slot);
+            end += need;
+            to += 1;
+        }
+        if from == to {
+            return;
+        }
+        self.shared.set_slot(to - from, Slot::default());
+        let first = Slot { at: end.next_multiple_of(8) as u32, ..self.shared.slot(0) };
+        self.shared.set_slot(0, first);
+        let control = self.shared.control();
+        control.done.store(0, std::sync::atomic::Ordering::Relaxed);
+        self.bell = self.bell.wrapping_add(1);
+        control.bell.store(self.bell, std::sync::atomic::Ordering::Release);
+        let _ = futex::wake(&control.bell, futex::Flags::empty(), 1);
+        let progress = control.progress.load(std::sync::atomic::Ordering::Acquire);
+        self.state = State::Running { from, to, progress, since: now, starved_since: None };
+    }
+
+    /// The answer to an ask that is better not sent.
+    fn skip(&self, ask: &Ask) -> Option<Answer> {
+        if let Some(old) = self.abandoned.iter().find(|old| old.stall.ask == *ask) {
+            return Some(Observed::TimedOut(old.stall.wchan.clone()));
+        }
+        let pid = ask.pid?;
+        let exec = ask.hazard != Hazard::None && self.exec_locked.contains(&pid);
+        let memory = ask.hazard == Hazard::Memory && self.memory_locked.contains(&pid);
+        (exec || memory).then_some(Observed::NotAsked)
+    }
+
+    /// Takes over finished answers up to `to`.
+    fn collect(&mut self, to: usize) {
+        let State::Running { from, .. } = self.state else { return };
+        let done = self.shared.control().done.load(std::sync::atomic::Ordering::Acquire) as usize;
+        for n in self.next..to.min(from + done) {
+            let slot = self.shared.slot(n - from);
+            self.answers[n] = match slot.errno {
+                0 => Observed::Seen(self.shared.copy(slot.at, slot.len)),
+                number => why(number as i32),
+            };
+            if slot.cut != 0 {
+                self.truncated.push(self.asks[n].name());
+            }
+            self.next = n + 1;
+        }
+    }
+
+    /// Looks at a running worker. Whether there is something to do next.
+    fn watch(&mut self, now: Instant) -> bool {
+        let State::Running { to, progress, since, starved_since, .. } = self.state else { return true };
+        let finished = self.shared.is_finished(self.bell);
+        self.collect(to);
+        if finished || self.next == to {
+            // With the arena full it finished earlier: the rest is sent again.
+            if finished {
+                self.state = State::Idle;
+            }
+            return finished;
+        }
+        let seen = self.shared.control().progress.load(std::sync::atomic::Ordering::Acquire);
+        let State::Running { progress: last, since: mark, starved_since: starved, .. } = &mut self.state else {
+            return true;
+        };
+        if seen != progress {
+            (*last, *mark, *starved) = (seen, now, None);
+            return false;
+        }
+        let patience = if self.asks[self.next].pid.is_none() { TABLE_PATIENCE } else { PATIENCE };
+        if now.saturating_duration_since(since) < patience {
+            return false;
+        }
+        let first = *starved.get_or_insert(now);
+        let letter = self.pid.and_then(letter);
+        let starving = matches!(letter, Some('R')) && now.saturating_duration_since(starved_since.unwrap_or(first)) < STARVED;
+        if starving {
+            *mark = now;
+            return false;
+        }
+        let wchan = match letter {
+            None | Some('Z' | 'X') => "the reader was killed".to_owned(),
+            Some(_) => self.pid.map(wchan).unwrap_or_default(),
+        };
+        self.kill();
+        self.state = State::Killed { at: self.next, wchan, since: now };
+        true
+    }
+
+    fn kill(&self) {
+        if let Some(pid) = self.pid {
+            let _ = nix::sys::signal::kill(nix_pid(pid), nix::sys::signal::Signal::SIGKILL);
+        }
+    }
+
+    /// Waits for a killed worker, without blocking; then replaces it. Whether that is done.
+    fn bury(&mut self, now: Instant) -> bool {
+        let State::Killed { at, wchan, since } = &self.state else { return true };
+        let (at, wchan, since) = (*at, wchan.clone(), *since);
+        let gone = self.pid.is_none_or(is_gone);
+        if !gone && now.saturating_duration_since(since) < REAP {
+            return false;
+        }
+        // A batch that was cut has no ask left to blame.
+        let stall = self.asks.get(at).filter(|_| at == self.next).map(|ask| Stall { ask: ask.clone(), wchan });
+        if let Some(stall) = &stall {
+            self.note(stall);
+            self.answers[at] = Observed::TimedOut(stall.wchan.clone());
+            self.next = at + 1;
+        }
+        if let (false, Some(pid)) = (gone, self.pid) {
+            let stall = stall.unwrap_or_else(|| Stall { ask: Ask::table("-"), wchan: String::new() });
+            self.abandoned.push(Abandoned { pid, stall });
+        }
+        self.pid = None;
+        self.state = State::Broken;
+        self.replace();
+        true
+    }
+
+    /// Forks the next worker, unless too many are left behind.
+    fn replace(&mut self) {
+        if self.abandoned.len() < MOST_ABANDONED
+            && let Ok((shared, pid)) = fork(self.room)
+        {
+            self.shared = shared;
+            self.bell = 0;
+            self.pid = Some(pid);
+            self.state = State::Idle;
+        }
+    }
+
+    /// Learns from a stuck read what else would be stuck.
+    fn note(&mut self, stall: &Stall) {
+        if let Some(pid) = stall.ask.pid {
+            match stall.ask.hazard {
+                Hazard::Exec => drop(self.exec_locked.insert(pid)),
+                // Opening `mem` and `maps` takes the exec lock first.
+                Hazard::Memory if stall.wchan.contains("mm_access") => drop(self.exec_locked.insert(pid)),
+                Hazard::Memory => drop(self.memory_locked.insert(pid)),
+                Hazard::None | Hazard::Epoll => {}
+            }
+        }
+        self.stalls.push(stall.clone());
+    }
+
+    fn reap_abandoned(&mut self) {
+        self.abandoned.retain(|old| !is_gone(old.pid));
+        if matches!(self.state, State::Broken) {
+            self.replace();
+        }
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        self.kill();
+        let until = Instant::now() + REAP;
+        while self.pid.is_some_and(|pid| !is_gone(pid)) && Instant::now() < until {
+            std::thread::sleep(Duration::from_micros(100));
+        }
+    }
+}
+
+/// Why a read failed, by its errno.
+fn why<T>(errno: i32) -> Observed<T> {
+    match errno {
+        libc::EACCES | libc::EPERM => Observed::Denied,
+        libc::ENOENT | libc::ESRCH => Observed::Vanished,
+        libc::ENOSYS | libc::ENOTTY | libc::EOPNOTSUPP | libc::EPROTONOSUPPORT | libc::EAFNOSUPPORT => {
+            Observed::Unsupported
+        }
+        other => Observed::Garbled(io::Error::from_raw_os_error(other).to_string()),
+    }
+}
+
+fn nix_pid(pid: Pid) -> nix::unistd::Pid {
+    nix::unistd::Pid::from_raw(pid.0 as i32)
+}
+
+/// Whether a child of ours has ended, and is reaped. Somebody else may have reaped it already.
+fn is_gone(pid: Pid) -> bool {
+    use nix::sys::wait::WaitStatus;
+    match nix::sys::wait::waitpid(nix_pid(pid), Some(WaitPidFlag::WNOHANG)) {
+        Ok(WaitStatus::Exited(..) | WaitStatus::Signaled(..)) => true,
+        Ok(_) => false,
+        Err(errno) => errno != nix::errno::Errno::EINTR,
+    }
+}
+
+/// State letter of a worker; its `status` never blocks.
+fn letter(pid: Pid) -> Option<char> {
+    let bytes = std::fs::read(format!("/proc/{pid}/status")).ok()?;
+    status::pulse(&bytes).map(|pulse| pulse.state.letter())
+}
+
+/// Where a worker is blocked. Nobody holds the exec lock of a process that never calls exec.
+fn wchan(pid: Pid) -> String {
+    std::fs::read_to_string(format!("/proc/{pid}/wchan")).unwrap_or_default()
+}
+
+/// A new worker with memory of its own.
+#[expect(unsafe_code, reason = "there is no safe fork")]
+fn fork(room: Room) -> io::Result<(Shared, Pid)> {
+    let arena = match room {
+        Room::Small => 64 << 10,
+        Room::Large => 8 << 20,
+    };
+    let shared = Shared::new(arena)?;
+    let parent = std::process::id();
+    // Blocked from the first instant on: a Ctrl-C of the terminal is not for the worker, and no
+    // handler of the supervisor may run in it.
+    let before = SigSet::all().thread_swap_mask(SigmaskHow::SIG_SETMASK)?;
+    // SAFETY: the child calls `child::main`, which neither allocates nor takes a lock nor returns.
+    let forked = unsafe { libc::fork() };
+    if forked == 0 {
+        child::main(shared, parent);
+    }
+    let failed = io::Error::last_os_error();
+    before.thread_set_mask()?;
+    if forked < 0 {
+        return Err(failed);
+    }
+    Ok((shared, Pid(forked as u32)))
+}
+
+#[cfg(test)]
+mod tests;

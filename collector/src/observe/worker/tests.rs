@@ -1,0 +1,145 @@
+//! A worker against real files, real pipes that nobody writes to, and real memory.
+
+use std::ffi::CString;
+use std::path::Path;
+
+use super::*;
+
+fn soon() -> Instant {
+    Instant::now() + Duration::from_secs(20)
+}
+
+fn run(worker: &mut Worker, asks: Vec<Ask>) -> Vec<Answer> {
+    worker.start(asks);
+    worker.wait(soon()).expect("a batch ends by itself")
+}
+
+fn own() -> Pid {
+    Pid(std::process::id())
+}
+
+/// Opening it to read blocks until somebody opens it to write: a read that gets stuck, and can be killed.
+fn fifo(dir: &Path) -> String {
+    let path = dir.join("fifo");
+    let name = CString::new(path.to_str().unwrap()).unwrap();
+    nix::unistd::mkfifo(name.as_c_str(), nix::sys::stat::Mode::S_IRWXU).unwrap();
+    path.to_str().unwrap().to_owned()
+}
+
+#[test]
+fn files_links_directories_and_memory() {
+    let word = Box::new(*b"seen from outside");
+    let address = word.as_ptr() as u64;
+    let mut worker = Worker::spawn(Room::Small).unwrap();
+    let mut mapping = Ask::file(own(), Hazard::Memory, "maps");
+    mapping.what = What::Mapping { address };
+    let mut memory = Ask::file(own(), Hazard::Memory, "mem");
+    memory.what = What::Memory { address, len: word.len() as u32 };
+    let answers = run(
+        &mut worker,
+        vec![
+            Ask::file(own(), Hazard::None, "comm"),
+            Ask::link(own(), "cwd"),
+            Ask::dir(own(), "task"),
+            Ask::table("/proc/there/is/no/such/file"),
+            mapping,
+            memory,
+        ],
+    );
+    assert!(answers[0].seen().unwrap().ends_with(b"\n"));
+    assert_eq!(answers[1].seen().unwrap(), std::env::current_dir().unwrap().to_str().unwrap().as_bytes());
+    assert!(answers[2].seen().unwrap().len() > 24);
+    assert_eq!(answers[3], Observed::Vanished);
+    if let Some(bytes) = answers[4].seen() {
+        let mapping = crate::observe::parse::maps::answer(bytes).unwrap();
+        assert!((mapping.start..mapping.end).contains(&address), "{mapping:?}");
+    } else {
+        println!("SKIPPED PROCMAP_QUERY: {:?}", answers[4]);
+    }
+    assert_eq!(answers[5].seen().unwrap(), &word[..]);
+}
+
+#[test]
+fn a_batch_larger_than_slots_and_arena_is_answered_in_order() {
+    let mut worker = Worker::spawn(Room::Small).unwrap();
+    let asks = (0..3 * SLOTS)
+        .map(|n| match n % 3 {
+            0 => Ask::file(own(), Hazard::None, "comm"),
+            1 => Ask::file(own(), Hazard::None, "status"),
+            _ => Ask::table("/proc/none"),
+        })
+        .collect();
+    let answers = run(&mut worker, asks);
+    for (n, answer) in answers.iter().enumerate() {
+        match n % 3 {
+            0 => assert!(answer.seen().is_some_and(|b| b.len() <= 16), "{n}: {answer:?}"),
+            1 => assert!(answer.seen().is_some_and(|b| b.starts_with(b"Name:")), "{n}: {answer:?}"),
+            _ => assert_eq!(*answer, Observed::Vanished, "{n}"),
+        }
+    }
+}
+
+#[test]
+fn a_stuck_read_costs_one_worker_and_no_other_answer() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut worker = Worker::spawn(Room::Small).unwrap();
+    let first = worker.pids().next().unwrap();
+    let stuck = Ask { pid: Some(Pid(7)), hazard: Hazard::Exec, path: fifo(dir.path()), what: What::File };
+    let answers = run(
+        &mut worker,
+        vec![
+            Ask::file(own(), Hazard::None, "comm"),
+            stuck.clone(),
+            Ask { path: "/proc/self/comm".to_owned(), ..stuck.clone() },
+            Ask::file(own(), Hazard::Exec, "stat"),
+        ],
+    );
+    assert!(answers[0].seen().is_some());
+    assert!(matches!(&answers[1], Observed::TimedOut(wchan) if wchan.len() > 1), "{answers:?}");
+    assert_eq!(answers[2], Observed::NotAsked, "the same lock would be waited for");
+    assert!(answers[3].seen().is_some());
+    let stalls = worker.take_stalls();
+    assert_eq!(stalls.len(), 1);
+    assert_eq!(stalls[0].ask, stuck);
+    assert_ne!(worker.pids().next(), Some(first));
+    worker.forget();
+    let again = run(&mut worker, vec![Ask { path: "/proc/self/comm".to_owned(), ..stuck }]);
+    assert_eq!(again[0].seen().map(Vec::as_slice), Some(&b"hangdog-reader\n"[..]));
+}
+
+#[test]
+fn a_worker_holds_nothing_of_ours() {
+    let (_read, _write) = rustix::pipe::pipe().unwrap();
+    let mut worker = Worker::spawn(Room::Small).unwrap();
+    run(&mut worker, vec![Ask::table("/proc/self/comm")]);
+    let pid = worker.pids().next().unwrap();
+    let mut held: Vec<String> = std::fs::read_dir(format!("/proc/{pid}/fd"))
+        .unwrap()
+        .map(|entry| std::fs::read_link(entry.unwrap().path()).unwrap().to_str().unwrap().to_owned())
+        .collect();
+    held.dedup();
+    assert_eq!(held, ["/dev/null"]);
+    assert_eq!(std::fs::read_link(format!("/proc/{pid}/cwd")).unwrap(), Path::new("/"));
+}
+
+#[test]
+fn a_worker_that_is_killed_from_outside_is_replaced() {
+    let mut worker = Worker::spawn(Room::Small).unwrap();
+    let pid = worker.pids().next().unwrap();
+    nix::sys::signal::kill(nix_pid(pid), nix::sys::signal::Signal::SIGKILL).unwrap();
+    let answers = run(&mut worker, vec![Ask::table("/proc/self/comm"), Ask::table("/proc/self/comm")]);
+    assert!(answers[1].seen().is_some(), "{answers:?}");
+}
+
+#[test]
+fn a_cut_batch_is_answered_at_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut worker = Worker::spawn(Room::Small).unwrap();
+    let stuck = Ask { pid: None, hazard: Hazard::None, path: fifo(dir.path()), what: What::File };
+    worker.start(vec![stuck.clone(), stuck]);
+    assert_eq!(worker.poll(Instant::now()), None);
+    worker.cut();
+    assert_eq!(worker.wait(soon()), Some(vec![Observed::NotAsked, Observed::NotAsked]));
+    let answers = run(&mut worker, vec![Ask::table("/proc/self/comm")]);
+    assert!(answers[0].seen().is_some());
+}
