@@ -1,0 +1,181 @@
+//! The names table: texts that are written once and then known by a number of 16 bits.
+//!
+//! Two books beside the file, in the process's own memory, both open addressing without locks: one by
+//! content, one by the address of a `&'static str`, which is what call sites have. Two threads that bring
+//! the same text at the same moment may get two numbers for it; that costs an entry and nothing else.
+
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+
+use crate::layout::{KNOWN, WORD, name};
+use crate::map::{self, Words};
+use crate::value::Text;
+
+/// How many places of a book to look at.
+const PROBES: usize = 16;
+
+pub(crate) struct Names {
+    entries: Words,
+    text: Words,
+    used: &'static AtomicU64,
+    text_used: &'static AtomicU64,
+    /// `hash:48 | number:16`
+    by_content: Words,
+    /// Pairs: address, then `length:32 | number:32`.
+    by_address: Words,
+}
+
+/// Why a text has no number.
+pub(crate) struct NamesFull;
+
+impl Names {
+    pub(crate) fn new(
+        entries: Words,
+        text: Words,
+        used: &'static AtomicU64,
+        text_used: &'static AtomicU64,
+    ) -> rustix::io::Result<Self> {
+        let places = (entries.len() / name::WORDS * 2).next_power_of_two();
+        let by_content = map::private(places * WORD)?;
+        let by_address = map::private(places * 2 * WORD)?;
+        let names = Self { entries, text, used, text_used, by_content, by_address };
+        if used.load(Acquire) == 0 {
+            for known in KNOWN {
+                let _smallest_file_has_room = names.add(known, hash(known));
+            }
+        }
+        Ok(names)
+    }
+
+    /// Number of a text that lives as long as the program: found by its address.
+    pub(crate) fn number_of_static(&self, text: &'static str) -> Result<u16, NamesFull> {
+        let address = text.as_ptr() as u64;
+        let pairs = self.by_address.len() / 2;
+        let start = spread(address ^ (text.len() as u64) << 48) as usize;
+        for probe in 0..PROBES {
+            let at = start.wrapping_add(probe) % pairs * 2;
+            let (key, value) = (&self.by_address[at], &self.by_address[at + 1]);
+            let seen = key.load(Acquire);
+            if seen == address {
+                let value = value.load(Acquire);
+                if value >> 32 == text.len() as u64 {
+                    return Ok(value as u16);
+                }
+            } else if seen == 0 {
+                let number = self.number(text)?;
+                if key.compare_exchange(0, address, Release, Relaxed).is_ok() {
+                    // Until this store the length is 0, which no look-up but that of "" (number 0) takes.
+                    value.store((text.len() as u64) << 32 | u64::from(number), Release);
+                }
+                return Ok(number);
+            }
+        }
+        self.number(text)
+    }
+
+    /// Number of any text, by content; cut at [`name::MAX_BYTES`].
+    pub(crate) fn number(&self, text: &str) -> Result<u16, NamesFull> {
+        let cut = Text::<{ name::MAX_BYTES }>::of(text);
+        let text = cut.as_str();
+        let hash = hash(text);
+        let mask = self.by_content.len() - 1;
+        for probe in 0..PROBES {
+            let entry = self.by_content[(hash as usize).wrapping_add(probe) & mask].load(Acquire);
+            if entry == 0 {
+                break;
+            }
+            if entry >> 16 == hash >> 16 && self.is(entry as u16, text) {
+                return Ok(entry as u16);
+            }
+        }
+        self.add(text, hash)
+    }
+
+    fn add(&self, text: &str, hash: u64) -> Result<u16, NamesFull> {
+        let words = text.len().div_ceil(WORD);
+        let offset = claim(self.text_used, words, self.text.len()).ok_or(NamesFull)?;
+        let number = claim(self.used, 1, self.entries.len() / name::WORDS).ok_or(NamesFull)?;
+        store_bytes(&self.text[offset..offset + words], text.as_bytes());
+        self.entries[number * name::WORDS + 1].store(hash, Relaxed);
+        self.entries[number * name::WORDS].store(name::pack(text.len(), offset), Release);
+        let number = u16::try_from(number).map_err(|_| NamesFull)?;
+        self.remember(number, hash);
+        Ok(number)
+    }
+
+    fn remember(&self, number: u16, hash: u64) {
+        let mask = self.by_content.len() - 1;
+        let entry = hash & !0xffff | u64::from(number);
+        for probe in 0..PROBES {
+            let place = &self.by_content[(hash as usize).wrapping_add(probe) & mask];
+            if place.compare_exchange(0, entry, Release, Relaxed).is_ok() {
+                return;
+            }
+        }
+    }
+
+    fn is(&self, number: u16, text: &str) -> bool {
+        let Some(entry) = self.entries.get(usize::from(number) * name::WORDS) else { return false };
+        let Some((length, offset)) = name::unpack(entry.load(Acquire)) else { return false };
+        length == text.len()
+            && text.as_bytes().chunks(WORD).enumerate().all(|(at, chunk)| {
+                self.text.get(offset + at).is_some_and(|word| word.load(Relaxed) == word_of(chunk))
+            })
+    }
+
+    /// Takes over all names of a recorder that this process inherited over fork: numbers that call sites
+    /// remember stay right.
+    pub(crate) fn inherit(&self, from: &Self) {
+        let copy = |from: Words, to: Words| {
+            for (from, to) in from.iter().zip(to) {
+                to.store(from.load(Relaxed), Relaxed);
+            }
+        };
+        copy(from.text, self.text);
+        copy(from.entries, self.entries);
+        self.text_used.store(from.text_used.load(Relaxed), Relaxed);
+        self.used.store(from.used.load(Relaxed), Relaxed);
+        for (number, entry) in (0..=u16::MAX).zip(self.entries.chunks_exact(name::WORDS)) {
+            if name::unpack(entry[0].load(Relaxed)).is_some() && usize::from(number) >= KNOWN.len() {
+                self.remember(number, entry[1].load(Relaxed));
+            }
+        }
+    }
+}
+
+/// Takes `count` of what is counted by `used`, if so many are left.
+fn claim(used: &AtomicU64, count: usize, all: usize) -> Option<usize> {
+    // Looked at first, so that a full table does not count on and on.
+    if used.load(Relaxed) as usize + count > all {
+        return None;
+    }
+    let at = used.fetch_add(count as u64, Relaxed) as usize;
+    (at + count <= all).then_some(at)
+}
+
+/// Writes bytes into whole words; the rest of the last word becomes zero.
+pub(crate) fn store_bytes(words: &[AtomicU64], bytes: &[u8]) {
+    for (word, chunk) in words.iter().zip(bytes.chunks(WORD)) {
+        word.store(word_of(chunk), Relaxed);
+    }
+}
+
+/// Up to eight bytes as a word.
+pub(crate) fn word_of(bytes: &[u8]) -> u64 {
+    let mut word = [0; WORD];
+    word[..bytes.len()].copy_from_slice(bytes);
+    u64::from_ne_bytes(word)
+}
+
+/// FNV-1a, finished so that low bits depend on all; never 0 in the upper 48 bits.
+fn hash(text: &str) -> u64 {
+    let sum = text
+        .bytes()
+        .fold(0xcbf2_9ce4_8422_2325, |sum: u64, byte| (sum ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
+    spread(sum) | 1 << 63
+}
+
+fn spread(word: u64) -> u64 {
+    let mixed = word.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    mixed ^ mixed >> 32
+}

@@ -1,0 +1,130 @@
+//! The one recorder of a process: made by the first who asks, anew in a forked child.
+//!
+//! While one thread makes it, others do not wait: they get none, which is counted. A forked child must not
+//! write into its parent's file; it notices at its next call and starts a file of its own, with the parent's
+//! names, so that numbers remembered at call sites stay right. Phases that were open at the fork stay
+//! the parent's.
+
+use std::error::Error;
+use std::sync::OnceLock;
+use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
+use std::sync::atomic::{AtomicU8, AtomicU64};
+
+use crate::place::{self, Place};
+use crate::recorder::Recorder;
+
+const NOT_YET: u8 = 0;
+const STARTING: u8 = 1;
+const ON: u8 = 2;
+const OFF: u8 = 3;
+
+/// How often a process may fork from a forked one and still get a recorder.
+const GENERATIONS: usize = 16;
+
+static STATE: AtomicU8 = AtomicU8::new(NOT_YET);
+/// Which of [`RECORDERS`] counts: one for each fork on the way from the first process to this one.
+static LATEST: AtomicU8 = AtomicU8::new(0);
+static RECORDERS: [OnceLock<&'static Recorder>; GENERATIONS] = [const { OnceLock::new() }; GENERATIONS];
+/// Asked once: a forked child must not touch the environment, whose lock another thread may have held.
+static PLACES: OnceLock<Vec<Place>> = OnceLock::new();
+/// Why the better places were not taken, or why there is no recorder.
+static REFUSALS: OnceLock<Vec<String>> = OnceLock::new();
+static MISSED: AtomicU64 = AtomicU64::new(0);
+
+/// The recorder of this process; made at the first call. `None` when it can have none, or while another thread
+/// makes it. Never waits.
+pub fn current() -> Option<&'static Recorder> {
+    match STATE.load(Acquire) {
+        ON => {
+            let recorder = *RECORDERS[usize::from(LATEST.load(Acquire))].get()?;
+            if recorder.is_foreign() { after_fork(recorder) } else { Some(recorder) }
+        }
+        OFF => None,
+        _ => begin(None),
+    }
+}
+
+/// What became of the recorder of this process.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum State {
+    /// Nobody asked for it yet, or it is being made.
+    NotStarted,
+    /// It records.
+    On {
+        /// Its file; `None` for a memfd.
+        path: Option<std::path::PathBuf>,
+        /// Smaller than usual, because the tmpfs is small.
+        small: bool,
+        /// Why better places were not taken.
+        refusals: Vec<String>,
+    },
+    /// There is none, and everything that would be recorded is dropped.
+    Off {
+        /// Why each place was not taken.
+        refusals: Vec<String>,
+    },
+}
+
+/// What became of the recorder of this process.
+pub fn state() -> State {
+    let refusals = REFUSALS.get().cloned().unwrap_or_default();
+    match STATE.load(Acquire) {
+        OFF => State::Off { refusals },
+        ON => match RECORDERS[usize::from(LATEST.load(Acquire))].get() {
+            Some(recorder) => State::On {
+                path: recorder.path().map(std::path::Path::to_owned),
+                small: recorder.size() != crate::Size::FULL,
+                refusals,
+            },
+            None => State::NotStarted,
+        },
+        _ => State::NotStarted,
+    }
+}
+
+#[cold]
+fn after_fork(parent: &'static Recorder) -> Option<&'static Recorder> {
+    if STATE.compare_exchange(ON, NOT_YET, AcqRel, Relaxed).is_err() {
+        MISSED.fetch_add(1, Relaxed);
+        return None;
+    }
+    let next = LATEST.load(Relaxed) + 1;
+    if usize::from(next) >= GENERATIONS {
+        STATE.store(OFF, Release);
+        return None;
+    }
+    LATEST.store(next, Release);
+    begin(Some(parent))
+}
+
+#[cold]
+fn begin(parent: Option<&'static Recorder>) -> Option<&'static Recorder> {
+    if STATE.compare_exchange(NOT_YET, STARTING, AcqRel, Relaxed).is_err() {
+        MISSED.fetch_add(1, Relaxed);
+        return None;
+    }
+    let places = PLACES.get_or_init(place::places);
+    let mut refusals = Vec::new();
+    let started = places.iter().find_map(|place| {
+        let size = parent.map(Recorder::size);
+        Recorder::start_after(place, size, parent).map_err(|error| refusals.push(chain(&error))).ok()
+    });
+    let _told_once = REFUSALS.set(refusals);
+    if let Some(recorder) = started {
+        recorder.lose_early(MISSED.swap(0, Relaxed));
+        let _first = RECORDERS[usize::from(LATEST.load(Acquire))].set(recorder);
+    }
+    STATE.store(if started.is_some() { ON } else { OFF }, Release);
+    started
+}
+
+/// A message with its causes.
+fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    text
+}

@@ -1,0 +1,143 @@
+//! What a reader gets: a recorder file understood.
+//!
+//! All texts come from another program: bounded, valid UTF-8, and otherwise whatever it wrote. Escape them
+//! before they go to a terminal.
+
+use crate::{Anchor, Loss, Outcome, Owner};
+
+/// One look at a recorder file.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Recording {
+    /// Whose it is.
+    pub owner: Owner,
+    /// The owner's clocks when it began, and how exact its times are.
+    pub anchor: Anchor,
+    /// Moves whenever the process records or polls anything.
+    pub heartbeat: u64,
+    /// Phases open now, oldest first.
+    pub open: Vec<OpenPhase>,
+    /// What happened since the read before, in the order of time, as far as the rings still have it.
+    pub events: Vec<Event>,
+    /// Events that were overwritten before this reader came by.
+    pub overwritten: u64,
+    /// Everything the program could not record: the sum of `losses`.
+    pub dropped: u64,
+    /// Which losses, and how many.
+    pub losses: Vec<(Loss, u64)>,
+    /// Slots, second slots and cells that were changing at each try, or hold garbage.
+    pub torn: u32,
+    /// Threads that record or did so.
+    pub threads: Vec<Thread>,
+}
+
+/// A phase that is open.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OpenPhase {
+    /// Its number, never used twice in one file.
+    pub id: u64,
+    /// The phase around it; it may have been closed since.
+    pub parent: Option<u64>,
+    /// The thread that is in it, or was in it last. In the owner's pid namespace.
+    pub tid: u32,
+    /// The async task it belongs to.
+    pub task: Option<u64>,
+    /// Its name.
+    pub name: String,
+    /// When it was opened, in ns of the owner's `CLOCK_MONOTONIC`.
+    pub start_monotonic_ns: u64,
+    /// It began at most this many ns later.
+    pub err_ns: u64,
+    /// Its other fields; long ones are cut and end in `…`.
+    pub fields: Vec<(String, String)>,
+    /// Its `hang.*` fields.
+    pub hang: Hang,
+    /// How often it was entered: polls of a future, 1 for plain code.
+    pub polls: u32,
+    /// Whether a thread is inside it now. A future that waits is open and not polled.
+    pub polled_now: bool,
+    /// How it is about to end, if it said so already.
+    pub outcome: Option<Outcome>,
+}
+
+/// What a phase says of itself by `hang.*` fields.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Hang {
+    /// `hang.wait`
+    pub wait: Option<String>,
+    /// `hang.hold`
+    pub hold: Option<String>,
+    /// `hang.serve`
+    pub serve: Option<String>,
+    /// `hang.op`
+    pub op: Option<String>,
+    /// `hang.entity`
+    pub entity: Option<String>,
+    /// `hang.link`
+    pub link: Option<String>,
+    /// `hang.deadline_ms`
+    pub deadline_ms: Option<u64>,
+}
+
+/// Something in a thread's history.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Event {
+    /// When, in ns of the owner's `CLOCK_MONOTONIC`.
+    pub monotonic_ns: u64,
+    /// It was at most this many ns later.
+    pub err_ns: u64,
+    /// On which thread.
+    pub tid: u32,
+    /// Of which phase.
+    pub phase: Option<u64>,
+    /// What.
+    pub kind: EventKind,
+}
+
+/// What happened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum EventKind {
+    /// A phase was opened.
+    Open {
+        /// Its name.
+        name: String,
+        /// The phase around it.
+        parent: Option<u64>,
+    },
+    /// A phase ended.
+    Close {
+        /// Its name.
+        name: String,
+        /// When it was opened: the event of that may be gone.
+        start_monotonic_ns: u64,
+        /// How.
+        outcome: Option<Outcome>,
+    },
+    /// A wait began.
+    Wait {
+        /// For what.
+        resource: String,
+    },
+    /// The wait of this phase or thread is over.
+    Wake,
+    /// A `hang.*` field of the phase, or a word of the program.
+    Note {
+        /// Which.
+        key: String,
+        /// Its value.
+        text: String,
+    },
+}
+
+/// A thread that records.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Thread {
+    /// Its number in the owner's pid namespace.
+    pub tid: u32,
+    /// Its name.
+    pub name: String,
+    /// The phase it is in.
+    pub current: Option<u64>,
+    /// Whether it has ended.
+    pub ended: bool,
+}
