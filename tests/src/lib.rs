@@ -1,1 +1,31 @@
-//! (map to come with the first module)
+//! What the end-to-end tests share: programs, scratch directories, runs and what came of them.
+//!
+//! | to know | look in |
+//! | --- | --- |
+//! | where the programs are | [`programs!`], [`Programs`] |
+//! | how a program is run, with and without hangdog | [`Bench`] |
+//! | what must be true of a verdict | [`Expected`] |
+//! | what a test needs of the machine | [`Needs`] |
+//!
+//! The tests use the real kernel, wait for conditions and never for a time, and are not repeated until they are green.
+
+mod bench;
+mod expected;
+mod needs;
+mod wait;
+
+pub use bench::{Bench, Ended, Programs};
+pub use expected::{Expected, Wait};
+pub use needs::{Needs, trial};
+pub use wait::until;
+
+/// The programs under test, as cargo built them for the calling test.
+#[macro_export]
+macro_rules! programs {
+    () => {
+        $crate::Programs {
+            hangdog: env!("CARGO_BIN_EXE_hangdog-under-test").into(),
+            scenario: env!("CARGO_BIN_EXE_scenario").into(),
+        }
+    };
+}

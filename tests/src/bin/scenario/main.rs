@@ -1,0 +1,89 @@
+//! Small programs that really hang, or look like it.
+//!
+//! `scenario NAME [ARGUMENT…]`; each process notes its role and number in the file named by
+//! `SCENARIO_ROLES`, so that a test knows who is who.
+//!
+//! | in | are |
+//! | --- | --- |
+//! | [`pipes`], [`sockets`], [`locks`], [`processes`], [`terminal`] | hangs |
+//! | [`healthy`] | programs that only look as if they hung |
+//! | [`phases`] | programs with open phases |
+//! | [`places`] | places to run a command in |
+//! | [`endings`] | programs that end as they are told |
+
+mod endings;
+mod healthy;
+mod locks;
+mod phases;
+mod pipes;
+mod places;
+mod processes;
+mod role;
+mod sockets;
+mod terminal;
+
+use std::process::ExitCode;
+
+/// What a scenario returns: any failure ends it with a message.
+type Outcome = Result<(), Box<dyn std::error::Error>>;
+
+/// A scenario takes the rest of the command line.
+type Scenario = fn(&[String]) -> Outcome;
+
+/// All scenarios and their parts by name.
+const SCENARIOS: &[(&str, Scenario)] = &[
+    ("pipe-full-cycle", pipes::full_cycle),
+    ("pipe-copier", pipes::copier),
+    ("pipe-own-writer", pipes::own_writer),
+    ("pipe-eof-daemon", pipes::eof_daemon),
+    ("pipe-daemon-starter", pipes::daemon_starter),
+    ("daemon", processes::daemon),
+    ("fifo-no-writer", pipes::fifo_no_writer),
+    ("flock-inherited", locks::inherited),
+    ("flock-daemon-starter", locks::daemon_starter),
+    ("flock-abba", locks::abba),
+    ("flock-taker", locks::taker),
+    ("tcp-unaccepted", sockets::unaccepted),
+    ("tcp-answerer", sockets::answerer),
+    ("unix-cycle", sockets::unix_cycle),
+    ("unix-other", sockets::unix_other),
+    ("stopped-child", processes::stopped_child),
+    ("stopper", processes::stopper),
+    ("tty-prompt", terminal::prompt),
+    ("tty-prompter", terminal::prompter),
+    ("long-poll", healthy::long_poll),
+    ("slow-compute", healthy::slow_compute),
+    ("computer", healthy::computer),
+    ("flock-queue", healthy::flock_queue),
+    ("flock-worker", healthy::flock_worker),
+    ("epoll-idle", healthy::epoll_idle),
+    ("reaped-zombies", healthy::reaped_zombies),
+    ("slow-consumer", healthy::slow_consumer),
+    ("consumer", healthy::consumer),
+    ("open-phases", phases::open_phases),
+    ("on-small-disk", places::on_small_disk),
+    ("without-fuse", places::without_fuse),
+    ("on-terminal", places::on_terminal),
+    ("session-leader", places::session_leader),
+    ("exit", endings::exit),
+    ("die", endings::die),
+];
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let Some((name, rest)) = arguments.split_first() else {
+        eprintln!("scenario: no name given");
+        return ExitCode::from(2);
+    };
+    let Some((_, scenario)) = SCENARIOS.iter().find(|(known, _)| known == name) else {
+        eprintln!("scenario: there is no {name:?}");
+        return ExitCode::from(2);
+    };
+    match scenario(rest) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("scenario {name}: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}

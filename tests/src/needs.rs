@@ -1,0 +1,51 @@
+//! What a test needs of the machine. Where it is missing the test is counted as ignored and says why.
+
+use std::fs::File;
+
+use libtest_mimic::{Completion, Trial};
+
+use crate::{Bench, Programs};
+
+/// What a test needs.
+#[derive(Clone, Debug)]
+pub enum Needs {
+    /// Nothing but Linux.
+    Nothing,
+    /// Opening `/dev/fuse`.
+    Fuse,
+    /// Mounting in a namespace of its own.
+    Mounts(Programs),
+}
+
+impl Needs {
+    /// Why it cannot be had here, if so.
+    fn missing(self) -> Option<String> {
+        match self {
+            Self::Nothing => None,
+            Self::Fuse => File::options()
+                .read(true)
+                .write(true)
+                .open("/dev/fuse")
+                .err()
+                .map(|error| format!("SKIPPED: needs root or access to /dev/fuse ({error})")),
+            Self::Mounts(programs) => {
+                let bench = Bench::new(programs);
+                let line = bench.scenario("on-small-disk", &[bench.path("disk").as_ref(), "true".as_ref()]);
+                let tried = bench.end_of(&mut bench.unwatched(line));
+                (!tried.status.success())
+                    .then(|| format!("SKIPPED: needs root or user namespaces to mount ({})", tried.stderr.trim()))
+            }
+        }
+    }
+}
+
+/// A test by name. It fails by panicking.
+pub fn trial(name: impl Into<String>, needs: Needs, test: impl FnOnce() + Send + 'static) -> Trial {
+    Trial::ignorable_test(name, move || {
+        if let Some(why) = needs.missing() {
+            return Ok(Completion::ignored_with(why));
+        }
+        test();
+        Ok(Completion::Completed)
+    })
+}

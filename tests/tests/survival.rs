@@ -1,0 +1,139 @@
+//! What survives: the command when hangdog is killed, phases when their program is, the verdict when the disk is full.
+
+use std::ffi::OsStr;
+use std::fs::{self, File};
+use std::os::unix::process::ExitStatusExt as _;
+use std::process::Stdio;
+
+use hangdog_schemas::Record;
+use hangdog_schemas::file::Reader;
+use hangdog_tests::{Bench, Needs, programs, trial, until};
+use libtest_mimic::Arguments;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+fn main() {
+    let arguments = Arguments::from_args();
+    let trials = vec![
+        trial("the command goes on when hangdog is killed", Needs::Nothing, hangdog_is_killed),
+        trial("phases of a program that was killed", Needs::Nothing, || phases_after("SIGKILL")),
+        trial("phases of a program that is stopped", Needs::Nothing, || phases_after("SIGSTOP")),
+        trial("a signal is passed on", Needs::Nothing, signal_is_passed_on),
+        trial("a full disk costs neither verdict nor exit code", Needs::Mounts(programs!()), full_disk),
+        trial("no room at all costs only the capture", Needs::Nothing, no_room_at_all),
+    ];
+    libtest_mimic::run(&arguments, trials).exit();
+}
+
+/// Records of the capture as far as it goes, and what it says is missing.
+fn captured(bench: &Bench) -> Option<(Vec<Record>, Vec<String>)> {
+    let bytes = fs::read(bench.capture_path()).ok()?;
+    let (records, summary) = Reader::from_bytes(&bytes).ok()?.read_all();
+    let missing = summary.missing();
+    Some((records, missing))
+}
+
+fn opened(records: &[Record], name: &str) -> bool {
+    records.iter().any(|record| matches!(record, Record::PhaseOpen(open) if open.name == name))
+}
+
+fn closed(records: &[Record]) -> usize {
+    records.iter().filter(|record| matches!(record, Record::PhaseClose(_))).count()
+}
+
+/// Starts the program with open phases under hangdog and waits until its phases are in the capture.
+fn start_traced(bench: &Bench) -> (std::process::Child, std::io::PipeWriter) {
+    let (from, into) = std::io::pipe().expect("a pipe");
+    let output = File::create(bench.path("out")).expect("a file");
+    let child = bench
+        .watched(&["--on-hang", "report"], bench.scenario("open-phases", &[]))
+        .stdin(Stdio::from(std::os::fd::OwnedFd::from(from)))
+        .stdout(output)
+        .spawn()
+        .expect("hangdog");
+    until("the phases in the capture", || {
+        let (records, _) = captured(bench)?;
+        (opened(&records, "import") && opened(&records, "lock table")).then_some(())
+    });
+    (child, into)
+}
+
+fn hangdog_is_killed() {
+    let bench = Bench::new(programs!());
+    let (mut hangdog, input) = start_traced(&bench);
+    hangdog.kill().expect("our own child");
+    let status = hangdog.wait().expect("our own child");
+    assert_eq!(status.signal(), Some(Signal::SIGKILL as i32));
+    let (records, missing) = captured(&bench).expect("a readable capture");
+    assert!(opened(&records, "lock table"));
+    assert_eq!(bench.alive().len(), 1, "the command goes on");
+    drop(input);
+    until("the end of the command", || bench.alive().is_empty().then_some(()));
+    // The writer finishes the file once nobody feeds it; whatever it does, a reader is told what is not there.
+    assert!(!missing.is_empty(), "nothing is said to be missing");
+}
+
+fn phases_after(signal: &str) {
+    let bench = Bench::new(programs!());
+    let line = bench.scenario("open-phases", &[OsStr::new(signal)]);
+    let (from, into) = std::io::pipe().expect("a pipe");
+    let mut command = bench.watched(&[], line);
+    let ended = bench.end_of(command.stdin(Stdio::from(std::os::fd::OwnedFd::from(from))));
+    drop(into);
+    let expected = if signal == "SIGKILL" { (None, Some(9)) } else { (Some(124), None) };
+    assert_eq!((ended.status.code(), ended.status.signal()), expected, "{}", ended.stderr);
+    let (records, missing) = captured(&bench).expect("a capture");
+    assert_eq!(missing, Vec::<String>::new());
+    assert!(opened(&records, "import") && opened(&records, "lock table"), "the phases are not in the capture");
+    assert_eq!(closed(&records), 0, "neither phase was closed by the program");
+}
+
+fn signal_is_passed_on() {
+    let bench = Bench::new(programs!());
+    let (mut hangdog, _input) = start_traced(&bench);
+    kill(Pid::from_raw(i32::try_from(hangdog.id()).expect("a process number")), Signal::SIGTERM)
+        .expect("our own child");
+    let status = hangdog.wait().expect("our own child");
+    assert_eq!(status.signal(), Some(Signal::SIGTERM as i32), "it ends like the command");
+    assert_eq!(bench.alive(), Vec::<String>::new());
+}
+
+/// Two pages of disk: the first frames fit, the snapshot does not.
+fn full_disk() {
+    let bench = Bench::new(programs!());
+    let capture = bench.path("disk/run.hang");
+    let hangdog = bench.hangdog(["run"]);
+    let script = "\"$0\" run --quiet-after 2s --report \"$1\" -o \"$2\" -- \"$3\" pipe-full-cycle\n\
+                  echo \"run: $?\"\n\
+                  \"$0\" report \"$2\" > /dev/null\n\
+                  echo \"report: $?\"";
+    let report = bench.report_path();
+    let scenario = bench.scenario("pipe-full-cycle", &[]);
+    let line = bench.scenario(
+        "on-small-disk",
+        &[
+            bench.path("disk").as_ref(),
+            OsStr::new("sh"),
+            OsStr::new("-c"),
+            OsStr::new(script),
+            hangdog.get_program(),
+            report.as_ref(),
+            capture.as_ref(),
+            &scenario[0],
+        ],
+    );
+    let ended = bench.end_of(&mut bench.unwatched(line));
+    assert!(ended.stdout.contains("run: 124"), "{}{}", ended.stdout, ended.stderr);
+    assert!(ended.stderr.contains("No space left on device"), "{}", ended.stderr);
+    let kind = bench.report().and_then(|report| report.verdict).map(|verdict| verdict.kind.name());
+    assert_eq!(kind.as_deref(), Some("deadlock-cycle"), "{}", ended.stderr);
+    assert!(ended.stdout.contains("report: 0"), "what was whole is readable: {}{}", ended.stdout, ended.stderr);
+}
+
+fn no_room_at_all() {
+    let bench = Bench::new(programs!());
+    let mut command = bench.hangdog(["run", "-o", "/dev/full", "--"]);
+    let ended = bench.end_of(command.args(bench.scenario("exit", &[OsStr::new("7")])));
+    assert_eq!(ended.status.code(), Some(7), "{}", ended.stderr);
+    assert!(ended.stderr.contains("/dev/full"), "the message names the place: {}", ended.stderr);
+}
