@@ -1,2 +1,7 @@
-//! main
-fn main() {}
+//! The program `hangdog`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    hangdog_cli::main()
+}

@@ -1,0 +1,97 @@
+//! What we are allowed to.
+
+use std::fs;
+
+use super::{Check, State};
+
+/// Capabilities that show or free more, by number (linux/capability.h).
+const WANTED: [(u32, &str); 5] = [
+    (2, "CAP_DAC_READ_SEARCH"),
+    (5, "CAP_KILL"),
+    (19, "CAP_SYS_PTRACE"),
+    (21, "CAP_SYS_ADMIN"),
+    (1, "CAP_DAC_OVERRIDE"),
+];
+
+pub(super) fn capabilities() -> Check {
+    let name = "rights";
+    let effective = status_field("CapEff:").and_then(|text| u64::from_str_radix(&text, 16).ok()).unwrap_or(0);
+    let uid = rustix::process::geteuid().as_raw();
+    let lacking: Vec<&str> =
+        WANTED.iter().filter(|(number, _)| effective >> number & 1 == 0).map(|(_, name)| *name).collect();
+    if lacking.is_empty() {
+        return Check::ok(name, format!("user {uid} with all capabilities that are used"));
+    }
+    Check::short(
+        name,
+        State::Limited,
+        format!("user {uid} without {}", lacking.join(", ")),
+        "of processes of other users (or with other rights) only names and states are seen: a resolver among them is named at most `possible`",
+        "run hangdog as root where the run has processes of several users",
+    )
+}
+
+fn status_field(name: &str) -> Option<String> {
+    let status = fs::read_to_string("/proc/self/status").ok()?;
+    status.lines().find_map(|line| line.strip_prefix(name)).map(|rest| rest.trim().to_owned())
+}
+
+pub(super) fn yama() -> Check {
+    let name = "yama";
+    let scope = fs::read_to_string("/proc/sys/kernel/yama/ptrace_scope").map(|text| text.trim().to_owned());
+    match scope.as_deref() {
+        Err(_) => Check::ok(name, "yama is not there"),
+        // Scope 1 allows ancestors, and hangdog is one of everything it runs.
+        Ok(scope @ ("0" | "1")) => {
+            Check::ok(name, format!("ptrace_scope is {scope}: a run's own processes can be read"))
+        }
+        Ok(scope) => Check::short(
+            name,
+            State::Limited,
+            format!("ptrace_scope is {scope}"),
+            "without CAP_SYS_PTRACE no system call arguments and no paths are seen, even of a run's own processes",
+            "sysctl kernel.yama.ptrace_scope=1, or run hangdog as root",
+        ),
+    }
+}
+
+pub(super) fn hidepid() -> Check {
+    let name = "hidepid";
+    let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
+    let hidden = mounts
+        .lines()
+        .filter(|line| line.split(' ').nth(4) == Some("/proc"))
+        .any(|line| line.contains("hidepid=") && !line.contains("hidepid=0") && !line.contains("hidepid=off"));
+    if hidden && !rustix::process::geteuid().is_root() {
+        Check::short(
+            name,
+            State::Limited,
+            "/proc hides processes of other users",
+            "a resolver of another user is not seen at all: such a wait looks as if nobody could end it, and is told as `possible`",
+            "run hangdog as root, or in the group that the mount option gid= of /proc names",
+        )
+    } else {
+        Check::ok(name, "/proc shows the processes of all users")
+    }
+}
+
+pub(super) fn user_namespaces() -> Check {
+    let name = "user-namespaces";
+    let number = |path: &str| fs::read_to_string(path).ok().and_then(|text| text.trim().parse::<u64>().ok());
+    let forbidden = number("/proc/sys/user/max_user_namespaces") == Some(0)
+        || number("/proc/sys/kernel/unprivileged_userns_clone") == Some(0)
+        || number("/proc/sys/kernel/apparmor_restrict_unprivileged_userns") == Some(1);
+    if rustix::process::geteuid().is_root() {
+        Check::ok(name, "not needed by root")
+    } else if !std::path::Path::new("/proc/self/ns/user").exists() || forbidden {
+        Check::short(
+            name,
+            State::Missing,
+            "unprivileged user namespaces are forbidden",
+            "`hangdog demo` cannot mount FUSE as this user and shows pipes and file locks instead",
+            "sysctl user.max_user_namespaces=15000 kernel.unprivileged_userns_clone=1, or run the demo as root",
+        )
+    } else {
+        Check::ok(name, "unprivileged user namespaces are allowed")
+    }
+}

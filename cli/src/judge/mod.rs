@@ -1,0 +1,150 @@
+//! The judge of a run: thinks in a child of ourselves, so that the watchdog never waits for an analysis.
+//!
+//! ```text
+//!   watchdog ── ask ──▶ records as lines in memory ──▶ hangdog internal-judge
+//!       ▲                                                   │ timeline, analysis;
+//!       └──────────── answer ◀── report as JSON ◀───────────┘ limits on CPU time, memory, wall clock
+//! ```
+
+mod child;
+mod told;
+
+use std::ffi::{OsStr, OsString};
+use std::io::{self, BufWriter, Write as _};
+use std::time::Duration;
+
+use hangdog_collector::{Judge, Moment, OnHang};
+use hangdog_schemas::{REPORT_VERSION, Record, Report, RunNs, RunSummary};
+
+use crate::fed::{Answer, Fed, Food};
+
+pub(crate) use child::{Thinking, think};
+pub(crate) use told::{Extent, Told, framed};
+
+/// How long one analysis may take. Those of real captures take some ten milliseconds.
+const LIMIT: Duration = Duration::from_secs(10);
+
+/// Asks children of ourselves.
+pub(crate) struct ChildJudge {
+    arguments: Vec<OsString>,
+    asked: Option<Asked>,
+    leaving: Vec<Fed>,
+    on_hang: OnHang,
+    told: Told,
+}
+
+struct Asked {
+    /// `None`: the child could not be started, or nothing came of it.
+    child: Option<Fed>,
+    summary: RunSummary,
+    trouble: String,
+}
+
+impl ChildJudge {
+    /// A judge that thinks as `thinking` says.
+    pub(crate) fn new(thinking: &Thinking, on_hang: OnHang) -> Self {
+        let mut arguments = vec![OsString::from("internal-judge")];
+        arguments.extend(thinking.arguments());
+        Self { arguments, asked: None, leaving: Vec::new(), on_hang, told: Told::default() }
+    }
+
+    /// What was said while the command ran.
+    pub(crate) fn told(self) -> Told {
+        // Fields cannot be moved out of a type that has a `Drop`, and children are ended by that.
+        let mut this = self;
+        std::mem::take(&mut this.told)
+    }
+
+    fn start(&self, records: &[Record]) -> io::Result<Fed> {
+        let mut food = Food::new()?;
+        let mut lines = BufWriter::with_capacity(64 << 10, food.file());
+        for record in records {
+            serde_json::to_writer(&mut lines, record)?;
+            lines.write_all(b"\n")?;
+        }
+        lines.flush()?;
+        drop(lines);
+        let arguments: Vec<&OsStr> = self.arguments.iter().map(OsString::as_os_str).collect();
+        Fed::start(&arguments, &food, LIMIT)
+    }
+
+    fn reap(&mut self) {
+        self.leaving.retain_mut(|child| !child.dismiss());
+    }
+}
+
+impl Judge for ChildJudge {
+    fn ask(&mut self, records: &[Record]) {
+        if let Some(child) = self.asked.take().and_then(|asked| asked.child) {
+            self.leaving.push(child);
+        }
+        self.reap();
+        let (child, trouble) = match self.start(records) {
+            Ok(child) => (Some(child), String::new()),
+            Err(error) => (None, format!("the analysis could not be started: {error}")),
+        };
+        self.asked = Some(Asked { child, summary: summary(records), trouble });
+    }
+
+    fn answer(&mut self) -> Option<Report> {
+        self.reap();
+        let asked = self.asked.as_mut()?;
+        let answer = asked.child.as_mut().map_or(Answer::Said(Vec::new()), Fed::poll);
+        let report = match answer {
+            Answer::Pending => return None,
+            Answer::TooLate => {
+                asked.trouble = format!("the analysis took longer than {} s and was ended", LIMIT.as_secs());
+                None
+            }
+            Answer::Said(said) => serde_json::from_slice(&said).ok(),
+        };
+        let asked = self.asked.take()?;
+        self.leaving.extend(asked.child);
+        self.reap();
+        Some(report.unwrap_or_else(|| without_verdict(asked.summary, asked.trouble)))
+    }
+
+    fn is_busy(&self) -> bool {
+        self.asked.is_some()
+    }
+
+    fn helpers(&self) -> Vec<u32> {
+        let asked = self.asked.iter().filter_map(|asked| asked.child.as_ref());
+        asked.chain(&self.leaving).map(Fed::pid).collect()
+    }
+
+    fn announce(&mut self, report: &Report, moment: Moment) {
+        self.told.announce(report, moment, self.on_hang);
+    }
+}
+
+impl Drop for ChildJudge {
+    fn drop(&mut self) {
+        self.leaving.extend(self.asked.take().and_then(|asked| asked.child));
+        self.reap();
+    }
+}
+
+/// What can be said of a run when nothing could be thought about it.
+fn without_verdict(mut run: RunSummary, trouble: String) -> Report {
+    let trouble = if trouble.is_empty() { "the analysis ended without an answer".to_owned() } else { trouble };
+    run.missing.push(trouble);
+    Report { verdict: None, findings: Vec::new(), run, schema: REPORT_VERSION }
+}
+
+fn summary(records: &[Record]) -> RunSummary {
+    let header = records.iter().find_map(|record| if let Record::Run(header) = record { Some(header) } else { None });
+    let trigger =
+        records.iter().rev().find_map(|r| if let Record::Trigger(trigger) = r { Some(trigger) } else { None });
+    RunSummary {
+        id: header.map(|header| header.run.clone()).unwrap_or_default(),
+        command: header.map(|header| header.command.clone()).unwrap_or_default(),
+        host: header.map(|header| header.host.clone()).unwrap_or_default(),
+        at: records.iter().filter_map(Record::when).max().unwrap_or(RunNs(0)),
+        last_progress: trigger.map(|trigger| trigger.last_progress),
+        progress: trigger.map(|trigger| trigger.progress.clone()),
+        capture: None,
+        actions: Vec::new(),
+        missing: Vec::new(),
+    }
+}

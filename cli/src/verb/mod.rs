@@ -1,0 +1,10 @@
+//! What each verb does, a file each.
+
+pub(crate) mod completions;
+pub(crate) mod doctor;
+pub(crate) mod internal_put;
+pub(crate) mod phase;
+pub(crate) mod replay;
+pub(crate) mod report;
+pub(crate) mod run;
+pub(crate) mod schema;

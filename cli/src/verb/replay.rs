@@ -1,0 +1,92 @@
+//! `hangdog replay`: a capture in the terminal, or a picture of that.
+
+use std::io::IsTerminal as _;
+use std::path::PathBuf;
+
+use crate::failure::Failure;
+use crate::judge::Thinking;
+use crate::outputs::{Put, put};
+use crate::verb::report;
+use crate::{capture, console, exit};
+
+/// Scrub through a capture in the terminal
+///
+/// Press `?` for the keys.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Exit codes:
+  0  done
+  2  wrong usage, or a capture that cannot be read
+
+Environment:
+  HANGDOG_PATIENCE   as --patience
+  NO_COLOR, TERM, COLORTERM, LC_ALL, LC_CTYPE, LANG
+                     which colours and characters are used
+
+Example:
+  hangdog replay run.hang
+  hangdog replay run.hang --screenshot picture.svg --size 100x30 --keys 2")]
+pub(crate) struct Arguments {
+    /// The capture
+    #[arg(value_name = "FILE.hang")]
+    capture: PathBuf,
+    /// Draw one screen into this file (.svg, or .txt) instead of opening the terminal
+    #[arg(long, value_name = "FILE")]
+    screenshot: Option<PathBuf>,
+    /// Columns and rows of the screenshot
+    #[arg(long, value_name = "WxH", default_value = "80x24", value_parser = size, requires = "screenshot")]
+    size: (u16, u16),
+    /// Keys to press before the screenshot, as `j j enter`
+    #[arg(long, value_name = "KEYS", default_value = "", requires = "screenshot", allow_hyphen_values = true)]
+    keys: String,
+    #[command(flatten)]
+    thinking: Thinking,
+}
+
+fn size(text: &str) -> Result<(u16, u16), String> {
+    let parse = |part: &str| part.parse::<u16>().ok().filter(|n| (1..=1000).contains(n));
+    text.split_once('x')
+        .and_then(|(columns, rows)| Some((parse(columns)?, parse(rows)?)))
+        .ok_or_else(|| "write it like 80x24; each from 1 to 1000".to_owned())
+}
+
+/// Opens the replay.
+pub(crate) fn perform(arguments: &Arguments) -> Result<u8, Failure> {
+    let capture = capture::open(&arguments.capture)?;
+    let report = report::think(&capture, &arguments.thinking, &arguments.capture.to_string_lossy());
+    if let Some(file) = &arguments.screenshot {
+        return draw(capture.timeline, report, file, arguments);
+    }
+    if !std::io::stdout().is_terminal() || !std::io::stdin().is_terminal() {
+        return Err(Failure::new("a replay needs a terminal, and stdin or stdout is none")
+            .advise("run it in a terminal, or use `hangdog report` or --screenshot"));
+    }
+    let options = hangdog_tui::Options::from_environment(console::variable);
+    hangdog_tui::run(capture.timeline, Some(report), options).map_err(|error| Failure::of(&error))?;
+    Ok(exit::OK)
+}
+
+fn draw(
+    timeline: hangdog_timeline::Timeline,
+    report: hangdog_schemas::Report,
+    file: &std::path::Path,
+    arguments: &Arguments,
+) -> Result<u8, Failure> {
+    let shot = hangdog_tui::screenshot(timeline, Some(report), arguments.size, &arguments.keys)
+        .map_err(|error| Failure::new("the screenshot cannot be drawn").because(&error))?;
+    let picture = match file.extension().and_then(std::ffi::OsStr::to_str) {
+        Some("svg") => shot.svg,
+        Some("txt") => shot.text,
+        _ => {
+            return Err(
+                Failure::new(format!("{} names no format", file.display())).advise("let it end in .svg or .txt")
+            );
+        }
+    };
+    put(file, picture.as_bytes(), Put::Replace).map_err(|error| {
+        Failure::new(format!("{} cannot be written", file.display()))
+            .because(&error)
+            .advise("write it to a directory that exists and has room")
+    })?;
+    Ok(exit::OK)
+}
