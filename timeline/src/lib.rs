@@ -1,9 +1,30 @@
 //! A capture as state over time: ids joined and indexed, "what was so at t".
 //!
-//! Used by all that think or draw. Knows no `/proc` and no terminal, and draws no conclusion.
+//! ```text
+//! records ──▶ Timeline ── at(t) ──▶ processes, thread states, open phases, newest snapshot
+//! ```
+//!
+//! Used by all that think or draw. Records may come cut, doubled or in odd order: whatever order they
+//! come in, the same facts give the same timeline where they do not contradict each other. Knows no `/proc`
+//! and no terminal, and draws no conclusion.
 
+mod build;
+mod interval;
+mod moment;
+mod phase;
+mod process;
+mod progress;
 mod snapshot;
+#[cfg(test)]
+mod tests;
+mod thread;
 mod timeline;
 
+pub use build::BuildError;
+pub use moment::Moment;
+pub use phase::{Lane, Phase};
+pub use process::Process;
+pub use progress::Progress;
 pub use snapshot::Snapshot;
-pub use timeline::{BuildError, Moment, Phase, Process, ThreadAt, Timeline};
+pub use thread::ThreadAt;
+pub use timeline::Timeline;

@@ -3,7 +3,7 @@
 //! Built from the fact records between `snapshot_begin` and `snapshot_end`. A snapshot that was cut
 //! is usable and says that it is not [complete](Snapshot::complete).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use hangdog_schemas::fact::{
     FdDetail, FdFact, FileLockFact, FuseFact, Gap, MountFact, ProcessFact, SocketFact, ThreadFact,
@@ -51,7 +51,9 @@ pub struct Snapshot {
     socket_by_inode: BTreeMap<Inode, usize>,
     fuse_servers: BTreeMap<FuseConnection, Vec<(Pid, Fd)>>,
     pty_masters: BTreeMap<u32, Vec<(Pid, Fd)>>,
-    children: BTreeMap<Pid, Vec<Pid>>,
+    children: BTreeMap<Pid, BTreeSet<Pid>>,
+    mounts_of: BTreeMap<Inode, Vec<usize>>,
+    mounts_of_fuse: BTreeMap<FuseConnection, Vec<usize>>,
 }
 
 impl Snapshot {
@@ -80,25 +82,9 @@ impl Snapshot {
             fuse_servers: BTreeMap::new(),
             pty_masters: BTreeMap::new(),
             children: BTreeMap::new(),
+            mounts_of: BTreeMap::new(),
+            mounts_of_fuse: BTreeMap::new(),
         }
-    }
-
-    /// The snapshot that a fact record belongs to.
-    pub fn of(record: &Record) -> Option<SnapshotId> {
-        Some(match record {
-            Record::SnapshotBegin(fact) => fact.snapshot,
-            Record::Process(fact) => fact.snapshot,
-            Record::Bystander(fact) => fact.snapshot,
-            Record::Thread(fact) => fact.snapshot,
-            Record::Fd(fact) => fact.snapshot,
-            Record::Mount(fact) => fact.snapshot,
-            Record::Fuse(fact) => fact.snapshot,
-            Record::FileLock(fact) => fact.snapshot,
-            Record::Socket(fact) => fact.snapshot,
-            Record::Gap(fact) => fact.snapshot,
-            Record::SnapshotEnd(fact) => fact.snapshot,
-            _ => return None,
-        })
     }
 
     /// Takes in one fact. Facts may come in any order; of two about the same thing the later counts.
@@ -107,6 +93,11 @@ impl Snapshot {
             self.end = self.end.max(t);
         }
         match record {
+            Record::SnapshotBegin(begin) => {
+                self.extent = begin.extent;
+                self.reason = begin.reason;
+                self.begin = begin.when.t;
+            }
             Record::Process(fact) => {
                 self.processes.insert(fact.process.pid, *fact);
             }
@@ -134,13 +125,22 @@ impl Snapshot {
         }
     }
 
-    /// Builds the joins. Call once, after the last [`add`](Self::add).
+    /// Builds the joins. Call after the last [`add`](Self::add).
     pub fn index(&mut self) {
+        self.drop_doubles();
         self.pipes.clear();
         self.socket_owners.clear();
         self.fuse_servers.clear();
         self.pty_masters.clear();
         self.children.clear();
+        self.mounts_of.clear();
+        self.mounts_of_fuse.clear();
+        for (n, mount) in self.mounts.iter().enumerate() {
+            self.mounts_of.entry(mount.namespace).or_default().push(n);
+            if let Some(connection) = mount.fuse() {
+                self.mounts_of_fuse.entry(connection).or_default().push(n);
+            }
+        }
         for fd in self.fds.values().flat_map(BTreeMap::values) {
             let holder = (fd.process.pid, fd.fd);
             if let Some(inode) = fd.pipe() {
@@ -165,8 +165,16 @@ impl Snapshot {
             .map(|p| (p.parent, p.process.pid))
             .chain(self.bystanders.values().map(|b| (b.parent, b.process.pid)));
         for (parent, child) in families {
-            self.children.entry(parent).or_default().push(child);
+            self.children.entry(parent).or_default().insert(child);
         }
+    }
+
+    /// Leaves out lines of tables that were recorded twice. Of two about the same thing the later counts.
+    fn drop_doubles(&mut self) {
+        keep_last(&mut self.mounts, |mount| Some((mount.namespace, mount.mount)));
+        // Connections that nobody has accepted yet have no inode.
+        keep_last(&mut self.sockets, |socket| (socket.inode.0 != 0).then_some(socket.inode));
+        keep_last(&mut self.locks, |lock| Some((lock.number, lock.waits, lock.pid, lock.start, lock.end)));
     }
 
     /// Threads of a process.
@@ -215,7 +223,7 @@ impl Snapshot {
 
     /// Mounts of one mount namespace.
     pub fn mounts_of(&self, namespace: Inode) -> impl Iterator<Item = &MountFact> {
-        self.mounts.iter().filter(move |mount| mount.namespace == namespace)
+        self.mounts_of.get(&namespace).into_iter().flatten().map(|n| &self.mounts[*n])
     }
 
     /// The mount on which an absolute path lies, as its namespace sees it: the longest mount point that
@@ -228,8 +236,22 @@ impl Snapshot {
 
     /// The mounts of a device (of a FUSE connection), in any namespace.
     pub fn mounts_of_fuse(&self, connection: FuseConnection) -> impl Iterator<Item = &MountFact> {
-        self.mounts.iter().filter(move |mount| mount.fuse() == Some(connection))
+        self.mounts_of_fuse.get(&connection).into_iter().flatten().map(|n| &self.mounts[*n])
     }
+}
+
+/// Of facts with the same key keeps the last, at the place of the first. Those without a key all stay.
+fn keep_last<T, K: Ord>(facts: &mut Vec<T>, key: impl Fn(&T) -> Option<K>) {
+    let mut places = BTreeMap::new();
+    let mut kept: Vec<T> = Vec::with_capacity(facts.len());
+    for fact in facts.drain(..) {
+        let place = key(&fact).map_or(kept.len(), |key| *places.entry(key).or_insert(kept.len()));
+        match kept.get_mut(place) {
+            Some(earlier) => *earlier = fact,
+            None => kept.push(fact),
+        }
+    }
+    *facts = kept;
 }
 
 fn is_below(path: &str, folder: &str) -> bool {
