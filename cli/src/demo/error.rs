@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 /// Why the demo could not be shown.
 #[derive(Debug, thiserror::Error)]
-pub enum DemoError {
+pub(crate) enum DemoError {
     /// A directory or file of the stage.
     #[error("{} cannot be used", path.display())]
     Stage {
@@ -50,7 +50,7 @@ pub enum DemoError {
 
 impl DemoError {
     /// What to do about it.
-    pub fn advice(&self) -> Option<&'static str> {
+    pub(crate) fn advice(&self) -> Option<&'static str> {
         match self {
             Self::Stage { .. } => {
                 Some("point TMPDIR at a directory on a local file system where you may create files")

@@ -36,31 +36,31 @@ mod show;
 mod stage;
 mod walk;
 
-pub use error::DemoError;
-pub use show::{Shown, run};
+pub(crate) use error::DemoError;
+pub(crate) use show::{Shown, run};
 
 use std::path::PathBuf;
 
 /// Arguments of `hangdog demo`.
 #[derive(Debug, clap::Args)]
-pub struct DemoArgs {
+pub(crate) struct DemoArgs {
     /// Name of the directory that the test mounts its file system on
     #[arg(long, value_name = "NAME", default_value = "mount", value_parser = directory_name)]
-    pub mount_name: String,
+    mount_name: String,
     /// Threads of the server's runtime
     #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..=64))]
-    pub threads: u16,
+    threads: u16,
     /// The healthy twin: the server answers before it walks, and nothing hangs
     #[arg(long)]
-    pub answer_first: bool,
+    answer_first: bool,
     /// Leave the hang in place until Ctrl-C, to look at it with other tools
     #[arg(long, conflicts_with = "answer_first")]
-    pub hold: bool,
+    hold: bool,
 }
 
 /// Arguments of the hidden verb `demo-part`: one process of the demo.
 #[derive(Debug, clap::Args)]
-pub struct PartArgs {
+pub(crate) struct PartArgs {
     #[command(subcommand)]
     part: Part,
 }
@@ -126,7 +126,7 @@ enum Part {
 }
 
 /// Is one process of the demo until it ends.
-pub fn part(args: PartArgs) -> Result<(), DemoError> {
+pub(crate) fn part(args: PartArgs) -> Result<(), DemoError> {
     match args.part {
         Part::Probe { base, way } => mount::probe(&base, way),
         Part::Test { base, way, mount_name, threads, answer_first } => {

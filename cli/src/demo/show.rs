@@ -17,7 +17,7 @@ use super::{Answer, DemoArgs, DemoError};
 /// How the demo went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
-pub enum Shown {
+pub(crate) enum Shown {
     /// The hang was named and freed (or the twin ran through), and nothing stayed behind.
     AsExpected,
     /// Something else; what was expected has been printed.
@@ -25,7 +25,7 @@ pub enum Shown {
 }
 
 /// Shows the case that `args` ask for.
-pub fn run(args: &DemoArgs) -> Result<Shown, DemoError> {
+pub(crate) fn run(args: &DemoArgs) -> Result<Shown, DemoError> {
     let stage = Stage::new()?;
     let played = play(&stage, args);
     let left = stage.left_behind();
@@ -81,7 +81,7 @@ fn under_hangdog(stage: &Stage, args: &DemoArgs, test: &Command) -> Result<Comma
     let mut run = hangdog()?;
     run.args(["run", "--quiet-after", "3s"]);
     if args.hold {
-        run.args(["--on-hang", "report"]);
+        run.args(["--on-hang", "wait"]);
     } else {
         run.args(["--timeout", "20s"]);
     }
