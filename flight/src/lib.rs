@@ -34,7 +34,7 @@
 //! | `layout` | the drawing above as numbers |
 //! | `place` | where files lie and how they are made, cleaned up and found: [`directory`], [`list`], [`memfd_of`] |
 //! | `recorder` | the writer: [`Recorder`] |
-//! | `process` | the one recorder of a process, and what a fork does to it: [`current`] |
+//! | `process`, `at_exit` | the one recorder of a process, and what a fork or a normal end does to it: [`current`] |
 //! | `reader` | [`Reader`], which trusts no byte, and what it gives: [`Recording`] |
 //! | `local`, `names`, `pool`, `map`, `clock`, `identity`, `value` | the parts: a thread's own state, names by number, free slots, mapped memory, time, the owner, values of bounded length |
 //!
@@ -59,6 +59,7 @@
 //!
 //! Not here: who calls all this (the `hangdog-tracer` crate), and what it means (`hangdog-analysis`).
 
+mod at_exit;
 mod clock;
 mod identity;
 mod layout;

@@ -10,6 +10,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
 use std::sync::atomic::{AtomicU8, AtomicU64};
 
+use crate::at_exit;
 use crate::place::{self, Place};
 use crate::recorder::Recorder;
 
@@ -36,12 +37,17 @@ static MISSED: AtomicU64 = AtomicU64::new(0);
 pub fn current() -> Option<&'static Recorder> {
     match STATE.load(Acquire) {
         ON => {
-            let recorder = *RECORDERS[usize::from(LATEST.load(Acquire))].get()?;
+            let recorder = latest()?;
             if recorder.is_foreign() { after_fork(recorder) } else { Some(recorder) }
         }
         OFF => None,
         _ => begin(None),
     }
+}
+
+/// The recorder that was made last in this process or the one it was forked from.
+pub(crate) fn latest() -> Option<&'static Recorder> {
+    RECORDERS.get(usize::from(LATEST.load(Acquire)))?.get().copied()
 }
 
 /// What became of the recorder of this process.
@@ -70,7 +76,7 @@ pub fn state() -> State {
     let refusals = REFUSALS.get().cloned().unwrap_or_default();
     match STATE.load(Acquire) {
         OFF => State::Off { refusals },
-        ON => match RECORDERS[usize::from(LATEST.load(Acquire))].get() {
+        ON => match latest() {
             Some(recorder) => State::On {
                 path: recorder.path().map(std::path::Path::to_owned),
                 small: recorder.size() != crate::Size::FULL,
@@ -107,7 +113,13 @@ fn begin(parent: Option<&'static Recorder>) -> Option<&'static Recorder> {
     let mut refusals = Vec::new();
     let started = places.iter().find_map(|place| {
         let size = parent.map(Recorder::size);
-        Recorder::start_after(place, size, parent).map_err(|error| refusals.push(chain(&error))).ok()
+        let recorder =
+            Recorder::start_after(place, size, parent).map_err(|error| refusals.push(chain(&error))).ok()?;
+        if parent.is_none() {
+            // Functions for the end are inherited over fork.
+            at_exit::remove_file_of(place);
+        }
+        Some(recorder)
     });
     let _told_once = REFUSALS.set(refusals);
     if let Some(recorder) = started {

@@ -260,16 +260,25 @@ impl Recorder {
         }
     }
 
-    /// Says how a phase ended or is about to. The last word counts; [`Outcome::Panicked`] never replaces another.
+    /// Says how a phase ended or is about to. The last word counts.
     pub fn outcome(&'static self, phase: PhaseId, outcome: Outcome) {
+        self.change_outcome(phase, |_| Some(outcome));
+    }
+
+    /// Says how a phase seems to end, unless it said so itself.
+    pub fn presume(&'static self, phase: PhaseId, outcome: Outcome) {
+        self.change_outcome(phase, |said| said.is_none().then_some(outcome));
+    }
+
+    fn change_outcome(&self, phase: PhaseId, change: impl Fn(Option<Outcome>) -> Option<Outcome>) {
         let index = slot::index(phase.word());
         if self.is_foreign() || index >= self.size.slots {
             return;
         }
         let change = |commit| {
             let open = slot::phase(commit, index) == phase.word() && slot::state(commit) == slot::OPEN;
-            let keep = outcome == Outcome::Panicked && slot::outcome(commit) != 0;
-            (open && !keep).then(|| slot::with_outcome(commit, outcome.number()))
+            let outcome = change(Outcome::from_number(slot::outcome(commit)))?;
+            open.then(|| slot::with_outcome(commit, outcome.number()))
         };
         let _gone = self.slot(index)[slot::COMMIT].fetch_update(Release, Relaxed, change);
     }
@@ -317,7 +326,7 @@ impl Recorder {
             left
         });
         if left.panicked {
-            self.outcome(phase, Outcome::Panicked);
+            self.presume(phase, Outcome::Panicked);
         }
     }
 
@@ -342,6 +351,14 @@ impl Recorder {
         self.push(cell::CLOSE, slot::outcome(commit) as u8, name, phase.word(), start, "");
         words[slot::COMMIT].store(slot::commit(slot::generation(commit), slot::FREE), Release);
         self.free_slots.free(index);
+    }
+
+    /// Ends a phase that its caller cannot keep track of, and counts it as lost.
+    pub fn abandon(&'static self, phase: PhaseId) {
+        if !self.is_foreign() {
+            self.lose(Loss::Slot);
+            self.close(phase);
+        }
     }
 
     /// A note in the calling thread's history.
@@ -596,6 +613,11 @@ pub struct Opening {
 }
 
 impl Opening {
+    /// The number that the phase will have.
+    pub fn id(&self) -> PhaseId {
+        self.phase
+    }
+
     /// Adds a field: within the slot if it is short and there is room, else in the second slot.
     pub fn field(&mut self, key: Name, value: Value<'_>) {
         let meaning = usize::from(key.0) < KNOWN.len();

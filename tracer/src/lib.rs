@@ -1,1 +1,81 @@
-//! (map to come with the first module)
+//! A `tracing` layer and the [`phase!`] macro: what every task of a program is doing, readable from outside, even
+//! after SIGKILL.
+//!
+//! ```text
+//!   tracing spans ──▶ layer() ──┐                                   hangdog, or any reader
+//!   phase!("walk") ─────────────┼──▶ flight recorder (tmpfs) ◀── pread ──┘
+//!   future.in_phase(…) ─────────┘    open phases, history
+//! ```
+//!
+//! | module | is |
+//! | --- | --- |
+//! | `layer` | [`layer()`]: spans become phases |
+//! | `spans` | which phase belongs to a span id |
+//! | `phase` | [`phase!`], [`Phase`], [`Entered`]: phases without a subscriber |
+//! | `future` | [`InPhase`]: a future in a phase |
+//! | `fields` | values of fields, bounded |
+//! | `status` | [`status()`]: whether and where it records |
+//!
+//! # A service
+//!
+//! Any span already works. `hang.*` fields tell what it means:
+//!
+//! | field | says | example |
+//! | --- | --- | --- |
+//! | `hang.wait` | the resource this phase waits for | `http:127.0.0.1:8080`, `lock:cache`, `path:/mnt/x` |
+//! | `hang.hold` | the resource held while it is open | `lock:cache`, `pool:db` |
+//! | `hang.serve` | the resource it serves | `fuse:/mnt/x`, `http:127.0.0.1:8080` |
+//! | `hang.op` | key of an operation that should run once at a time | `register ws-1` |
+//! | `hang.entity` | identity that must have one live owner | `run/3` |
+//! | `hang.link` | joins a client's phase to its server's | a `traceparent` |
+//! | `hang.outcome` | `ok`, `failed`, `cancelled` | |
+//! | `hang.deadline_ms` | how long it may take | `5000` |
+//!
+//! Fields that become known later are declared empty and recorded then, as everywhere in `tracing`.
+//!
+//! ```
+//! use hangdog_tracer::{InPhaseExt, phase};
+//! use tracing_subscriber::prelude::*;
+//!
+//! // A handler as axum has them.
+//! #[tracing::instrument(fields(hang.serve = "http:127.0.0.1:8080", hang.link = tracing::field::Empty))]
+//! async fn new_conversation(traceparent: String) -> usize {
+//!     tracing::Span::current().record("hang.link", traceparent.as_str());
+//!     // Blocking work on a thread of its own, in a phase of its own.
+//!     let walk = tokio::task::spawn_blocking(|| {
+//!         let _phase = phase!("walk", hang.wait = "path:/tmp", depth = 3);
+//!         std::fs::read_dir("/tmp").map_or(0, Iterator::count)
+//!     });
+//!     walk.in_phase(phase!("wait for the walk")).await.unwrap_or(0)
+//! }
+//!
+//! let registry = tracing_subscriber::registry().with(hangdog_tracer::layer()).with(tracing_subscriber::fmt::layer());
+//! registry.init();
+//! println!("{}", hangdog_tracer::status());
+//! let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+//! runtime.block_on(new_conversation("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".to_owned()));
+//! ```
+//!
+//! # What it costs, and what it never does
+//!
+//! It never blocks, never panics and takes no heap memory for a phase. The memory it records to is of fixed size;
+//! what does not fit is dropped and counted. Where no recorder can be had, all of this does nothing, and
+//! [`status()`] says why.
+//!
+//! The layer keeps nothing in `Extensions` and wants no per-layer filter (each costs more than the recording):
+//! use [`HangdogLayer::with_max_level`] instead of `.with_filter(…)`. A `Registry` without any layer that
+//! closes spans leaks; with this one it does not.
+
+mod fields;
+mod future;
+mod layer;
+mod phase;
+mod spans;
+mod status;
+
+pub use fields::AsValue;
+pub use future::{InPhase, InPhaseExt};
+pub use hangdog_flight::{Outcome, Value};
+pub use layer::{HangdogLayer, layer};
+pub use phase::{Draft, Entered, Phase};
+pub use status::{Status, status};

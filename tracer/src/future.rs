@@ -1,0 +1,78 @@
+//! A future in a phase: entered with each poll, ended with the future.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use hangdog_flight::Outcome;
+use pin_project_lite::pin_project;
+
+use crate::Phase;
+
+pin_project! {
+    /// A future in a phase; see [`InPhaseExt::in_phase`].
+    #[derive(Debug)]
+    #[must_use = "futures do nothing unless polled"]
+    pub struct InPhase<F> {
+        #[pin]
+        future: F,
+        phase: Phase,
+    }
+
+    impl<F> PinnedDrop for InPhase<F> {
+        fn drop(this: Pin<&mut Self>) {
+            this.project().phase.presume(Outcome::Cancelled);
+        }
+    }
+}
+
+/// Puts a future into a phase.
+pub trait InPhaseExt: Future + Sized {
+    /// The phase is open from now until the future is done or dropped (then it was `cancelled`), and shows
+    /// whether it is being polled.
+    ///
+    /// ```
+    /// use hangdog_tracer::{InPhaseExt, phase};
+    ///
+    /// async fn reply() -> u16 { 200 }
+    ///
+    /// async fn ask() -> u16 {
+    ///     reply().in_phase(phase!("POST /new", hang.wait = "http:127.0.0.1:8080")).await
+    /// }
+    /// ```
+    fn in_phase(self, phase: impl Into<Phase>) -> InPhase<Self> {
+        InPhase { future: self, phase: phase.into() }
+    }
+}
+
+impl<F: Future> InPhaseExt for F {}
+
+impl<F: Future> Future for InPhase<F> {
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
+        let this = self.project();
+        let inside = Inside::of(this.phase);
+        let polled = this.future.poll(context);
+        drop(inside);
+        if polled.is_ready() {
+            *this.phase = Phase::default();
+        }
+        polled
+    }
+}
+
+/// Leaves the phase also when a panic goes through the poll.
+struct Inside<'a>(&'a Phase);
+
+impl<'a> Inside<'a> {
+    fn of(phase: &'a Phase) -> Self {
+        phase.enter();
+        Self(phase)
+    }
+}
+
+impl Drop for Inside<'_> {
+    fn drop(&mut self) {
+        self.0.exit();
+    }
+}
