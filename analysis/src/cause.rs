@@ -1,0 +1,140 @@
+//! From "this cannot go on" to why: the nearest root cause behind what the user runs.
+//!
+//! ```text
+//! command ──▶ … ──▶ ring            deadlock-cycle, self-deadlock
+//!                ──▶ nobody         orphan-wait
+//!                ──▶ stopped, frozen, at a prompt, outside
+//!                ──▶ idle, and who started it has ended    idle-holder
+//! ```
+
+use std::collections::BTreeSet;
+
+use hangdog_schemas::{Confidence, FindingKind};
+
+use crate::graph::{Graph, Link};
+use crate::liveness::Liveness;
+use crate::view::View;
+use crate::wait::{Class, Wait};
+
+/// A root cause and the way to it.
+pub(crate) struct Cause<'g> {
+    pub(crate) kind: FindingKind,
+    /// From the command to the cause; empty when the command itself is in it.
+    pub(crate) way: Vec<Link<'g>>,
+    /// The ring, when it is one.
+    pub(crate) cycle: Vec<Link<'g>>,
+    /// The task at which it ends (of a ring: where the way enters it).
+    pub(crate) at: usize,
+    /// What that task waits for, when the cause is no ring.
+    pub(crate) wait: Option<&'g Wait>,
+    /// Tasks to blame.
+    pub(crate) blame: Vec<usize>,
+    pub(crate) confidence: Confidence,
+}
+
+/// All causes that `from` waits for, the best first.
+pub(crate) fn causes<'g>(view: &View<'_>, graph: &'g Graph, from: &[usize]) -> Vec<Cause<'g>> {
+    let reach = graph.reach(from.iter().copied().filter(|task| graph.alive(*task) != Liveness::Live));
+    let from: Vec<usize> = from.iter().copied().filter(|task| graph.alive(*task) != Liveness::Live).collect();
+    let mut found: Vec<(usize, Cause<'g>)> = Vec::new();
+    for ring in graph.rings() {
+        let Some(distance) = ring.iter().filter_map(|task| reach.get(task)).min() else { continue };
+        found.extend(ring_cause(graph, &from, &ring).map(|cause| (*distance, cause)));
+    }
+    for (task, distance) in &reach {
+        if let Some((kind, wait, own)) = end_of_the_line(view, graph, *task, from.contains(task)) {
+            let Some(way) = graph.path(&from, &[*task].into()) else { continue };
+            let confidence = own.and(way_confidence(graph, &way, &[*task].into()));
+            let blame = if kind == FindingKind::OrphanWait { Vec::new() } else { vec![*task] };
+            found.push((
+                *distance,
+                Cause { kind, way, cycle: Vec::new(), at: *task, wait: Some(wait), blame, confidence },
+            ));
+        }
+    }
+    let doubt = graph.confidence(reach.keys().copied());
+    for (_, cause) in &mut found {
+        if doubt < Confidence::Certain {
+            // Another alternative of somebody on the way is less sure than the way itself.
+            cause.confidence = cause.confidence.and(Confidence::Likely);
+        }
+        if from.iter().any(|task| graph.alive(*task) == Liveness::Idle) {
+            cause.confidence = cause.confidence.and(Confidence::Likely);
+        }
+        if !view.snapshot.complete {
+            cause.confidence = cause.confidence.and(Confidence::Possible);
+        }
+    }
+    found.sort_by_key(|(distance, cause)| {
+        (std::cmp::Reverse(cause.confidence), rank(cause.kind), *distance, cause.at)
+    });
+    found.into_iter().map(|(_, cause)| cause).collect()
+}
+
+fn rank(kind: FindingKind) -> u8 {
+    match kind {
+        FindingKind::DeadlockCycle | FindingKind::SelfDeadlock => 0,
+        FindingKind::StoppedHolder | FindingKind::Frozen => 1,
+        FindingKind::OrphanWait => 2,
+        FindingKind::TerminalPrompt => 3,
+        FindingKind::IdleHolder => 4,
+        _ => 5,
+    }
+}
+
+fn ring_cause<'g>(graph: &'g Graph, from: &[usize], ring: &BTreeSet<usize>) -> Option<Cause<'g>> {
+    let cycle = graph.cycle(ring);
+    let members: BTreeSet<usize> = cycle.iter().map(|link| link.waiter).collect();
+    let way = graph.path(from, &members)?;
+    let at = way.last().map(|link| link.to).or_else(|| from.iter().copied().find(|task| members.contains(task)))?;
+    let start = cycle.iter().position(|link| link.waiter == at)?;
+    let cycle: Vec<Link<'g>> = cycle[start..].iter().chain(&cycle[..start]).copied().collect();
+    let kind = if cycle.len() == 1 { FindingKind::SelfDeadlock } else { FindingKind::DeadlockCycle };
+    let confidence = way_confidence(graph, &way, ring);
+    let blame = cycle.iter().map(|link| link.waiter).collect();
+    Some(Cause { kind, way, cycle, at, wait: None, blame, confidence })
+}
+
+fn way_confidence(graph: &Graph, way: &[Link<'_>], end: &BTreeSet<usize>) -> Confidence {
+    let along = way.iter().fold(Confidence::Certain, |sure, link| {
+        let twice = graph.tasks[link.waiter].seen_twice;
+        sure.and(link.wait.confidence).and(if twice { Confidence::Certain } else { Confidence::Possible })
+    });
+    along.and(graph.confidence(end.iter().copied()))
+}
+
+/// What ends the chain at a task, if anything does: nobody, or somebody who cannot help.
+fn end_of_the_line<'g>(
+    view: &View<'_>,
+    graph: &'g Graph,
+    task: usize,
+    is_command: bool,
+) -> Option<(FindingKind, &'g Wait, Confidence)> {
+    let waits = graph.waits(task);
+    let first = waits.first()?;
+    if graph.alive(task) == Liveness::Dead {
+        let nobody = waits.iter().all(|wait| wait.resolvers.iter().all(|r| graph.find(r.thread).is_none()));
+        return nobody.then_some((FindingKind::OrphanWait, first, Confidence::Certain));
+    }
+    let open = waits.iter().find(|wait| wait.outside.is_some())?;
+    let pid = graph.tasks[task].key.0;
+    Some(match open.class {
+        Class::Continue | Class::Tracer => (FindingKind::StoppedHolder, open, Confidence::Certain),
+        Class::Thaw => (FindingKind::Frozen, open, Confidence::Certain),
+        Class::TerminalInput => (FindingKind::TerminalPrompt, open, Confidence::Likely),
+        Class::FifoPeer => (FindingKind::OrphanWait, open, Confidence::Likely),
+        class if class.is_waiting_for_work() => {
+            if is_command {
+                return None; // A server without clients is no hang.
+            }
+            if view.is_orphan(pid) || !view.is_of_run(pid) {
+                (FindingKind::IdleHolder, open, Confidence::Likely)
+            } else if waits.iter().all(|wait| wait.class.is_waiting_for_work()) {
+                (FindingKind::ExternalWait, open, Confidence::Possible)
+            } else {
+                return None; // It waits for its clients, and so it is no cause.
+            }
+        }
+        _ => (FindingKind::ExternalWait, open, Confidence::Possible),
+    })
+}

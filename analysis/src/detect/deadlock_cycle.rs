@@ -1,0 +1,58 @@
+//! `deadlock-cycle`: tasks wait for each other in a ring, over any kinds of resource.
+
+use super::{Story, Told};
+use crate::graph::Link;
+use crate::wait::Class;
+use crate::words;
+
+pub(super) fn tell(story: &Story<'_>) -> Told {
+    let ring = ring_from_its_mount(&story.cause.cycle);
+    let through_fuse = ring.first().is_some_and(|link| link.wait.class == Class::FuseReply);
+    let head = if through_fuse { "deadlock through a FUSE mount" } else { "deadlock" };
+    let body = words::chain(story.view, story.graph, &ring);
+    let bare = format!("{head}: {body}");
+    let phases: Vec<String> = ring
+        .iter()
+        .filter_map(|link| {
+            let key = story.graph.tasks[link.waiter].key;
+            Some(format!("{} is in phase {:?}", story.view.name(key), story.view.phase_names(key)?))
+        })
+        .collect();
+    let with_phases = if phases.is_empty() { bare.clone() } else { format!("{bare}; {}", phases.join(", ")) };
+    let whole = format!("{with_phases}{}", story.behind());
+    let fits = |text: &String| text.chars().count() <= words::SENTENCE_LIMIT;
+    let sentence = [whole, with_phases, bare].into_iter().find(fits).unwrap_or_else(|| format!("{head}: {body}"));
+    Told { sentence, advice: advice(&ring) }
+}
+
+/// A ring through a mount is told from whoever walked into it.
+fn ring_from_its_mount<'g>(cycle: &[Link<'g>]) -> Vec<Link<'g>> {
+    let start = cycle.iter().position(|link| link.wait.class == Class::FuseReply).unwrap_or(0);
+    cycle[start..].iter().chain(&cycle[..start]).copied().collect()
+}
+
+fn advice(ring: &[Link<'_>]) -> Vec<String> {
+    let has = |class: Class| ring.iter().any(|link| link.wait.class == class);
+    let mut advice = Vec::new();
+    if has(Class::FuseReply) {
+        advice.push("keep the mount out of the way of whoever its server waits for: skip other file systems in walks, start programs with a working directory outside, or serve the mount from a process of its own".to_owned());
+    }
+    if has(Class::TcpReply) || has(Class::TcpAccept) {
+        advice.push("answer requests while another one waits (more threads, or no call back to the caller), and give the call a time limit".to_owned());
+    }
+    if has(Class::PipeRoom) {
+        advice.push("read the pipe before or while waiting for its writer".to_owned());
+    } else if has(Class::PipeData) {
+        advice.push("close the ends of the pipe that a process does not use".to_owned());
+    }
+    if has(Class::FileLock) || has(Class::Mutex) || has(Class::Named) {
+        advice.push("take the locks in one order everywhere, or hold none of them over a wait".to_owned());
+    }
+    if advice.is_empty() {
+        advice.push(
+            "break the ring: give one of these waits a time limit, or do not wait while somebody waits for you"
+                .to_owned(),
+        );
+    }
+    advice
+}

@@ -1,0 +1,21 @@
+//! `self-deadlock`: a task waits for something that only it itself could do.
+
+use super::{Story, Told};
+use crate::wait::Class;
+use crate::words;
+
+pub(super) fn tell(story: &Story<'_>) -> Told {
+    let task = story.cause.at;
+    let phrase = story.cause.cycle.first().map(|link| story.phrase(task, link.wait, "itself")).unwrap_or_default();
+    let sentence = format!("self-deadlock: {} {phrase}{}", story.name(task), story.behind());
+    let advice = match story.cause.cycle.first().map(|link| link.wait.class) {
+        Some(Class::PipeData) => "close the write end of the pipe in the process that reads it, right after the fork",
+        Some(Class::PipeRoom) => "read the pipe in another thread or process than the one that fills it",
+        Some(Class::FuseReply) => {
+            "never touch the own mount from a request handler, or serve requests from several threads"
+        }
+        Some(Class::Mutex) => "do not take a lock again that this thread holds already",
+        _ => "let another thread or process do what this one waits for",
+    };
+    Told { sentence: words::sentence(&sentence), advice: vec![advice.to_owned()] }
+}

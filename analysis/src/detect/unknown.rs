@@ -1,0 +1,54 @@
+//! `unknown`: it hangs, and the facts do not say why. Says what was seen and what would show more.
+
+use std::collections::BTreeMap;
+
+use hangdog_schemas::{Confidence, Finding, FindingKind};
+
+use crate::graph::Graph;
+use crate::signature;
+use crate::view::View;
+use crate::wait::Rest;
+use crate::words;
+
+/// How many reasons are listed.
+const REASONS: usize = 8;
+
+/// The finding for a hang that nothing explains.
+pub(crate) fn unknown(view: &View<'_>, graph: &Graph) -> Finding {
+    let mut calls: BTreeMap<String, usize> = BTreeMap::new();
+    let mut reasons: Vec<String> = Vec::new();
+    for task in graph.tasks.iter().filter(|task| view.is_of_run(task.key.0)) {
+        let call = task.call.clone().unwrap_or_else(|| "running".to_owned());
+        *calls.entry(call.split('(').next().unwrap_or_default().to_owned()).or_default() += 1;
+        if let Rest::Opaque(why) = &task.rest {
+            reasons.push(format!("{}: {why}", view.name(task.key)));
+        }
+    }
+    let mut list: Vec<(usize, String)> = calls.into_iter().map(|(call, count)| (count, call)).collect();
+    list.sort_by(|a, b| b.0.cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
+    let seen: Vec<String> = list.iter().take(5).map(|(count, call)| format!("{count} in {call}")).collect();
+    let more = reasons.len().saturating_sub(REASONS);
+    reasons.truncate(REASONS);
+    if more > 0 {
+        reasons.push(format!("and {more} more threads"));
+    }
+    Finding {
+        kind: FindingKind::Unknown,
+        confidence: Confidence::Possible,
+        sentence: words::sentence(&format!(
+            "the run did not end, and what was seen does not say why: threads of the run are {}",
+            if seen.is_empty() { "not visible".to_owned() } else { seen.join(", ") }
+        )),
+        culprits: Vec::new(),
+        edges: Vec::new(),
+        advice: vec![
+            "add the tracing layer or `hangdog phase` to the programs, so that their operations are recorded"
+                .to_owned(),
+            "run `hangdog doctor` to see what this machine hides from hangdog".to_owned(),
+        ],
+        rescue: Vec::new(),
+        unknown: reasons,
+        id: String::new(),
+        signature: signature::of(FindingKind::Unknown, &[]),
+    }
+}

@@ -1,0 +1,138 @@
+//! From a cause to a finding: edges with evidence, culprits, advice, what frees it, what was not visible.
+
+use std::collections::BTreeSet;
+
+use hangdog_schemas::{Actor, Edge, Finding, FindingKind, FuseConnection};
+
+use crate::cause::Cause;
+use crate::detect::Story;
+use crate::graph::{Graph, Link};
+use crate::signature;
+use crate::view::View;
+use crate::wait::Class;
+use crate::words;
+
+/// Other resolvers of a wait on the way that are shown beside the one it goes through.
+const BESIDE: usize = 2;
+/// Other tasks shown that wait for the cause.
+const BEHIND: usize = 4;
+
+/// The finding that tells of a cause.
+pub(crate) fn finding(view: &View<'_>, graph: &Graph, cause: &Cause<'_>) -> Finding {
+    let story = Story { view, graph, cause };
+    let told = story.tell();
+    let edges = edges(&story);
+    let mut culprits: Vec<Actor> = cause.blame.iter().map(|task| view.actor(graph.tasks[*task].key)).collect();
+    culprits.dedup();
+    Finding {
+        kind: cause.kind,
+        confidence: cause.confidence,
+        sentence: words::sentence(&told.sentence),
+        culprits,
+        signature: signature::of(cause.kind, &edges),
+        edges,
+        advice: told.advice,
+        rescue: rescue(&story),
+        unknown: unseen(&story),
+        id: String::new(),
+    }
+}
+
+fn edges(story: &Story<'_>) -> Vec<Edge> {
+    let Story { view, graph, cause } = story;
+    let mut drawn: BTreeSet<(usize, Option<usize>)> = BTreeSet::new();
+    let mut edges = Vec::new();
+    let mut draw = |link: &Link<'_>| {
+        if drawn.insert((link.waiter, Some(link.to))) {
+            edges.push(words::edge(view, graph, link.waiter, link.wait, Some(link)));
+        }
+    };
+    let main: Vec<Link<'_>> = story.links().copied().collect();
+    for link in &main {
+        draw(link);
+    }
+    for link in &main {
+        // The others who could end the same wait cannot either.
+        for beside in graph.links(link.waiter).iter().filter(|other| other.to != link.to).take(BESIDE) {
+            draw(beside);
+        }
+    }
+    let told: BTreeSet<usize> = main.iter().flat_map(|link| [link.waiter, link.to]).chain([cause.at]).collect();
+    let ring: BTreeSet<usize> = cause.blame.iter().copied().chain([cause.at]).collect();
+    let mut behind = 0;
+    for task in (0..graph.tasks.len()).filter(|task| view.is_of_run(graph.tasks[*task].key.0)) {
+        // Who could be woken by somebody else too, or is merely parked, is not behind it.
+        let is_stuck = graph.waits(task).iter().all(|wait| wait.outside.is_none() && wait.class != Class::Event);
+        let onto = graph.links(task).into_iter().find(|link| is_stuck && ring.contains(&link.to));
+        if let Some(link) = onto.filter(|_| !ring.contains(&task) && behind < BEHIND) {
+            behind += usize::from(!told.contains(&task));
+            draw(&link);
+        }
+    }
+    for task in &told {
+        if *task != cause.at {
+            for link in graph.links(*task).iter().filter(|link| told.contains(&link.to)).take(BESIDE) {
+                draw(link);
+            }
+        }
+    }
+    if let Some(wait) = cause.wait {
+        edges.push(words::edge(view, graph, cause.at, wait, None));
+    }
+    edges
+}
+
+/// Commands that free it now. hangdog does the same under `--on-hang rescue` to what is the run's.
+fn rescue(story: &Story<'_>) -> Vec<String> {
+    let mut commands: Vec<String> = Vec::new();
+    let connections: BTreeSet<&str> = story
+        .links()
+        .map(|link| link.wait)
+        .chain(story.cause.wait)
+        .filter(|wait| wait.class == Class::FuseReply)
+        .map(|wait| wait.key.authority())
+        .collect();
+    for connection in connections.iter().filter_map(|text| text.parse().ok().map(FuseConnection)) {
+        commands.push(format!(
+            "echo 1 > /sys/fs/fuse/connections/{connection}/abort    # frees all who wait for this mount; SIGKILL does not"
+        ));
+    }
+    if commands.is_empty() {
+        let pids: BTreeSet<u32> = story.cause.blame.iter().map(|task| story.graph.tasks[*task].key.0.0).collect();
+        commands.extend(pids.first().map(|pid| format!("kill {pid}")));
+    }
+    commands
+}
+
+/// What was assumed, and what could not be read of those involved.
+fn unseen(story: &Story<'_>) -> Vec<String> {
+    let mut list: Vec<String> = Vec::new();
+    for text in story.links().map(|link| link.wait).chain(story.cause.wait).flat_map(|wait| &wait.unseen) {
+        if !list.contains(text) {
+            list.push(text.clone());
+        }
+    }
+    let involved: BTreeSet<u32> =
+        story.links().flat_map(|link| [link.waiter, link.to]).map(|task| story.graph.tasks[task].key.0.0).collect();
+    for gap in &story.view.snapshot.gaps {
+        if let Some(pid) = gap.pid.filter(|pid| involved.contains(&pid.0)) {
+            list.push(format!("{} of {pid}: {}", gap.what, gap.why.why_not().unwrap_or_default()));
+        }
+    }
+    if list.len() > 8 {
+        let more = list.len() - 8;
+        list.truncate(8);
+        list.push(format!("and {more} more"));
+    }
+    list
+}
+
+/// Gives the findings of a report their ids.
+pub(crate) fn number(findings: &mut [Finding]) {
+    let mut counts: std::collections::BTreeMap<FindingKind, usize> = std::collections::BTreeMap::new();
+    for finding in findings {
+        let count = counts.entry(finding.kind).or_default();
+        *count += 1;
+        finding.id = format!("{}-{count}", finding.kind.name());
+    }
+}

@@ -1,0 +1,133 @@
+//! Cases as lines of text, and a second implementation that tries every order as the judge.
+
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
+
+use super::*;
+
+/// `A acts; B waits A; C waits A|B; D waits A&B; E waits out; F waits nobody`
+fn parse(text: &str) -> (Vec<String>, Vec<Node>) {
+    let names: Vec<String> =
+        text.split(';').map(|part| part.split_whitespace().next().expect("a name").to_owned()).collect();
+    let index: BTreeMap<&str, usize> = names.iter().enumerate().map(|(i, name)| (name.as_str(), i)).collect();
+    let nodes = text
+        .split(';')
+        .map(|part| {
+            let words: Vec<&str> = part.split_whitespace().collect();
+            match words[1..] {
+                ["acts"] => Node::Acts,
+                ["waits", "nobody"] => Node::Waits(vec![]),
+                ["waits", on] => Node::Waits(
+                    on.split('|')
+                        .map(|term| Alternative {
+                            needs: term.split('&').filter(|n| *n != "out").map(|n| vec![index[n]]).collect(),
+                            open: term == "out",
+                        })
+                        .collect(),
+                ),
+                _ => panic!("cannot read {part:?}"),
+            }
+        })
+        .collect();
+    (names, nodes)
+}
+
+#[track_caller]
+fn check(text: &str, expected: &str) {
+    let (names, nodes) = parse(text);
+    let told: Vec<String> = names
+        .iter()
+        .zip(spread(&nodes))
+        .map(|(name, alive)| format!("{name} {}", format!("{alive:?}").to_lowercase()))
+        .collect();
+    assert_eq!(told.join(", "), expected, "{text}");
+}
+
+#[test]
+fn a_ring_is_dead_and_so_is_who_waits_for_it() {
+    check("A waits B; B waits A; C waits A", "A dead, B dead, C dead");
+    check("A waits A", "A dead");
+}
+
+#[test]
+fn a_timer_anywhere_behind_a_wait_makes_it_live() {
+    check("A waits B; B waits C; C acts", "A live, B live, C live");
+}
+
+#[test]
+fn poll_lives_by_any_of_its_fds() {
+    check("A waits B|C; B waits A; C acts", "A live, B live, C live");
+    check("A waits B|C; B waits A; C waits A", "A dead, B dead, C dead");
+}
+
+#[test]
+fn a_wait_for_all_dies_with_one() {
+    check("A waits B&C; B acts; C waits nobody", "A dead, B live, C dead");
+    check("A waits B&C; B acts; C waits out", "A idle, B live, C idle");
+}
+
+#[test]
+fn the_outside_makes_idle_not_live() {
+    check("A waits out; B waits A; C waits B|C", "A idle, B idle, C idle");
+}
+
+#[test]
+fn no_resolver_is_dead() {
+    check("A waits nobody; B waits A", "A dead, B dead");
+}
+
+/// Tries every order: a task goes on when its own rule says so, given those that went on before it.
+fn judge_by_orders(nodes: &[Node], level: Liveness) -> Vec<bool> {
+    fn can_go(node: &Node, gone: &[bool], level: Liveness) -> bool {
+        let Node::Waits(alternatives) = node else { return true };
+        alternatives.iter().any(|alternative| {
+            let by_outside = alternative.open && level == Liveness::Idle;
+            let by_inside = !alternative.needs.is_empty()
+                && alternative.needs.iter().all(|need| need.iter().any(|resolver| gone[*resolver]));
+            by_outside || by_inside
+        })
+    }
+    fn go(nodes: &[Node], gone: &mut Vec<bool>, level: Liveness, ever: &mut [bool], seen: &mut Vec<Vec<bool>>) {
+        if seen.contains(gone) {
+            return;
+        }
+        seen.push(gone.clone());
+        for task in 0..nodes.len() {
+            if !gone[task] && can_go(&nodes[task], gone, level) {
+                ever[task] = true;
+                gone[task] = true;
+                go(nodes, gone, level, ever, seen);
+                gone[task] = false;
+            }
+        }
+    }
+    let mut ever = vec![false; nodes.len()];
+    go(nodes, &mut vec![false; nodes.len()], level, &mut ever, &mut Vec::new());
+    ever
+}
+
+fn node(count: usize) -> impl Strategy<Value = Node> {
+    let need = prop::collection::vec(0..count, 0..3);
+    let alternative = (prop::collection::vec(need, 0..3), prop::bool::weighted(0.15))
+        .prop_map(|(needs, open)| Alternative { needs, open });
+    prop_oneof![
+        1 => Just(Node::Acts),
+        5 => prop::collection::vec(alternative, 0..3).prop_map(Node::Waits),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 2_000, ..ProptestConfig::default() })]
+
+    #[test]
+    fn agrees_with_trying_every_order(nodes in (1_usize..7).prop_flat_map(|n| prop::collection::vec(node(n), n))) {
+        let alive = spread(&nodes);
+        let live = judge_by_orders(&nodes, Liveness::Live);
+        let at_least_idle = judge_by_orders(&nodes, Liveness::Idle);
+        for task in 0..nodes.len() {
+            prop_assert_eq!(alive[task] == Liveness::Live, live[task], "task {} of {:?}", task, nodes);
+            prop_assert_eq!(alive[task] >= Liveness::Idle, at_least_idle[task], "task {} of {:?}", task, nodes);
+        }
+    }
+}

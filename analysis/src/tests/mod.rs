@@ -1,0 +1,9 @@
+//! Captures written as text, and what is found in them. Each table is one family of hangs with its look-alikes.
+
+mod files;
+mod locks;
+mod locks_in_memory;
+mod pipes;
+mod processes;
+mod scene;
+mod sockets;

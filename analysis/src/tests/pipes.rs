@@ -1,0 +1,121 @@
+//! Pipes and FIFOs.
+
+use super::scene::{check, check_sentence};
+
+#[test]
+fn a_parent_that_waits_before_it_reads() {
+    let scene = "
+        proc 10 build <5 wait4(11)
+        proc 11 compiler <10 write(1) @pipe_write
+        fd 10.3 pipe:[90] r
+        fd 11.1 pipe:[90] w
+    ";
+    check(scene, "deadlock-cycle certain: 10 11; 10>11 child-exit, 11>10 pipe-room");
+    check_sentence(
+        scene,
+        "deadlock: build[10] waits for the exit of compiler[11], which waits for room in the full pipe:[90], which is \
+         not read by build[10]",
+    );
+}
+
+#[test]
+fn a_reader_that_holds_the_write_end_itself() {
+    check(
+        "proc 10 collect <5 read(3)
+         fd 10.3 pipe:[90] r
+         fd 10.4 pipe:[90] w",
+        "self-deadlock certain: 10; 10>10 pipe-data",
+    );
+}
+
+#[test]
+fn a_daemon_keeps_the_write_end() {
+    let scene = "
+        proc 10 run <5 read(3)
+        proc 12 cached <5 accept(4)
+        fd 10.3 pipe:[90] r
+        fd 12.1 pipe:[90] w
+        fd 12.4 socket:[70]
+        unix 70 0 /run/cached.sock listen
+    ";
+    check(scene, "idle-holder likely: 12; 10>12 pipe-data, 12>nobody new-client");
+}
+
+#[test]
+fn a_slow_or_working_writer_is_no_hang() {
+    let scene = |call: &str| {
+        format!(
+            "proc 10 run <5 read(3)
+             proc 12 gen <10 {call}
+             fd 10.3 pipe:[90] r
+             fd 12.1 pipe:[90] w"
+        )
+    };
+    for call in ["nanosleep()", "running", "read(7)", "futex(0x100,0x80,2) moved"] {
+        check(&scene(call), "nothing");
+    }
+}
+
+#[test]
+fn a_daemon_whose_starter_lives_is_no_verdict() {
+    check(
+        "proc 10 run <5 read(3)
+         proc 12 tail <10 read(4)
+         fd 10.3 pipe:[90] r
+         fd 12.1 pipe:[90] w
+         fd 12.4 /dev/pts/9",
+        "nothing",
+    );
+}
+
+#[test]
+fn a_fifo_that_nobody_opens() {
+    let scene = "
+        proc 10 run <5 wait4(-1)
+        proc 11 wc <10 openat(-100,\"/tmp/events\",0) @wait_for_partner
+    ";
+    check(scene, "orphan-wait likely: ; 10>11 child-exit, 11>nobody fifo-peer");
+    check_sentence(
+        scene,
+        "run[10] waits for the exit of wc[11], which is in openat(\"/tmp/events\") and waits for a writer of the FIFO \
+         /tmp/events: no other process has it open, and nobody is about to open it",
+    );
+}
+
+#[test]
+fn a_fifo_whose_writer_may_still_come_is_no_verdict() {
+    check(
+        "proc 10 run <5 wait4(-1)
+         proc 11 wc <10 openat(-100,\"/tmp/events\",0) @wait_for_partner
+         proc 12 producer <10 nanosleep()",
+        "nothing",
+    );
+}
+
+#[test]
+fn a_hidden_holder_makes_it_no_verdict() {
+    check(
+        "proc 10 collect <5 read(3)
+         proc 11 sudo <10 pause()
+         fd 10.3 pipe:[90] r
+         fd 10.4 pipe:[90] w
+         gap 11 fd",
+        "nothing",
+    );
+}
+
+#[test]
+fn a_sleeper_beyond_patience_keeps_the_pipe() {
+    let scene = |ms: &str, parent: u32| {
+        format!(
+            "proc 10 run <5 read(3)
+             proc 12 cached <{parent} poll([4r],1,{ms})
+             fd 10.3 pipe:[90] r
+             fd 12.1 pipe:[90] w
+             fd 12.4 /dev/pts/9"
+        )
+    };
+    check(&scene("100000000", 5), "idle-holder likely: 12; 10>12 pipe-data, 12>nobody timer");
+    check(&scene("10000", 5), "nothing");
+    check(&scene("100000000", 10), "nothing");
+}

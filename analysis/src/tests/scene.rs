@@ -1,0 +1,413 @@
+//! A capture from lines of text: two snapshots with the same facts, and phases.
+//!
+//! ```text
+//! proc 11 cat <10 openat("/mnt/x")        process 11, child of 10, its first thread in a call
+//! task 12.13 worker read(5)               another thread of 12
+//! fd 12.3 /dev/fuse fuse=41               fds: r w rw, fuse=, epoll=3+4, pty=, eventfd=, pidfd=, lock=flock:8:1:77:9, mnt=
+//! mount /mnt fuse.x 41                    a mount with its device minor
+//! fuse 41 1                               a connection and its requests without an answer
+//! tcp 90 127.0.0.1:5000 127.0.0.1:80 established rq=0
+//! unix 70 71 /run/x.sock                  a unix socket, its peer, its path
+//! locked flock 11 8:1:77                  /proc/locks: 11 waits
+//! phase 12.13 1 0 walk /tmp; serve=fuse:/mnt link=a>b
+//! gap 11 fd
+//! ```
+//! After `moved` at the end of a proc or task line its switches differ between the snapshots.
+
+use hangdog_schemas::fact::*;
+use hangdog_schemas::record::*;
+use hangdog_schemas::*;
+use hangdog_timeline::Timeline;
+
+use crate::{Options, analyse};
+
+/// Checks the verdict: `kind confidence: culprit pids`, then edges `waiter>resolver class`, or `nothing`.
+#[track_caller]
+pub(super) fn check(scene: &str, expected: &str) {
+    let report = report(scene);
+    let told = report.verdict.as_ref().map_or_else(
+        || "nothing".to_owned(),
+        |verdict| {
+            let culprits: Vec<String> = verdict.culprits.iter().map(|actor| actor.tid.to_string()).collect();
+            let edges: Vec<String> = verdict
+                .edges
+                .iter()
+                .map(|edge| {
+                    let to = edge.resolver.as_ref().map_or("nobody".to_owned(), |actor| actor.tid.to_string());
+                    format!("{}>{to} {}", edge.waiter.tid, edge.resource.kind)
+                })
+                .collect();
+            format!(
+                "{} {}: {}; {}",
+                verdict.kind.name(),
+                verdict.confidence.word(),
+                culprits.join(" "),
+                edges.join(", ")
+            )
+        },
+    );
+    assert_eq!(
+        told,
+        expected,
+        "\nsentence: {:?}\nfindings: {:#?}",
+        report.verdict.as_ref().map(|v| &v.sentence),
+        report.findings.iter().map(|f| &f.sentence).collect::<Vec<_>>()
+    );
+    if let Some(verdict) = &report.verdict {
+        assert!(verdict.sentence.chars().count() <= 400);
+        assert!(!verdict.advice.is_empty());
+    }
+}
+
+/// Checks the sentence of the verdict.
+#[track_caller]
+pub(super) fn check_sentence(scene: &str, expected: &str) {
+    assert_eq!(report(scene).verdict.map(|verdict| verdict.sentence).as_deref(), Some(expected));
+}
+
+pub(super) fn report(scene: &str) -> Report {
+    let timeline = Timeline::build(records(scene)).expect("a header comes first");
+    analyse(&timeline, &Options::default())
+}
+
+pub(super) fn records(scene: &str) -> Vec<Record> {
+    let mut records = vec![Record::Run(Box::new(header()))];
+    let lines: Vec<&str> = scene.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    for line in lines.iter().filter(|line| line.starts_with("phase ")) {
+        records.push(phase(line));
+    }
+    for (number, t) in [(1, 1_000_000_000_u64), (2, 2_000_000_000)] {
+        let snapshot = SnapshotId(number);
+        let when = When::exactly(RunNs(t));
+        let extent = SnapshotExtent::Full;
+        records.push(Record::SnapshotBegin(SnapshotBegin { when, snapshot, extent, reason: TriggerReason::Still }));
+        for line in &lines {
+            records.extend(fact(line, snapshot, when));
+        }
+        records.push(Record::SnapshotEnd(SnapshotEnd { when, snapshot, stalls: 0 }));
+    }
+    records
+}
+
+fn id(pid: u32) -> ProcessId {
+    ProcessId { pid: Pid(pid), start: Big(u64::from(pid) * 10) }
+}
+
+fn header() -> RunHeader {
+    RunHeader {
+        format: CAPTURE_VERSION,
+        hangdog: "0.1.0".to_owned(),
+        run: "01TEST".to_owned(),
+        host: "host".to_owned(),
+        kernel: "6.18".to_owned(),
+        arch: "x86_64".to_owned(),
+        boot_id: "boot".to_owned(),
+        pid_namespace: Big(1),
+        mount_namespace: Big(2),
+        ticks_per_second: 100,
+        page_size: 4096,
+        uid: 0,
+        cpus: 2,
+        command: vec!["cmd".to_owned()],
+        root: id(10),
+        observer: id(5),
+        cwd: "/".to_owned(),
+        environment: vec![],
+        anchor: ClockAnchor { t: RunNs(0), monotonic: Big(0), boottime: Big(0), realtime: Big(0) },
+        options: vec![],
+        terminal: None,
+    }
+}
+
+fn fact(line: &str, snapshot: SnapshotId, when: When) -> Vec<Record> {
+    let (word, rest) = line.split_once(' ').expect("a word and its facts");
+    match word {
+        "proc" => process(rest, snapshot, when),
+        "task" => {
+            let (who, rest) = rest.split_once(' ').unwrap();
+            let (pid, tid) = pair(who);
+            let (comm, rest) = rest.split_once(' ').unwrap();
+            vec![thread(pid, tid, comm, rest, snapshot, when)]
+        }
+        "fd" => vec![descriptor(rest, snapshot)],
+        "mount" => {
+            let words: Vec<&str> = rest.split(' ').collect();
+            let minor = words[2].parse().unwrap();
+            vec![Record::Mount(Box::new(MountFact {
+                snapshot,
+                namespace: Big(2),
+                mount: 100 + minor,
+                parent: 1,
+                device: Device { major: 0, minor },
+                root: "/".to_owned(),
+                mount_point: words[0].to_owned(),
+                fs_type: words[1].to_owned(),
+                source: "x".to_owned(),
+                made_by_run: true,
+            }))]
+        }
+        "fuse" => {
+            let (connection, waiting) = rest.split_once(' ').unwrap();
+            vec![Record::Fuse(FuseFact {
+                snapshot,
+                connection: FuseConnection(connection.parse().unwrap()),
+                waiting: Observed::Seen(waiting.parse().unwrap()),
+                made_by_run: true,
+            })]
+        }
+        "tcp" | "unix" => vec![socket(word, rest, snapshot)],
+        "locked" => {
+            let words: Vec<&str> = rest.split(' ').collect();
+            let (device, inode) = words[2].rsplit_once(':').unwrap();
+            vec![Record::FileLock(FileLockFact {
+                snapshot,
+                number: 1,
+                waits: true,
+                class: class(words[0]),
+                mode: LockMode::Write,
+                pid: words[1].parse().unwrap(),
+                device: device.parse().unwrap(),
+                inode: Big(inode.parse().unwrap()),
+                start: Big(0),
+                end: None,
+            })]
+        }
+        "gap" => {
+            let (pid, what) = rest.split_once(' ').unwrap();
+            let pid = Some(Pid(pid.parse().unwrap()));
+            vec![Record::Gap(Gap { snapshot, pid, what: what.to_owned(), why: Observed::Denied })]
+        }
+        "phase" => vec![],
+        other => panic!("no fact is called {other:?}"),
+    }
+}
+
+fn process(text: &str, snapshot: SnapshotId, when: When) -> Vec<Record> {
+    let mut words = text.splitn(4, ' ');
+    let pid: u32 = words.next().unwrap().parse().unwrap();
+    let comm = words.next().unwrap();
+    let parent: u32 = words.next().unwrap().strip_prefix('<').expect("<PARENT").parse().unwrap();
+    let rest = words.next().unwrap();
+    let belongs = match (pid, rest.contains(" outside")) {
+        (10, _) => Belonging::Root,
+        (_, true) => Belonging::Outside,
+        _ => Belonging::Run,
+    };
+    let call = rest.replace(" outside", "");
+    let main = thread(pid, pid, comm, &call, snapshot, when);
+    let Record::Thread(fact) = &main else { unreachable!() };
+    let process = Record::Process(Box::new(ProcessFact {
+        snapshot,
+        when,
+        process: id(pid),
+        belongs,
+        comm: comm.to_owned(),
+        state: fact.state,
+        parent: Pid(parent),
+        group: Observed::Seen(Pid(pid)),
+        session: Observed::NotAsked,
+        terminal: Observed::NotAsked,
+        ns_pids: vec![pid],
+        tracer: None,
+        uid: Some(0),
+        cmdline: Observed::NotAsked,
+        exe: Observed::NotAsked,
+        cwd: Observed::Seen("/work".to_owned()),
+        root: Observed::NotAsked,
+        namespaces: Observed::NotAsked,
+        cgroups: Observed::NotAsked,
+        frozen: Observed::Seen(call.contains(" frozen")),
+        signals: Observed::NotAsked,
+        threads: 1,
+    }));
+    vec![process, main]
+}
+
+fn thread(pid: u32, tid: u32, comm: &str, call: &str, snapshot: SnapshotId, when: When) -> Record {
+    let state =
+        call.split(' ').find(|w| w.len() == 1 && w.chars().all(char::is_alphabetic)).and_then(|w| w.chars().next());
+    let wchan = call.split(' ').find_map(|word| word.strip_prefix('@')).unwrap_or("0").to_owned();
+    let moved = call.ends_with(" moved") && snapshot.0 == 2;
+    let syscall = match call.split(' ').next().unwrap() {
+        "fault" => Syscall::None { sp: Address(0), pc: Address(0) },
+        "running" => Syscall::Running,
+        text => parse_call(text),
+    };
+    let runs = matches!(syscall, Syscall::Running);
+    Record::Thread(Box::new(ThreadFact {
+        snapshot,
+        when,
+        thread: ThreadId { process: id(pid), tid: Tid(tid) },
+        comm: comm.to_owned(),
+        state: state.map_or(if runs { TaskState::R } else { TaskState::S }, TaskState::from_letter),
+        wchan: Observed::Seen(wchan),
+        stack: Observed::Denied,
+        syscall: Observed::Seen(syscall),
+        voluntary_switches: if moved { 9 } else { 7 },
+        involuntary_switches: 0,
+        cpu_ns: Some(0),
+        children: vec![],
+    }))
+}
+
+/// `openat(-100,"/mnt/x",0)`, `poll([3r+4w],-1)`, `futex(0x80,2;2+0+11+0+0)`: words behind the semicolon are memory.
+fn parse_call(text: &str) -> Syscall {
+    let (name, inner) = text.strip_suffix(')').and_then(|text| text.split_once('(')).expect("name(args)");
+    let mut args = [Address(0); 6];
+    let mut memory = Vec::new();
+    let (inner, words) = inner.split_once(';').map_or((inner, None), |(inner, words)| (inner, Some(words)));
+    for (n, arg) in inner.split(',').filter(|arg| !arg.is_empty()).enumerate() {
+        let n_u8 = u8::try_from(n).unwrap();
+        if let Some(path) = arg.strip_prefix('"') {
+            args[n] = Address(0x1000);
+            memory.push((n_u8, Observed::Seen(Argument::Path(path.trim_end_matches('"').to_owned()))));
+        } else if let Some(list) = arg.strip_prefix('[') {
+            args[n] = Address(0x1000);
+            let list = list.trim_end_matches(']');
+            let entries = list.split('+').map(|entry| {
+                let (fd, events) = entry.split_at(entry.len() - 1);
+                PollFd { fd: fd.parse().unwrap(), events: if events == "w" { 4 } else { 1 } }
+            });
+            memory.push((n_u8, Observed::Seen(Argument::PollFds(entries.collect()))));
+        } else if let Some(address) = arg.strip_prefix("to=") {
+            memory.push((n_u8, Observed::Seen(Argument::SocketAddress(address.to_owned()))));
+        } else if let Some(hex) = arg.strip_prefix("0x") {
+            args[n] = Address(u64::from_str_radix(hex, 16).unwrap());
+        } else {
+            args[n] = Address(arg.parse::<i64>().unwrap() as u64);
+        }
+    }
+    if let Some(words) = words {
+        let words = words.split('+').map(|word| word.parse().unwrap()).collect();
+        memory.push((0, Observed::Seen(Argument::Words(words))));
+    }
+    Syscall::In { number: 0, name: name.to_owned(), args, sp: Address(0), pc: Address(0), memory }
+}
+
+fn pair(text: &str) -> (u32, u32) {
+    let (a, b) = text.split_once('.').expect("a.b");
+    (a.parse().unwrap(), b.parse().unwrap())
+}
+
+fn class(text: &str) -> LockClass {
+    match text {
+        "flock" => LockClass::Flock,
+        "posix" => LockClass::Posix,
+        _ => LockClass::Ofd,
+    }
+}
+
+fn descriptor(text: &str, snapshot: SnapshotId) -> Record {
+    let mut words = text.split(' ');
+    let (pid, fd) = pair(words.next().unwrap());
+    let target = words.next().unwrap().to_owned();
+    let inode = target.split_once(":[").and_then(|(_, rest)| rest.trim_end_matches(']').parse().ok()).map(Big);
+    let mut fact = FdFact {
+        snapshot,
+        process: id(pid),
+        fd: Fd(fd),
+        target,
+        inode,
+        access: Some(Access::ReadWrite),
+        flags: None,
+        position: None,
+        mount: None,
+        detail: FdDetail::Plain,
+        locks: vec![],
+    };
+    for word in words {
+        match word.split_once('=') {
+            None if word == "r" => fact.access = Some(Access::Read),
+            None if word == "w" => fact.access = Some(Access::Write),
+            None => {}
+            Some(("fuse", n)) => {
+                fact.detail = FdDetail::FuseServer { connection: Some(FuseConnection(n.parse().unwrap())) };
+            }
+            Some(("epoll", list)) => {
+                let targets = list.split('+').filter(|n| !n.is_empty()).map(|n| EpollTarget {
+                    fd: Fd(n.parse().unwrap()),
+                    events: 1,
+                    inode: Big(0),
+                });
+                fact.detail = FdDetail::Epoll(targets.collect());
+            }
+            Some(("pty", n)) => fact.detail = FdDetail::PtyMaster { index: n.parse().unwrap() },
+            Some(("eventfd", n)) => {
+                fact.detail = FdDetail::Eventfd { count: Big(0), id: Some(n.parse().unwrap()) };
+            }
+            Some(("pidfd", n)) => fact.detail = FdDetail::Pidfd { pid: n.parse().ok().map(Pid) },
+            Some(("timer", n)) => {
+                fact.detail = FdDetail::Timerfd { value_ns: n.parse().unwrap(), interval_ns: 0 };
+            }
+            Some(("mnt", n)) => fact.mount = Some(n.parse().unwrap()),
+            Some(("ino", n)) => fact.inode = Some(Big(n.parse().unwrap())),
+            Some(("lock", lock)) => {
+                let parts: Vec<&str> = lock.split(':').collect();
+                fact.locks.push(FdLock {
+                    class: class(parts[0]),
+                    mode: LockMode::Write,
+                    pid: parts[4].parse().unwrap(),
+                    device: Device { major: parts[1].parse().unwrap(), minor: parts[2].parse().unwrap() },
+                    inode: Big(parts[3].parse().unwrap()),
+                    start: Big(0),
+                    end: None,
+                });
+            }
+            Some((other, _)) => panic!("no detail is called {other:?}"),
+        }
+    }
+    Record::Fd(Box::new(fact))
+}
+
+fn socket(word: &str, text: &str, snapshot: SnapshotId) -> Record {
+    let words: Vec<&str> = text.split(' ').collect();
+    let is_unix = word == "unix";
+    let number = |name: &str| words.iter().find_map(|w| w.strip_prefix(name)).and_then(|n| n.parse().ok());
+    let state = match words.get(3).copied() {
+        Some("listen") => SocketState::Listen,
+        Some("syn_sent") => SocketState::SynSent,
+        _ => SocketState::Established,
+    };
+    Record::Socket(Box::new(SocketFact {
+        snapshot,
+        netns: Big(9),
+        inode: Big(words[0].parse().unwrap()),
+        family: if is_unix { SocketFamily::UnixStream } else { SocketFamily::Tcp },
+        state,
+        local: if is_unix { words.get(2).map_or(String::new(), |w| (*w).to_owned()) } else { words[1].to_owned() },
+        remote: if is_unix { String::new() } else { words[2].to_owned() },
+        receive_queue: Some(number("rq=").unwrap_or(0)),
+        send_queue: Some(number("sq=").unwrap_or(0)),
+        peer: if is_unix { words[1].parse().ok().map(Big) } else { None },
+        pending: number("pending=").map(|n| vec![Big(u64::from(n))]).unwrap_or_default(),
+        retransmits: None,
+    }))
+}
+
+fn phase(line: &str) -> Record {
+    let (head, meaning) = line.split_once("; ").unwrap_or((line, ""));
+    let mut words = head.splitn(5, ' ').skip(1);
+    let (pid, tid) = pair(words.next().unwrap());
+    let number: u64 = words.next().unwrap().parse().unwrap();
+    let parent: u64 = words.next().unwrap().parse().unwrap();
+    let mut hang = PhaseMeaning::default();
+    for (name, value) in meaning.split(' ').filter_map(|word| word.split_once('=')) {
+        match name {
+            "serve" => hang.serve = value.parse().ok(),
+            "wait" => hang.wait = value.parse().ok(),
+            "hold" => hang.hold = value.parse().ok(),
+            "link" => hang.link = Some(value.to_owned()),
+            other => panic!("no field is called {other:?}"),
+        }
+    }
+    Record::PhaseOpen(Box::new(PhaseOpen {
+        when: When::exactly(RunNs(500_000_000)),
+        id: PhaseId { process: id(pid), phase: Big(number) },
+        parent: (parent != 0).then_some(Big(parent)),
+        tid: Some(Tid(tid)),
+        task: None,
+        name: words.next().unwrap().to_owned(),
+        fields: vec![],
+        hang,
+    }))
+}

@@ -1,0 +1,101 @@
+//! Sockets.
+
+use super::scene::check;
+
+#[test]
+fn two_services_that_call_each_other() {
+    check(
+        "proc 10 client <5 recvfrom(3)
+         proc 11 orders <10 recvfrom(6)
+         proc 12 users <10 recvfrom(7)
+         fd 10.3 socket:[80]
+         fd 11.5 socket:[81]
+         fd 11.6 socket:[82]
+         fd 11.4 socket:[90]
+         fd 12.5 socket:[83]
+         fd 12.7 socket:[84]
+         tcp 80 127.0.0.1:5000 127.0.0.1:100 established
+         tcp 81 127.0.0.1:100 127.0.0.1:5000 established
+         tcp 82 127.0.0.1:5001 127.0.0.1:200 established
+         tcp 83 127.0.0.1:200 127.0.0.1:5001 established
+         tcp 84 127.0.0.1:5002 127.0.0.1:100 established
+         tcp 0 127.0.0.1:100 127.0.0.1:5002 established rq=40
+         tcp 90 127.0.0.1:100 0.0.0.0:0 listen rq=1 sq=5",
+        "deadlock-cycle likely: 11 12; 10>11 tcp-reply, 11>12 tcp-reply, 12>11 tcp-accept",
+    );
+}
+
+#[test]
+fn a_long_poll_is_no_hang() {
+    // The handler waits with a limit, the server's first thread for its child: the client.
+    check(
+        "proc 10 notifier <5 wait4(-1)
+         task 10.20 serve poll([4r],1,30000)
+         task 10.21 handler futex(0x100,0x189,0,0x7f)
+         proc 11 subscriber <10 recvfrom(3)
+         fd 10.4 socket:[90]
+         fd 10.5 socket:[81]
+         fd 11.3 socket:[80]
+         tcp 80 127.0.0.1:5000 127.0.0.1:100 established
+         tcp 81 127.0.0.1:100 127.0.0.1:5000 established
+         tcp 90 127.0.0.1:100 0.0.0.0:0 listen",
+        "nothing",
+    );
+}
+
+#[test]
+fn idle_servers_and_remote_hosts_are_no_verdict() {
+    check(
+        "proc 10 echod <5 epoll_wait(4,0,0,-1)
+         fd 10.4 anon_inode:[eventpoll] epoll=5
+         fd 10.5 socket:[90]
+         tcp 90 127.0.0.1:100 0.0.0.0:0 listen",
+        "nothing",
+    );
+    check(
+        "proc 10 curl <5 poll([5r],1,-1)
+         fd 10.5 socket:[80]
+         tcp 80 10.0.0.1:5000 10.9.9.9:443 established",
+        "nothing",
+    );
+}
+
+#[test]
+fn unread_bytes_make_the_reader_ready() {
+    check(
+        "proc 10 client <5 recvfrom(3)
+         fd 10.3 socket:[80]
+         tcp 80 127.0.0.1:5000 127.0.0.1:100 established rq=5",
+        "nothing",
+    );
+}
+
+#[test]
+fn two_halves_of_a_socket_pair() {
+    check(
+        "proc 10 a <5 read(3)
+         proc 11 b <10 read(4)
+         fd 10.3 socket:[70]
+         fd 11.4 socket:[71]
+         unix 70 71
+         unix 71 70",
+        "deadlock-cycle likely: 10 11; 10>11 unix-socket-data, 11>10 unix-socket-data",
+    );
+}
+
+#[test]
+fn a_threaded_server_with_a_free_acceptor_is_judged_by_its_busy_thread() {
+    // The acceptor is idle; the thread that handles the request waits with a limit: live.
+    check(
+        "proc 10 client <5 recvfrom(3)
+         proc 11 server <10 accept(4)
+         task 11.21 handler clock_nanosleep()
+         fd 10.3 socket:[80]
+         fd 11.4 socket:[90]
+         fd 11.5 socket:[81]
+         tcp 80 127.0.0.1:5000 127.0.0.1:100 established
+         tcp 81 127.0.0.1:100 127.0.0.1:5000 established
+         tcp 90 127.0.0.1:100 0.0.0.0:0 listen",
+        "nothing",
+    );
+}

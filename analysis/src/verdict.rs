@@ -1,0 +1,121 @@
+//! The whole: the newest two snapshots of a capture in, a report out.
+
+use std::time::Duration;
+
+use hangdog_schemas::record::TriggerReason;
+use hangdog_schemas::{Confidence, Finding, REPORT_VERSION, Report, RunNs, RunSummary};
+use hangdog_timeline::{Snapshot, Timeline};
+
+use crate::graph::Graph;
+use crate::liveness::Liveness;
+use crate::view::View;
+use crate::{cause, detect, explain, wait};
+
+/// What to look at.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// The moment to judge; the end of the capture when `None`.
+    pub at: Option<RunNs>,
+    /// A daemon whose timer is further away than this holds what it holds as if it were idle.
+    pub patience: Duration,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { at: None, patience: Duration::from_secs(300) }
+    }
+}
+
+/// Judges a capture.
+///
+/// Two snapshots have to agree on a wait before it counts; with one alone nothing is more than possible.
+pub fn analyse(timeline: &Timeline, options: &Options) -> Report {
+    let at = options.at.unwrap_or(timeline.end());
+    let mut findings = match timeline.snapshot_at(at) {
+        Some(snapshot) => findings_at(timeline, snapshot, options.patience),
+        None => Vec::new(),
+    };
+    explain::number(&mut findings);
+    let verdict = verdict(timeline, &findings);
+    Report { verdict, findings, run: summary(timeline, at), schema: REPORT_VERSION }
+}
+
+fn findings_at(timeline: &Timeline, snapshot: &Snapshot, patience: Duration) -> Vec<Finding> {
+    let before = timeline.snapshots().iter().rev().find(|earlier| earlier.begin < snapshot.begin && earlier.complete);
+    let view = View::new(timeline, snapshot, patience);
+    let graph = Graph::new(wait::tasks(&view, before));
+    let command: Vec<usize> = view
+        .root()
+        .map(|root| snapshot.threads_of(root).filter_map(|t| graph.find((root, t.thread.tid))).collect())
+        .unwrap_or_default();
+    let main = view.root().and_then(|root| graph.find(View::main_thread(root)));
+    // A command with a thread that acts goes on; what its first thread waits for is told all the same.
+    let goes_on = command.iter().any(|task| graph.alive(*task) == Liveness::Live);
+    let mut findings: Vec<Finding> = Vec::new();
+    for found in cause::causes(&view, &graph, &main.map_or(command, |main| vec![main])) {
+        let mut finding = explain::finding(&view, &graph, &found);
+        if goes_on {
+            finding.confidence = finding.confidence.and(Confidence::Possible);
+            finding.unknown.push("the command has other threads that go on".to_owned());
+        }
+        push(&mut findings, finding);
+    }
+    // Rings of the run that the command does not wait for.
+    for ring in graph.rings() {
+        let members: Vec<usize> =
+            ring.iter().copied().filter(|task| view.is_of_run(graph.tasks[*task].key.0)).collect();
+        for found in cause::causes(&view, &graph, &members).into_iter().take(1) {
+            let mut finding = explain::finding(&view, &graph, &found);
+            if findings.iter().all(|told| told.culprits != finding.culprits) {
+                finding.confidence = finding.confidence.and(Confidence::Likely);
+                push(&mut findings, finding);
+            }
+        }
+    }
+    if let Some(before) = before {
+        findings.extend(detect::spinning(&view, &graph, before));
+        findings.extend(detect::polling(&view, &graph, before));
+    }
+    if is_declared(timeline) {
+        findings.push(detect::unknown(&view, &graph));
+    }
+    findings
+}
+
+fn push(findings: &mut Vec<Finding>, finding: Finding) {
+    if findings.iter().all(|told| told.kind != finding.kind || told.culprits != finding.culprits) {
+        findings.push(finding);
+    }
+}
+
+/// Whether somebody has declared that this is a hang: the time limit was reached.
+fn is_declared(timeline: &Timeline) -> bool {
+    timeline.triggers().last().is_some_and(|trigger| trigger.reason == TriggerReason::Timeout)
+}
+
+/// The first finding that explains a hang. What is only possible is no verdict unless a hang was declared: a quiet
+/// program may just have nothing to do.
+fn verdict(timeline: &Timeline, findings: &[Finding]) -> Option<Finding> {
+    let least = if is_declared(timeline) { Confidence::Possible } else { Confidence::Likely };
+    findings.iter().find(|finding| finding.kind.is_hang() && finding.confidence >= least).cloned()
+}
+
+fn summary(timeline: &Timeline, at: RunNs) -> RunSummary {
+    let header = timeline.header();
+    let trigger = timeline.triggers().iter().rev().find(|trigger| trigger.when.t <= at);
+    RunSummary {
+        id: header.run.clone(),
+        command: header.command.clone(),
+        host: header.host.clone(),
+        at,
+        last_progress: trigger.map(|trigger| trigger.last_progress),
+        progress: trigger.map(|trigger| trigger.progress.clone()),
+        capture: None,
+        actions: Vec::new(),
+        missing: timeline
+            .lost()
+            .iter()
+            .map(|lost| format!("{} records were lost at {}", lost.records, lost.at))
+            .collect(),
+    }
+}

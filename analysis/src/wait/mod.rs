@@ -1,0 +1,271 @@
+//! What each thread of a snapshot waits for, and who could end that.
+//!
+//! ```text
+//! thread ── system call ──▶ Need (fd readable, child ended, …) ──▶ Wait (resource, resolvers, evidence)
+//!            call.rs                                            fd.rs, socket.rs, path.rs, child.rs, lock.rs, futex.rs
+//! ```
+//!
+//! A missing fact may hide a wait but never invents one: what cannot be told is [`Rest::Opaque`], and an
+//! opaque task counts as alive.
+
+mod call;
+mod child;
+mod fd;
+mod futex;
+mod lock;
+mod path;
+mod phase;
+mod socket;
+mod terminal;
+
+use hangdog_schemas::fact::{Syscall, TaskState, ThreadFact};
+use hangdog_schemas::{Confidence, Evidence, FactRef, Pid, ResourceKey, Tid};
+use hangdog_timeline::Snapshot;
+
+use crate::view::View;
+
+/// A thread by its numbers.
+pub(crate) type ThreadKey = (Pid, Tid);
+
+/// What kind of thing is waited for. Decides the words and, with the graph, the kind of finding.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum Class {
+    FuseReply,
+    TcpReply,
+    TcpAccept,
+    TcpRoom,
+    UnixData,
+    UnixAccept,
+    UnixRoom,
+    RemoteReply,
+    PipeData,
+    PipeRoom,
+    FifoPeer,
+    ChildExit,
+    ThreadExit,
+    Mutex,
+    FileLock,
+    TerminalInput,
+    TerminalOutput,
+    TerminalRoom,
+    Continue,
+    Thaw,
+    Tracer,
+    Signal,
+    NewClient,
+    FuseRequest,
+    Event,
+    Timer,
+    Named,
+}
+
+impl Class {
+    /// The word in a report's `resource.kind`.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::FuseReply => "fuse-reply",
+            Self::TcpReply => "tcp-reply",
+            Self::TcpAccept => "tcp-accept",
+            Self::TcpRoom => "tcp-room",
+            Self::UnixData => "unix-socket-data",
+            Self::UnixAccept => "unix-socket-accept",
+            Self::UnixRoom => "unix-socket-room",
+            Self::RemoteReply => "remote-reply",
+            Self::PipeData => "pipe-data",
+            Self::PipeRoom => "pipe-room",
+            Self::FifoPeer => "fifo-peer",
+            Self::ChildExit => "child-exit",
+            Self::ThreadExit => "thread-exit",
+            Self::Mutex => "mutex",
+            Self::FileLock => "file-lock",
+            Self::TerminalInput => "terminal-input",
+            Self::TerminalOutput => "terminal-output",
+            Self::TerminalRoom => "terminal-room",
+            Self::Continue => "continue",
+            Self::Thaw => "thaw",
+            Self::Tracer => "tracer",
+            Self::Signal => "signal",
+            Self::NewClient => "new-client",
+            Self::FuseRequest => "fuse-request",
+            Self::Event => "event",
+            Self::Timer => "timer",
+            Self::Named => "named-resource",
+        }
+    }
+
+    /// Whether waiting for it is what a program without work does: nobody owes the waiter anything.
+    pub(crate) fn is_waiting_for_work(self) -> bool {
+        matches!(self, Self::Signal | Self::NewClient | Self::FuseRequest | Self::Event | Self::Timer)
+    }
+}
+
+/// Who could end a wait.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Resolver {
+    /// The thread.
+    pub(crate) thread: ThreadKey,
+    /// How, as a fragment after its name: `holds the write end as fd 4`.
+    pub(crate) how: String,
+    /// Where that stands.
+    pub(crate) facts: Vec<FactRef>,
+    /// Whether a phase or the kernel itself names this very thread, not only its process.
+    pub(crate) exact: bool,
+    /// Resolvers of one group can replace each other; of each group somebody is needed.
+    pub(crate) group: u64,
+}
+
+/// One alternative of a task: a resource and who could give it.
+#[derive(Clone, Debug)]
+pub(crate) struct Wait {
+    pub(crate) class: Class,
+    pub(crate) key: ResourceKey,
+    /// Name for people.
+    pub(crate) name: String,
+    pub(crate) resolvers: Vec<Resolver>,
+    /// Whether somebody who is not in the snapshot could end it too, and who that would be.
+    pub(crate) outside: Option<&'static str>,
+    /// How sure it is that this is the wait and that these are all who could end it.
+    pub(crate) confidence: Confidence,
+    pub(crate) evidence: Vec<Evidence>,
+    /// What could not be seen and would matter.
+    pub(crate) unseen: Vec<String>,
+}
+
+impl Wait {
+    pub(crate) fn new(class: Class, key: ResourceKey, name: impl Into<String>) -> Self {
+        Self {
+            class,
+            key,
+            name: name.into(),
+            resolvers: Vec::new(),
+            outside: None,
+            confidence: Confidence::Certain,
+            evidence: Vec::new(),
+            unseen: Vec::new(),
+        }
+    }
+
+    pub(crate) fn because(mut self, text: impl Into<String>, facts: Vec<FactRef>) -> Self {
+        self.evidence.push(Evidence { text: text.into(), facts });
+        self
+    }
+
+    pub(crate) fn open_to(mut self, whom: &'static str) -> Self {
+        self.outside = Some(whom);
+        self
+    }
+
+    pub(crate) fn at_most(mut self, confidence: Confidence, unseen: impl Into<String>) -> Self {
+        if self.confidence > confidence {
+            self.confidence = confidence;
+        }
+        self.unseen.push(unseen.into());
+        self
+    }
+}
+
+/// What a thread is doing, before anybody asks who could help it.
+#[derive(Clone, Debug)]
+pub(crate) enum Rest {
+    /// It runs or moved between the snapshots.
+    Acts,
+    /// A timer will wake it, within this many ns where the call says so.
+    Timed(Option<u64>),
+    /// It waits for any of these.
+    Waits(Vec<Wait>),
+    /// It waits, and the facts do not say for what.
+    Opaque(String),
+    /// It has ended.
+    Ended,
+}
+
+/// A thread and its wait.
+#[derive(Clone, Debug)]
+pub(crate) struct Task {
+    pub(crate) key: ThreadKey,
+    pub(crate) rest: Rest,
+    /// The system call in words: `openat("/mnt/x/conversation")`.
+    pub(crate) call: Option<String>,
+    /// Whether it was seen in the same wait twice.
+    pub(crate) seen_twice: bool,
+}
+
+/// All threads of a snapshot with their waits. `before` is the snapshot that has to agree on each wait.
+pub(crate) fn tasks(view: &View<'_>, before: Option<&Snapshot>) -> Vec<Task> {
+    view.snapshot
+        .threads
+        .values()
+        .map(|thread| {
+            let earlier = before.and_then(|b| b.threads.get(&(thread.thread.process.pid, thread.thread.tid)));
+            let seen_twice = earlier.is_some_and(|earlier| is_same_wait(earlier, thread));
+            let moved = earlier.is_some() && !seen_twice;
+            let rest = if moved { moved_rest(thread) } else { rest_of(view, thread) };
+            Task {
+                key: (thread.thread.process.pid, thread.thread.tid),
+                rest,
+                call: call::in_words(view, thread),
+                seen_twice,
+            }
+        })
+        .collect()
+}
+
+fn moved_rest(thread: &ThreadFact) -> Rest {
+    match thread.state {
+        TaskState::Z | TaskState::X => Rest::Ended,
+        _ => Rest::Acts,
+    }
+}
+
+/// Same task, system call, arguments and voluntary switches (DESIGN §6).
+fn is_same_wait(earlier: &ThreadFact, later: &ThreadFact) -> bool {
+    if earlier.thread.process != later.thread.process {
+        return false;
+    }
+    let call = |fact: &ThreadFact| match fact.syscall.seen() {
+        Some(Syscall::In { number, args, .. }) => Some((Some(*number), Some(*args))),
+        Some(Syscall::None { .. }) => Some((None, None)),
+        _ => None,
+    };
+    let stopped = |fact: &ThreadFact| matches!(fact.state, TaskState::T | TaskState::Traced);
+    (call(earlier) == call(later) || (stopped(earlier) && stopped(later)))
+        && earlier.voluntary_switches == later.voluntary_switches
+        && later.state != TaskState::R
+}
+
+fn rest_of(view: &View<'_>, thread: &ThreadFact) -> Rest {
+    match thread.state {
+        TaskState::Z | TaskState::X => return Rest::Ended,
+        TaskState::R | TaskState::I => return Rest::Acts,
+        TaskState::Unknown => return Rest::Opaque("its state has a letter this version does not know".to_owned()),
+        TaskState::T | TaskState::Traced => return Rest::Waits(vec![child::stopped(view, thread)]),
+        TaskState::S | TaskState::D => {}
+    }
+    if let Some(wait) = child::frozen(view, thread) {
+        return Rest::Waits(vec![wait]);
+    }
+    let rest = match thread.syscall.seen() {
+        Some(syscall) => call::rest(view, thread, syscall),
+        None => {
+            Rest::Opaque(format!("its system call is not known: {}", thread.syscall.why_not().unwrap_or_default()))
+        }
+    };
+    beyond_patience(view, thread, phase::refine(view, thread, rest))
+}
+
+/// A process whose starter has ended and that sleeps for longer than anybody wants to wait is idle, not live
+/// (DESIGN §7): `sleep 100000 &` in a script that has ended keeps its pipe open all that time.
+fn beyond_patience(view: &View<'_>, thread: &ThreadFact, rest: Rest) -> Rest {
+    let key = (thread.thread.process.pid, thread.thread.tid);
+    match rest {
+        Rest::Timed(Some(ns)) if u128::from(ns) > view.patience.as_nanos() && view.is_orphan(key.0) => {
+            let seconds = ns / 1_000_000_000;
+            let timer = Wait::new(Class::Timer, ResourceKey::new("timer", key.1), format!("a timer of {seconds} s"))
+                .because(format!("{} sleeps for {seconds} s", view.name(key)), view.thread_ref(key))
+                .open_to("its timer")
+                .at_most(Confidence::Likely, "whether anybody wants to wait that long");
+            Rest::Waits(vec![timer])
+        }
+        rest => rest,
+    }
+}

@@ -1,0 +1,352 @@
+//! Waiting at a socket: who holds the other end, and which of its threads owes the answer.
+//!
+//! "Who resolves the reply on this connection?" (DESIGN §7). In this order, and the order is the confidence:
+//! the phase that serves it; if the request was read, the threads of the server that are blocked in something
+//! else than accept, poll or a parked pool; otherwise every thread of it. A thread that runs or has a timer is
+//! always counted: it may be the one that answers.
+
+use std::collections::BTreeSet;
+
+use hangdog_schemas::fact::{FdFact, SocketFact, SocketFamily, SocketState, ThreadFact};
+use hangdog_schemas::{Confidence, FactRef, Inode, Pid, ResourceKey};
+
+use super::call::Outcome;
+use super::fd::{Direction, hidden_holders};
+use super::{Class, Resolver, Wait, call, futex, phase};
+use crate::view::View;
+
+pub(super) fn outcome(
+    view: &View<'_>,
+    thread: &ThreadFact,
+    fact: &FdFact,
+    inode: Inode,
+    direction: Direction,
+) -> Outcome {
+    let pid = thread.thread.process.pid;
+    let Some(socket) = view.snapshot.socket(inode) else {
+        return match thread.syscall.seen().and_then(|syscall| syscall.memory(1)?.seen()) {
+            Some(hangdog_schemas::fact::Argument::SocketAddress(address)) if direction == Direction::Connect => {
+                connecting(view, fact, address)
+            }
+            _ => Outcome::Opaque(format!("the socket behind fd {} of {pid} could not be read", fact.fd)),
+        };
+    };
+    if socket.state == SocketState::Listen {
+        return if direction.reads() && socket.receive_queue.unwrap_or(0) > 0 && direction.is_poll() {
+            Outcome::Ready
+        } else {
+            Outcome::Waits(vec![new_client(view, fact, socket)])
+        };
+    }
+    if direction.reads() && socket.receive_queue.is_some_and(|bytes| bytes > 0) {
+        return Outcome::Ready;
+    }
+    match socket.family {
+        SocketFamily::Tcp => tcp(view, fact, socket, direction),
+        SocketFamily::Udp => Outcome::Waits(vec![udp(view, fact, socket)]),
+        SocketFamily::UnixStream | SocketFamily::UnixSeqpacket | SocketFamily::UnixDatagram => {
+            unix(view, thread, fact, socket, direction)
+        }
+    }
+}
+
+fn new_client(view: &View<'_>, fact: &FdFact, socket: &SocketFact) -> Wait {
+    Wait::new(Class::NewClient, listener_key(socket), format!("a client of {}", socket.local))
+        .because(
+            format!("fd {} of {} listens on {}", fact.fd, fact.process.pid, socket.local),
+            view.fd_ref(fact.process.pid, fact.fd),
+        )
+        .open_to("a new client")
+}
+
+fn listener_key(socket: &SocketFact) -> ResourceKey {
+    if socket.family.is_unix() {
+        ResourceKey::new("unix", &socket.local)
+    } else {
+        ResourceKey::new("tcp", &socket.local)
+    }
+}
+
+fn udp(view: &View<'_>, fact: &FdFact, socket: &SocketFact) -> Wait {
+    let from = if socket.remote.is_empty() || socket.remote.ends_with(":0") {
+        format!("a datagram at {}", socket.local)
+    } else {
+        format!("a datagram from {}", socket.remote)
+    };
+    let facts = vec![FactRef::socket(view.snapshot.id, socket.inode)];
+    let peer = view.snapshot.sockets.iter().find(|other| {
+        other.family == SocketFamily::Udp && other.netns == socket.netns && is_local_of(&other.local, &socket.remote)
+    });
+    let wait = Wait::new(Class::RemoteReply, ResourceKey::new("udp", &socket.local), from)
+        .because(format!("fd {} is a UDP socket {} -> {}", fact.fd, socket.local, socket.remote), facts.clone())
+        .open_to("whoever sends a datagram")
+        .at_most(Confidence::Likely, "whether the datagram or its answer was lost: UDP does not tell");
+    match peer {
+        Some(peer) => owners(view, peer.inode)
+            .fold(wait, |wait, holder| wait.resolved(view.all_threads(holder, "has the other socket", &facts))),
+        None => wait,
+    }
+}
+
+fn tcp(view: &View<'_>, fact: &FdFact, socket: &SocketFact, direction: Direction) -> Outcome {
+    let own = FactRef::socket(view.snapshot.id, socket.inode);
+    let key = ResourceKey::tcp(&socket.local, &socket.remote);
+    if socket.state == SocketState::SynSent {
+        return connecting(view, fact, &socket.remote);
+    }
+    let ended = matches!(socket.state, SocketState::CloseWait | SocketState::Close | SocketState::Closing);
+    if direction.reads() && ended {
+        return Outcome::Ready;
+    }
+    let peer = view.snapshot.sockets.iter().find(|other| {
+        other.family == SocketFamily::Tcp
+            && other.state != SocketState::Listen
+            && other.local == socket.remote
+            && other.remote == socket.local
+    });
+    let Some(peer) = peer else {
+        let wait = Wait::new(Class::RemoteReply, key, format!("an answer from {}", socket.remote))
+            .because(
+                format!(
+                    "fd {} is connected {} -> {}, whose other end is not on this host",
+                    fact.fd, socket.local, socket.remote
+                ),
+                vec![own],
+            )
+            .open_to("the remote host")
+            .at_most(Confidence::Possible, "what the remote host does");
+        return Outcome::Waits(vec![wait]);
+    };
+    if !direction.reads() {
+        let text = format!(
+            "fd {} -> {}: {} bytes sent and not taken",
+            fact.fd,
+            socket.remote,
+            socket.send_queue.unwrap_or(0)
+        );
+        let wait = Wait::new(Class::TcpRoom, key, connection_name(socket)).because(text, vec![own]);
+        return Outcome::Waits(vec![held_by(view, wait, peer, fact.process.pid)]);
+    }
+    if peer.inode.0 == 0 {
+        return Outcome::Waits(vec![unaccepted(view, fact, socket, peer)]);
+    }
+    let wait = Wait::new(Class::TcpReply, key, connection_name(socket))
+        .because(format!("fd {} is connected {} -> {}", fact.fd, socket.local, socket.remote), vec![own]);
+    let wait = held_by(view, wait, peer, fact.process.pid);
+    Outcome::Waits(vec![
+        wait.at_most(Confidence::Likely, "whether the socket has a receive time limit (SO_RCVTIMEO)"),
+    ])
+}
+
+fn connection_name(socket: &SocketFact) -> String {
+    format!("TCP {} -> {}", socket.local, socket.remote)
+}
+
+/// The other end is held by somebody: which of its threads owes what is waited for?
+fn held_by(view: &View<'_>, wait: Wait, peer: &SocketFact, waiter: Pid) -> Wait {
+    let facts = vec![FactRef::socket(view.snapshot.id, peer.inode)];
+    let holders: BTreeSet<Pid> = owners(view, peer.inode).collect();
+    let serving = phase::serving(view, &holders, &wait.key, peer);
+    if !serving.is_empty() {
+        let mut wait = wait;
+        if let Some(operation) = phase::operation(view, &holders, &wait.key, peer) {
+            wait.name = format!("the reply to {operation}");
+        }
+        wait.resolvers = serving;
+        return wait;
+    }
+    let unread = peer.receive_queue.unwrap_or(0);
+    let mut wait = wait.because(
+        if unread > 0 {
+            format!("the other end has {unread} bytes that it has not read")
+        } else {
+            "the other end has read all that was sent".to_owned()
+        },
+        facts.clone(),
+    );
+    let mut parked = 0;
+    for holder in holders {
+        let how = format!("holds the other end of {} -> {}", peer.remote, peer.local);
+        let all = view.all_threads(holder, &how, &facts);
+        let (busy, idle): (Vec<Resolver>, Vec<Resolver>) =
+            all.into_iter().partition(|resolver| !is_idle(view, resolver) || may_act(view, resolver));
+        // Whoever holds both ends of a connection itself is no server with a pool of threads.
+        if unread > 0 || busy.is_empty() || holder == waiter {
+            wait = wait.resolved(busy).resolved(idle);
+        } else {
+            parked += idle.len();
+            wait = wait.resolved(busy);
+        }
+    }
+    if parked > 0 {
+        wait = wait.at_most(
+            Confidence::Likely,
+            "which thread of the server owes the answer: those in accept, poll or a parked pool are set aside",
+        );
+    }
+    hidden_holders(view, wait)
+}
+
+/// Blocked in accept, poll or a parked pool without a limit.
+fn is_idle(view: &View<'_>, resolver: &Resolver) -> bool {
+    let Some(syscall) = view.thread(resolver.thread).and_then(|thread| thread.syscall.seen()) else { return false };
+    let name = syscall.name().unwrap_or_default();
+    matches!(
+        name,
+        "accept"
+            | "accept4"
+            | "poll"
+            | "ppoll"
+            | "select"
+            | "pselect6"
+            | "epoll_wait"
+            | "epoll_pwait"
+            | "epoll_pwait2"
+    ) || futex::is_parked(syscall)
+}
+
+/// Runs, or has a time limit: it may be the one that answers.
+fn may_act(view: &View<'_>, resolver: &Resolver) -> bool {
+    let Some(thread) = view.thread(resolver.thread) else { return true };
+    thread.state.letter() == 'R' || thread.syscall.seen().is_none_or(call::has_limit)
+}
+
+/// The handshake is done and nobody has accepted: whoever listens at that address has to.
+fn unaccepted(view: &View<'_>, fact: &FdFact, socket: &SocketFact, peer: &SocketFact) -> Wait {
+    let own = FactRef::socket(view.snapshot.id, socket.inode);
+    let key = ResourceKey::tcp(&socket.local, &socket.remote);
+    let mut wait = Wait::new(Class::TcpAccept, key, connection_name(socket)).because(
+        format!(
+            "fd {} is connected to {}, and nobody has accepted the connection (inode 0, {} bytes unread)",
+            fact.fd,
+            socket.remote,
+            peer.receive_queue.unwrap_or(0)
+        ),
+        vec![own],
+    );
+    for listener in listeners(view, socket, &socket.remote) {
+        wait = accepts(view, wait, listener);
+    }
+    hidden_holders(view, wait)
+        .at_most(Confidence::Likely, "whether the socket has a receive time limit (SO_RCVTIMEO)")
+}
+
+fn accepts(view: &View<'_>, wait: Wait, listener: &SocketFact) -> Wait {
+    let facts = vec![FactRef::socket(view.snapshot.id, listener.inode)];
+    let text = format!(
+        "{} has {} connections that wait to be accepted, of at most {}",
+        listener.local,
+        listener.receive_queue.unwrap_or(0),
+        listener.send_queue.unwrap_or(0)
+    );
+    let wait = wait.because(text, facts.clone());
+    owners(view, listener.inode).fold(wait, |wait, holder| {
+        wait.resolved(view.all_threads(holder, &format!("listens on {}", listener.local), &facts))
+    })
+}
+
+fn connecting(view: &View<'_>, fact: &FdFact, address: &str) -> Outcome {
+    let facts = view.fd_ref(fact.process.pid, fact.fd);
+    let is_unix = address.starts_with("unix:");
+    let key = if is_unix {
+        ResourceKey::new("unix", address.trim_start_matches("unix:"))
+    } else {
+        ResourceKey::new("tcp", address)
+    };
+    let class = if is_unix { Class::UnixAccept } else { Class::TcpAccept };
+    let mut wait = Wait::new(class, key, format!("a connection to {address}"))
+        .because(format!("fd {} is still connecting to {address}", fact.fd), facts);
+    let plain = address.trim_start_matches("unix:");
+    let found: Vec<&SocketFact> = view
+        .snapshot
+        .sockets
+        .iter()
+        .filter(|other| other.state == SocketState::Listen && other.family.is_unix() == is_unix)
+        .filter(|other| if is_unix { other.local == plain } else { is_local_of(&other.local, plain) })
+        .collect();
+    if found.is_empty() {
+        let wait =
+            wait.open_to("the remote host").at_most(Confidence::Possible, "whether the remote host will answer");
+        return Outcome::Waits(vec![wait]);
+    }
+    for listener in found {
+        wait = accepts(view, wait, listener);
+    }
+    Outcome::Waits(vec![hidden_holders(view, wait)])
+}
+
+fn listeners<'a>(view: &View<'a>, socket: &SocketFact, address: &str) -> Vec<&'a SocketFact> {
+    view.snapshot
+        .sockets
+        .iter()
+        .filter(|other| other.family == SocketFamily::Tcp && other.state == SocketState::Listen)
+        .filter(|other| other.netns == socket.netns && is_local_of(&other.local, address))
+        .collect()
+}
+
+/// Whether a listener bound to `bound` gets what is sent to `address`.
+fn is_local_of(bound: &str, address: &str) -> bool {
+    let (Some((host, port)), Some((_, other_port))) = (bound.rsplit_once(':'), address.rsplit_once(':')) else {
+        return false;
+    };
+    port == other_port && (bound == address || matches!(host, "0.0.0.0" | "[::]" | "*"))
+}
+
+fn owners(view: &View<'_>, inode: Inode) -> impl Iterator<Item = Pid> {
+    let pids: BTreeSet<Pid> = view.snapshot.socket_holders(inode).map(|holder| holder.process.pid).collect();
+    pids.into_iter()
+}
+
+fn unix(view: &View<'_>, thread: &ThreadFact, fact: &FdFact, socket: &SocketFact, direction: Direction) -> Outcome {
+    let pid = thread.thread.process.pid;
+    let own = FactRef::socket(view.snapshot.id, socket.inode);
+    let key = ResourceKey::socket(socket.inode);
+    if direction == Direction::Connect {
+        let address = thread.syscall.seen().and_then(|syscall| syscall.memory(1)?.seen());
+        return match address {
+            Some(hangdog_schemas::fact::Argument::SocketAddress(address)) => connecting(view, fact, address),
+            _ => Outcome::Opaque("the address that it connects to could not be read".to_owned()),
+        };
+    }
+    let class = if direction.reads() { Class::UnixData } else { Class::UnixRoom };
+    let named = |name: &str| {
+        if name.is_empty() { format!("unix socket {}", socket.inode) } else { format!("unix socket {name}") }
+    };
+    let Some(peer) = socket.peer else {
+        if socket.family == SocketFamily::UnixDatagram {
+            let wait = Wait::new(class, key, named(&socket.local))
+                .because(format!("fd {} is a unix datagram socket", fact.fd), vec![own]);
+            return Outcome::Waits(vec![wait.open_to("whoever sends a datagram")]);
+        }
+        return Outcome::Opaque(format!("the other end of the unix socket at fd {} is not known", fact.fd));
+    };
+    let listener = view
+        .snapshot
+        .sockets
+        .iter()
+        .find(|other| other.pending.contains(&peer) || other.pending.contains(&socket.inode));
+    if let Some(listener) = listener.filter(|_| owners(view, peer).next().is_none()) {
+        let wait = Wait::new(Class::UnixAccept, listener_key(listener), named(&listener.local)).because(
+            format!("fd {} is connected to {}, and nobody has accepted the connection", fact.fd, listener.local),
+            vec![own],
+        );
+        return Outcome::Waits(vec![accepts(view, wait, listener)]);
+    }
+    let peer_name = view.snapshot.socket(peer).map_or("", |peer| peer.local.as_str());
+    let name = named(if socket.local.is_empty() { peer_name } else { &socket.local });
+    let wait = Wait::new(class, key, name)
+        .because(format!("fd {} of {pid} is a unix socket whose other end is inode {peer}", fact.fd), vec![own]);
+    let Some(other) = view.snapshot.socket(peer) else {
+        return Outcome::Opaque("the other end of its unix socket could not be read".to_owned());
+    };
+    let wait = held_by(view, wait, other, pid);
+    if wait.resolvers.is_empty() {
+        // In flight inside another socket, or in a process that could not be read: not proof of nobody.
+        return Outcome::Waits(vec![
+            wait.at_most(Confidence::Possible, "whether the other end is on its way inside another socket"),
+        ]);
+    }
+    Outcome::Waits(vec![
+        wait.at_most(Confidence::Likely, "whether the socket has a receive time limit (SO_RCVTIMEO)"),
+    ])
+}

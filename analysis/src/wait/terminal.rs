@@ -1,0 +1,93 @@
+//! Terminals: a person at the far end of `/dev/tty` or `/dev/pts/N`, a program at `/dev/ptmx`.
+
+use std::collections::BTreeSet;
+
+use hangdog_schemas::fact::{FdFact, ThreadFact};
+use hangdog_schemas::{Confidence, Device, Pid, ResourceKey};
+
+use super::fd::Direction;
+use super::{Class, Wait};
+use crate::view::View;
+
+/// Major number of Unix98 pseudo terminals (Documentation/admin-guide/devices.txt).
+const PTS_MAJOR: u32 = 136;
+
+/// Whether a link names a terminal.
+pub(super) fn is_terminal(target: &str) -> bool {
+    pts_index(target).is_some()
+        || matches!(target, "/dev/tty" | "/dev/console")
+        || target
+            .strip_prefix("/dev/tty")
+            .is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit() || c == 'S'))
+}
+
+fn pts_index(target: &str) -> Option<u32> {
+    let path = target.strip_suffix(" (deleted)").unwrap_or(target);
+    path.strip_prefix("/dev/pts/")?.parse().ok()
+}
+
+/// The terminal behind a descriptor: `/dev/tty` means the controlling one.
+fn index_of(view: &View<'_>, fact: &FdFact) -> Option<u32> {
+    pts_index(&fact.target).or_else(|| {
+        let terminal = view.process(fact.process.pid)?.terminal.seen()?.as_ref()?;
+        (fact.target == "/dev/tty" && terminal.device.major == PTS_MAJOR).then_some(terminal.device.minor)
+    })
+}
+
+/// A program at a terminal.
+pub(super) fn of_slave(view: &View<'_>, thread: &ThreadFact, fact: &FdFact, direction: Direction) -> Wait {
+    let index = index_of(view, fact);
+    let pid = thread.thread.process.pid;
+    let facts = view.fd_ref(pid, fact.fd);
+    let device = index.map(|index| Device { major: PTS_MAJOR, minor: index });
+    let key = device.map_or_else(|| ResourceKey::new("tty", &fact.target), ResourceKey::tty);
+    let masters: BTreeSet<Pid> =
+        index.map(|index| view.snapshot.pty_masters(index).map(|m| m.process.pid).collect()).unwrap_or_default();
+    if !direction.reads() {
+        let mut wait = Wait::new(Class::TerminalRoom, key, fact.target.clone())
+            .because(format!("{} waits to write to {}", view.comm(pid), fact.target), facts.clone());
+        for master in masters {
+            wait = wait.resolved(view.all_threads(master, "holds the master side", &facts));
+        }
+        return wait.open_to("whoever resumes the terminal");
+    }
+    let own = view.timeline.header().terminal;
+    let mut wait = Wait::new(Class::TerminalInput, key, format!("terminal {}", fact.target))
+        .because(format!("{} reads fd {} -> {}", view.comm(pid), fact.fd, fact.target), facts)
+        .open_to("a person who types");
+    for master in &masters {
+        let first = view.snapshot.pty_masters(index.unwrap_or_default()).find(|fd| fd.process.pid == *master);
+        let evidence = first.map(|fd| view.fd_ref(*master, fd.fd)).unwrap_or_default();
+        wait = wait.because(
+            format!("the master side of the terminal is held by {}[{master}]", view.comm(*master)),
+            evidence,
+        );
+    }
+    // Where the run itself holds the master side, nobody can type unless that program passes it on.
+    let person_is_there = device.is_some() && device == own || masters.is_empty();
+    let cap = if person_is_there { Confidence::Possible } else { Confidence::Likely };
+    wait.at_most(cap, "whether somebody will type")
+}
+
+/// The program that holds the master side and waits for output of the terminal's users, or for room.
+pub(super) fn of_master(view: &View<'_>, fact: &FdFact, index: u32, direction: Direction) -> Wait {
+    let pid = fact.process.pid;
+    let users: Vec<&FdFact> = view
+        .snapshot
+        .fds
+        .values()
+        .flat_map(|fds| fds.values())
+        .filter(|other| index_of(view, other) == Some(index))
+        .collect();
+    let class = if direction.reads() { Class::TerminalOutput } else { Class::TerminalRoom };
+    let mut wait = Wait::new(class, ResourceKey::pty(index), format!("terminal /dev/pts/{index}"))
+        .because(format!("{} holds the master side of /dev/pts/{index}", view.comm(pid)), view.fd_ref(pid, fact.fd));
+    let mut seen = BTreeSet::new();
+    for user in users {
+        if seen.insert(user.process.pid) {
+            let how = format!("uses the terminal as fd {}", user.fd);
+            wait = wait.resolved(view.all_threads(user.process.pid, &how, &view.fd_ref(user.process.pid, user.fd)));
+        }
+    }
+    wait
+}

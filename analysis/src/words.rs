@@ -1,0 +1,120 @@
+//! Waits as fragments of a sentence. Every kind of resource has one phrase with the resolver's name in it.
+
+use hangdog_schemas::{Actor, Edge, Resource};
+
+use crate::graph::{Graph, Link};
+use crate::view::View;
+use crate::wait::{Class, ThreadKey, Wait};
+
+/// The longest sentence of a report, in characters (DESIGN §8).
+pub(crate) const SENTENCE_LIMIT: usize = 400;
+const NAME_LIMIT: usize = 90;
+
+/// `is in openat("/mnt/x") on a mount served by fuse.test[4390]`.
+pub(crate) fn phrase(graph: &Graph, task: usize, wait: &Wait, resolver: &str) -> String {
+    let name = short(&wait.name);
+    let call = graph.tasks[task].call.as_deref().map_or_else(|| "a system call".to_owned(), short);
+    match wait.class {
+        Class::FuseReply => format!("is in {call} on a FUSE mount served by {resolver}"),
+        Class::TcpReply => {
+            if name.starts_with("the reply") {
+                format!("waits for {name} from {resolver}")
+            } else {
+                format!("waits for an answer over {name} from {resolver}")
+            }
+        }
+        Class::TcpAccept | Class::UnixAccept => {
+            format!("waits on {name}, a connection that has not been accepted by {resolver}")
+        }
+        Class::TcpRoom => format!("waits to send over {name}, which is not read by {resolver}"),
+        Class::UnixData => format!("waits for data on {name} from {resolver}"),
+        Class::UnixRoom => format!("waits to send on {name}, which is not read by {resolver}"),
+        Class::PipeData => format!("waits for data or the end of {name}, whose write end is held by {resolver}"),
+        Class::PipeRoom => format!("waits for room in the full {name}, which is not read by {resolver}"),
+        Class::ChildExit => format!("waits for the exit of {resolver}"),
+        Class::ThreadExit => format!("waits for the end of thread {resolver}"),
+        Class::Mutex | Class::Named | Class::FileLock => format!("waits for {name}, held by {resolver}"),
+        Class::TerminalInput => format!("reads {name}"),
+        Class::TerminalOutput => format!("waits for output on {name} from {resolver}"),
+        Class::TerminalRoom => format!("waits to write to {name}, which is not read by {resolver}"),
+        Class::Tracer => format!("is stopped by its tracer {resolver}"),
+        Class::FifoPeer => format!("is in {call} and waits for {name}"),
+        Class::Continue => "is stopped".to_owned(),
+        Class::Thaw => format!("is frozen with {name}"),
+        Class::RemoteReply | Class::Signal | Class::NewClient | Class::FuseRequest | Class::Timer => {
+            format!("waits for {name}")
+        }
+        Class::Event if resolver.is_empty() => format!("waits for {name}"),
+        Class::Event => format!("waits for {name} from {resolver}"),
+    }
+}
+
+/// A chain of waits as one sentence part: `A waits for …B, which waits for …C`.
+pub(crate) fn chain(view: &View<'_>, graph: &Graph, links: &[Link<'_>]) -> String {
+    let mut text = String::new();
+    for (i, link) in links.iter().enumerate() {
+        if i == 0 {
+            text.push_str(&view.name(graph.tasks[link.waiter].key));
+            text.push(' ');
+        } else {
+            text.push_str(", which ");
+        }
+        let to = if link.to == link.waiter { "itself".to_owned() } else { view.name(graph.tasks[link.to].key) };
+        text.push_str(&phrase(graph, link.waiter, link.wait, &to));
+    }
+    text
+}
+
+/// Cuts a name in the middle, where paths are least telling.
+pub(crate) fn short(name: &str) -> String {
+    let count = name.chars().count();
+    if count <= NAME_LIMIT {
+        return name.to_owned();
+    }
+    let head: String = name.chars().take(NAME_LIMIT / 3).collect();
+    let tail: String = name.chars().skip(count - (NAME_LIMIT - NAME_LIMIT / 3 - 1)).collect();
+    format!("{head}…{tail}")
+}
+
+/// Cuts a sentence at its limit.
+pub(crate) fn sentence(text: &str) -> String {
+    if text.chars().count() <= SENTENCE_LIMIT {
+        return text.to_owned();
+    }
+    let head: String = text.chars().take(SENTENCE_LIMIT - 1).collect();
+    format!("{head}…")
+}
+
+/// An edge of a report. `to` is `None` when nobody can end the wait.
+pub(crate) fn edge(view: &View<'_>, graph: &Graph, task: usize, wait: &Wait, to: Option<&Link<'_>>) -> Edge {
+    let mut evidence = wait.evidence.clone();
+    if let Some(link) = to {
+        evidence.push(hangdog_schemas::Evidence {
+            text: format!("{} {}", view.name(link.resolver.thread), link.resolver.how),
+            facts: link.resolver.facts.clone(),
+        });
+    }
+    if graph.tasks[task].seen_twice {
+        let key = graph.tasks[task].key;
+        evidence.push(hangdog_schemas::Evidence {
+            text: "the same wait in two snapshots: system call, arguments and voluntary switches unchanged"
+                .to_owned(),
+            facts: view.thread_ref(key),
+        });
+    }
+    Edge {
+        waiter: view.actor(graph.tasks[task].key),
+        resource: Resource {
+            kind: wait.class.word().to_owned(),
+            name: wait.name.clone(),
+            call: graph.tasks[task].call.clone(),
+        },
+        resolver: to.map(|link| actor(view, link.resolver.thread)),
+        confidence: wait.confidence,
+        evidence,
+    }
+}
+
+fn actor(view: &View<'_>, key: ThreadKey) -> Actor {
+    view.actor(key)
+}
