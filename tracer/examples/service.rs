@@ -24,14 +24,16 @@ async fn main() -> io::Result<()> {
         let (stream, _) = listener.accept().await?;
         handle(stream, format!("http:{address}")).await
     });
-    let mut client = TcpStream::connect(address).await?;
-    client.write_all(b"POST /api/conversations/new HTTP/1.1\r\n\r\n").await?;
-    let mut reply = String::new();
     let wait = format!("http:{address}");
-    client
-        .read_to_string(&mut reply)
-        .in_phase(phase!("POST /api/conversations/new", hang.wait = wait, hang.deadline_ms = 5000))
-        .await?;
+    let ask = async move {
+        let mut client = TcpStream::connect(address).await?;
+        client.write_all(b"POST /api/conversations/new HTTP/1.1\r\n\r\n").await?;
+        let mut reply = String::new();
+        client.read_to_string(&mut reply).await?;
+        io::Result::Ok(reply)
+    };
+    let reply =
+        ask.in_phase(phase!("POST /api/conversations/new", hang.wait = wait, hang.deadline_ms = 5000)).await?;
     print!("{reply}");
     server.await?
 }
@@ -54,9 +56,12 @@ fn look() -> io::Result<String> {
     let recording =
         Reader::from_file(recorder.file()?).and_then(|mut reader| reader.read()).map_err(io::Error::other)?;
     let lines = recording.open.iter().map(|phase| {
-        let task = phase.task.map_or(String::new(), |task| format!(" task {task}"));
-        let state = if phase.polled_now { "runs" } else { "waits" };
-        format!("{state:6} thread {}{task:8} {}  {:?}\n", phase.tid, phase.name, phase.hang.wait)
+        let task = phase.task.map_or(String::new(), |task| format!("task {task}"));
+        let state = if phase.polled_now { "runs" } else { "open" };
+        let serve = phase.hang.serve.iter().map(|resource| format!(" serves {resource}"));
+        let wait = phase.hang.wait.iter().map(|resource| format!(" waits for {resource}"));
+        let meaning: String = serve.chain(wait).collect();
+        format!("{state} thread {} {task:7} {}{meaning}\n", phase.tid, phase.name)
     });
     Ok(lines.collect())
 }

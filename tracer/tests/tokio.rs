@@ -101,6 +101,8 @@ fn a_blocking_thread_is_shown_inside_its_span_while_the_handler_waits() {
             tokio::task::spawn_blocking(move || {
                 // The dispatcher of this test; a program has one for all threads.
                 let _default = tracing::dispatcher::set_default(&dispatch);
+                // Dropped before it: closing a span closes its parent through the thread's dispatcher.
+                let span = span;
                 span.in_scope(recording)
             })
             .await
