@@ -1,5 +1,23 @@
-//! x
+//! What is so, seen from outside: samples of all threads several times a second, and snapshots.
+//!
+//! | to know | look in |
+//! | --- | --- |
+//! | who is of the run, and what each thread did since | [`tree`] |
+//! | who waits in what, and who holds it | [`snapshot`] |
+//! | how a read that can block for good is done | [`worker`] |
+//! | what was mounted before the run | [`Baseline`] |
+//!
+//! It looks and does nothing else: no path of a watched program is looked up, nothing is attached to,
+//! stopped, signalled, mounted or written. Not here: what the facts mean, and when to look.
+
+mod baseline;
 mod parse;
 mod pulse;
+pub mod snapshot;
+mod syscalls;
 pub mod tree;
 pub mod worker;
+
+pub use baseline::{Baseline, baseline};
+pub use snapshot::{Progress, Request, Snapshotter};
+pub use tree::{Pass, ThreadNow, Tree};

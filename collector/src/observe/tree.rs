@@ -12,6 +12,7 @@
 //! of the first look stands for the start, once and for all: the open directory is what tells a
 //! process from a later one with the same number, the start time is only its label.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::time::{Duration, Instant};
@@ -166,7 +167,8 @@ impl Tree {
             self.look(pid, now, &mut queue, &mut out);
         }
         // Those whose parent is gone, and who went to somebody else than the observer.
-        let strays: Vec<Pid> = self.known.iter().filter(|(_, k)| k.looked != self.passes).map(|(&pid, _)| pid).collect();
+        let strays: Vec<Pid> =
+            self.known.iter().filter(|(_, k)| k.looked != self.passes).map(|(&pid, _)| pid).collect();
         for pid in strays {
             let mut queue = vec![pid];
             while let Some(pid) = queue.pop() {
@@ -202,16 +204,21 @@ impl Tree {
         if self.known.contains_key(&pid) && self.look_again(pid, now, queue, out).is_err() {
             self.ended(pid, now, out);
         }
-        if !self.known.contains_key(&pid) {
+        if let Entry::Vacant(place) = self.known.entry(pid) {
             let Ok(dir) = Dir::open(pid) else { return };
             let Ok(status) = dir.status() else { return };
-            let threads = BTreeMap::new();
-            let raw_comm = Vec::new();
-            let known =
-                Known { dir, id: None, parent: status.parent, raw_comm, threads, first_seen: now, looked: 0 };
-            self.known.insert(pid, known);
+            let (threads, raw_comm) = (BTreeMap::new(), Vec::new());
+            place.insert(Known {
+                dir,
+                id: None,
+                parent: status.parent,
+                raw_comm,
+                threads,
+                first_seen: now,
+                looked: 0,
+            });
             if self.look_again(pid, now, queue, out).is_err() {
-                self.known.remove(&pid);
+                self.ended(pid, now, out);
             }
         }
     }
@@ -241,12 +248,12 @@ impl Tree {
                 }
             }
         }
-        if let (Some(process), Some(first)) = (known.id, known.threads.get(&Tid(pid.0))) {
-            if first.raw_comm != known.raw_comm {
-                known.raw_comm.clone_from(&first.raw_comm);
-                let when = When { t: now, err: now.0.saturating_sub(self.last.0) };
-                out.changed.push(ProcessChange { when, process, comm: status::comm(&known.raw_comm) });
-            }
+        if let (Some(process), Some(first)) = (known.id, known.threads.get(&Tid(pid.0)))
+            && first.raw_comm != known.raw_comm
+        {
+            known.raw_comm.clone_from(&first.raw_comm);
+            let when = When { t: now, err: now.0.saturating_sub(self.last.0) };
+            out.changed.push(ProcessChange { when, process, comm: status::comm(&known.raw_comm) });
         }
         Ok(())
     }

@@ -166,10 +166,18 @@ mod tests {
             "clockid: 1\nticks: 0\nsettime flags: 01\nit_value: (3, 500)\nit_interval: (0, 0)\n",
             &FdDetail::Timerfd { value_ns: 3_000_000_500, interval_ns: 0 },
         );
-        check("anon_inode:[signalfd]", "sigmask:\t0000000000010002\n", &FdDetail::Signalfd { mask: Address(0x10002) });
+        check(
+            "anon_inode:[signalfd]",
+            "sigmask:\t0000000000010002\n",
+            &FdDetail::Signalfd { mask: Address(0x10002) },
+        );
         check("anon_inode:[pidfd]", "Pid:\t4412\nNSpid:\t4412\n", &FdDetail::Pidfd { pid: Some(Pid(4412)) });
         check("anon_inode:[pidfd]", "Pid:\t-1\n", &FdDetail::Pidfd { pid: None });
-        check("anon_inode:inotify", "inotify wd:2 ino:9 sdev:8\ninotify wd:1 ino:8 sdev:8\n", &FdDetail::Inotify { watches: 2 });
+        check(
+            "anon_inode:inotify",
+            "inotify wd:2 ino:9 sdev:8\ninotify wd:1 ino:8 sdev:8\n",
+            &FdDetail::Inotify { watches: 2 },
+        );
         check("/dev/ptmx", "flags:\t02\ntty-index:\t3\n", &FdDetail::PtyMaster { index: 3 });
         check("/dev/fuse", "flags:\t02\n", &FdDetail::FuseServer { connection: None });
         check("pipe:[12]", "flags:\t01\n", &FdDetail::Plain);

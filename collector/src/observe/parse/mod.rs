@@ -4,6 +4,8 @@
 //! Parsers of our own, not those of the `procfs` crates: these refuse names that are no UTF-8 or
 //! hold a colon, and leave out waiters in `/proc/locks` and retransmissions in `net/tcp`.
 
+pub(crate) mod argument;
+pub(crate) mod dirents;
 pub(crate) mod fdinfo;
 pub(crate) mod locks;
 pub(crate) mod maps;

@@ -191,8 +191,14 @@ mod tests {
         body.extend(attribute(4, &[1u32.to_ne_bytes(), 128u32.to_ne_bytes()].concat()));
         let facts = unix(SnapshotId(1), Big(9), &message(&body));
         assert_eq!(facts.len(), 1);
-        assert_eq!((facts[0].inode, facts[0].state, facts[0].local.as_str()), (Big(1590), SocketState::Listen, "@my name"));
-        assert_eq!((facts[0].pending.as_slice(), facts[0].receive_queue, facts[0].send_queue), (&[Big(1600)][..], Some(1), Some(128)));
+        assert_eq!(
+            (facts[0].inode, facts[0].state, facts[0].local.as_str()),
+            (Big(1590), SocketState::Listen, "@my name")
+        );
+        assert_eq!(
+            (facts[0].pending.as_slice(), facts[0].receive_queue, facts[0].send_queue),
+            (&[Big(1600)][..], Some(1), Some(128))
+        );
     }
 
     #[test]

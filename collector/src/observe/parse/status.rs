@@ -128,7 +128,10 @@ mod tests {
         let status = status(REAL.as_bytes()).unwrap();
         assert_eq!(status.comm, "evil) S: \n(x");
         assert_eq!((status.state, status.tgid, status.parent), (TaskState::S, Pid(4412), Pid(4390)));
-        assert_eq!((status.ns_pids.as_slice(), status.group, status.session), (&[4412, 7][..], Some(Pid(4400)), Some(Pid(4399))));
+        assert_eq!(
+            (status.ns_pids.as_slice(), status.group, status.session),
+            (&[4412, 7][..], Some(Pid(4400)), Some(Pid(4399)))
+        );
         assert_eq!((status.signals.pending, status.signals.caught), (Address(0x101), Address(4)));
         assert_eq!((status.threads, status.tracer, status.uid), (3, None, Some(1000)));
     }

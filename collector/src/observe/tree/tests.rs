@@ -62,7 +62,9 @@ fn shell(script: &str) -> Command {
 #[test]
 fn children_come_with_their_start_time_and_go() {
     let mut run = Run::new(&mut shell("sleep 600 & child=$!; read line; kill $child; wait $child; read line"));
-    let seen = run.until(|pass, _| pass.started.iter().any(|s| s.comm == "sleep") || pass.changed.iter().any(|c| c.comm == "sleep"));
+    let seen = run.until(|pass, _| {
+        pass.started.iter().any(|s| s.comm == "sleep") || pass.changed.iter().any(|c| c.comm == "sleep")
+    });
     let started = &seen.started[0];
     let stat = std::fs::read(format!("/proc/{}/stat", started.process.pid)).unwrap();
     assert_eq!(started.process.start.0, stat::stat(&stat).unwrap().start);
@@ -94,7 +96,11 @@ fn a_hostile_name_is_kept() {
     std::fs::copy("/bin/sleep", &name).unwrap();
     let mut run = Run::new(shell("\"$0\" 600 & read line; kill $!").arg(&name));
     let seen = run.until(|pass, _| {
-        pass.started.iter().map(|s| &s.comm).chain(pass.changed.iter().map(|c| &c.comm)).any(|comm| comm == "a) R\n(b")
+        pass.started
+            .iter()
+            .map(|s| &s.comm)
+            .chain(pass.changed.iter().map(|c| &c.comm))
+            .any(|comm| comm == "a) R\n(b")
     });
     assert!(!seen.started.is_empty());
     std::io::Write::write_all(run.child.stdin.as_mut().unwrap(), b"\n").unwrap();

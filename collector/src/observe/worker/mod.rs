@@ -336,7 +336,8 @@ impl Worker {
         }
         let first = *starved.get_or_insert(now);
         let letter = self.pid.and_then(letter);
-        let starving = matches!(letter, Some('R')) && now.saturating_duration_since(starved_since.unwrap_or(first)) < STARVED;
+        let starving =
+            matches!(letter, Some('R')) && now.saturating_duration_since(starved_since.unwrap_or(first)) < STARVED;
         if starving {
             *mark = now;
             return false;

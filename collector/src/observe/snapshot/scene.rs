@@ -1,0 +1,153 @@
+//! What a snapshot has seen so far.
+
+use std::collections::BTreeMap;
+
+use hangdog_schemas::fact::{Belonging, FdDetail, FileLockFact, Gap, Namespaces, SocketFact, Syscall, TaskState};
+use hangdog_schemas::{Device, Fd, FuseConnection, Inode, Observed, Pid, ProcessId, Tid, When};
+
+use crate::observe::parse::fdinfo::FdInfo;
+use crate::observe::parse::mountinfo::MountLine;
+use crate::observe::parse::stat::Stat;
+use crate::observe::parse::status::Status;
+
+/// A thread.
+pub(super) struct Task {
+    pub(super) tid: Tid,
+    pub(super) when: When,
+    pub(super) status: Status,
+    pub(super) cpu_ns: Option<u64>,
+    pub(super) children: Vec<Pid>,
+    pub(super) wchan: Observed<String>,
+    pub(super) stack: Observed<Vec<String>>,
+    pub(super) syscall: Observed<Syscall>,
+}
+
+impl Task {
+    /// The system call that it waits in.
+    pub(super) fn waits_in(&self) -> Option<&Syscall> {
+        let gone = matches!(self.status.state, TaskState::Z | TaskState::X);
+        self.syscall.seen().filter(|call| !gone && call.name().is_some())
+    }
+}
+
+/// A descriptor.
+pub(super) struct Link {
+    pub(super) fd: Fd,
+    pub(super) target: String,
+    pub(super) info: Option<FdInfo>,
+}
+
+impl Link {
+    pub(super) fn is_socket(&self) -> bool {
+        self.target.starts_with("socket:[")
+    }
+
+    pub(super) fn is_epoll(&self) -> bool {
+        self.target == "anon_inode:[eventpoll]"
+    }
+
+    /// Whether its fdinfo names what it serves.
+    pub(super) fn is_server(&self) -> bool {
+        matches!(self.target.as_str(), "/dev/fuse" | "/dev/ptmx" | "/dev/pts/ptmx")
+    }
+
+    pub(super) fn detail(&self) -> Option<&FdDetail> {
+        self.info.as_ref().map(|info| &info.detail)
+    }
+
+    /// The number in brackets of a pipe or socket.
+    pub(super) fn number(&self) -> Option<u64> {
+        let inner = self.target.strip_prefix("pipe:[").or_else(|| self.target.strip_prefix("socket:["))?;
+        inner.strip_suffix(']')?.parse().ok()
+    }
+}
+
+/// A process.
+pub(super) struct Seen {
+    pub(super) id: ProcessId,
+    pub(super) when: When,
+    pub(super) status: Status,
+    pub(super) stat: Observed<Stat>,
+    /// How it belongs, when it is kept in full.
+    pub(super) kept: Option<Belonging>,
+    pub(super) links: Vec<Link>,
+    /// Why there are no links.
+    pub(super) no_links: Option<Observed<()>>,
+    pub(super) tasks: Vec<Task>,
+    pub(super) cmdline: Observed<Vec<String>>,
+    pub(super) exe: Observed<String>,
+    pub(super) cwd: Observed<String>,
+    pub(super) root: Observed<String>,
+    pub(super) namespaces: Observed<Namespaces>,
+    pub(super) cgroups: Observed<Vec<String>>,
+    pub(super) frozen: Observed<bool>,
+}
+
+impl Seen {
+    pub(super) fn link(&self, fd: u32) -> Option<&Link> {
+        self.links.iter().find(|link| link.fd.0 == fd)
+    }
+
+    /// Inode of its mount namespace, when known.
+    pub(super) fn mount_namespace(&self) -> Option<Inode> {
+        self.namespaces.seen().map(|ns| ns.mnt)
+    }
+
+    /// Inode of its network namespace, when known.
+    pub(super) fn network(&self) -> Option<Inode> {
+        self.namespaces.seen().map(|ns| ns.net)
+    }
+}
+
+/// Everything seen.
+#[derive(Default)]
+pub(super) struct Scene {
+    pub(super) processes: BTreeMap<Pid, Seen>,
+    /// By mount namespace.
+    pub(super) mounts: BTreeMap<Inode, Vec<MountLine>>,
+    /// By network namespace.
+    pub(super) sockets: BTreeMap<Inode, Vec<SocketFact>>,
+    pub(super) locks: Vec<FileLockFact>,
+    pub(super) fuse: BTreeMap<FuseConnection, Observed<u32>>,
+    pub(super) gaps: Vec<Gap>,
+}
+
+impl Scene {
+    /// Kept processes.
+    pub(super) fn kept(&self) -> impl Iterator<Item = (Pid, &Seen)> {
+        self.processes.iter().filter(|(_, seen)| seen.kept.is_some()).map(|(&pid, seen)| (pid, seen))
+    }
+
+    /// The mount on which a descriptor lies.
+    pub(super) fn mount_of(&self, seen: &Seen, link: &Link) -> Option<&MountLine> {
+        let number = link.info.as_ref()?.mount?;
+        self.mounts.get(&seen.mount_namespace()?)?.iter().find(|line| line.mount == number)
+    }
+
+    /// The mount on which an absolute path lies, in the namespace of a process: the longest mount
+    /// point that it begins with, the last of equal ones (it covers the others).
+    pub(super) fn mount_at(&self, seen: &Seen, path: &str) -> Option<&MountLine> {
+        let lines = self.mounts.get(&seen.mount_namespace()?)?;
+        let holds = |point: &str| {
+            let rest = path.strip_prefix(point.trim_end_matches('/'));
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        lines.iter().filter(|line| holds(&line.mount_point)).max_by_key(|line| line.mount_point.len())
+    }
+
+    /// A socket by its inode.
+    pub(super) fn socket(&self, inode: u64) -> Option<&SocketFact> {
+        self.sockets.values().flatten().find(|fact| fact.inode.0 == inode && inode != 0)
+    }
+
+    /// Device and inode of the file behind a descriptor, as file locks name it.
+    pub(super) fn file(&self, seen: &Seen, link: &Link) -> Option<(Device, Inode)> {
+        Some((self.mount_of(seen, link)?.device, link.info.as_ref()?.inode?))
+    }
+}
+
+/// The FUSE connection of a mount.
+pub(super) fn fuse_of(line: &MountLine) -> Option<FuseConnection> {
+    let plain = line.fs_type.split('.').next().unwrap_or_default();
+    matches!(plain, "fuse" | "fuseblk").then_some(FuseConnection(line.device.minor))
+}

@@ -1,0 +1,212 @@
+//! Tables of the kernel: mounts, FUSE connections, file locks, sockets, frozen control groups.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use hangdog_schemas::fact::SocketFamily;
+use hangdog_schemas::{Big, FuseConnection, Inode, Observed, Pid};
+
+use super::Taking;
+use super::scene::fuse_of;
+use crate::observe::baseline::fuse_control;
+use crate::observe::parse::text::{number, words};
+use crate::observe::parse::{dirents, locks, mountinfo, net, sock_diag};
+use crate::observe::worker::{Ask, Hazard, What};
+
+impl Taking {
+    /// The observer's own namespaces and mounts, and the FUSE connections: first of all, since
+    /// `waiting` is the one figure that changes when somebody looks in another way.
+    pub(super) async fn read_own(&mut self) {
+        let link = |name: &str| Ask { what: What::Link, ..Ask::table(format!("/proc/self/ns/{name}")) };
+        let asks = vec![link("mnt"), link("net"), Ask::table("/proc/self/mountinfo")];
+        let answers = self.reader.ask(asks).await;
+        let inode = |n: usize| answers[n].seen().and_then(|bytes| mountinfo::namespace(bytes)).map(Big);
+        (self.own_mounts, self.own_network) = (inode(0), inode(1));
+        self.mounts_here = answers[2].seen().map(|bytes| mountinfo::mountinfo(bytes)).unwrap_or_default();
+        self.read_fuse().await;
+    }
+
+    async fn read_fuse(&mut self) {
+        let Some(control) = fuse_control(&self.mounts_here).map(str::to_owned) else {
+            self.gap(None, "/sys/fs/fuse/connections", Observed::Unsupported);
+            return;
+        };
+        let list = self.reader.ask_one(Ask { what: What::Dir, ..Ask::table(control.clone()) }).await;
+        let Some(bytes) = list.seen() else {
+            self.gap(None, &control, list.map(|_| ()));
+            return;
+        };
+        let wanted = dirents::numbers(bytes)
+            .into_iter()
+            .map(|n| (FuseConnection(n), Ask::table(format!("{control}/{n}/waiting"))))
+            .collect();
+        for (connection, answer) in self.reader.ask_for(wanted).await {
+            let waiting = super::detail::parsed(answer, |bytes| number(bytes.trim_ascii()), "no number");
+            self.scene.fuse.insert(connection, waiting);
+        }
+    }
+
+    /// The mount table of each mount namespace that was not seen before.
+    pub(super) async fn read_mounts(&mut self, pids: &[Pid]) {
+        let mut wanted: BTreeMap<Inode, Pid> = BTreeMap::new();
+        for &pid in pids {
+            let Some(seen) = self.scene.processes.get(&pid) else { continue };
+            if let Some(ns) = seen.mount_namespace() {
+                wanted.entry(ns).or_insert(pid);
+            }
+        }
+        wanted.retain(|ns, _| !self.scene.mounts.contains_key(ns));
+        let wanted =
+            wanted.into_iter().map(|(ns, pid)| ((ns, pid), Ask::file(pid, Hazard::None, "mountinfo"))).collect();
+        for ((ns, pid), answer) in self.reader.ask_for(wanted).await {
+            match answer {
+                Observed::Seen(bytes) => drop(self.scene.mounts.insert(ns, mountinfo::mountinfo(&bytes))),
+                Observed::Vanished => {}
+                other => self.gap(Some(pid), "mountinfo", other.map(|_| ())),
+            }
+        }
+        let mounted: BTreeSet<FuseConnection> = self.scene.mounts.values().flatten().filter_map(fuse_of).collect();
+        for connection in mounted {
+            self.scene.fuse.entry(connection).or_insert(Observed::Unsupported);
+        }
+    }
+
+    /// `/proc/locks`.
+    pub(super) async fn read_locks(&mut self) {
+        let answer = self.reader.ask_one(Ask::table("/proc/locks")).await;
+        match answer {
+            Observed::Seen(bytes) => self.scene.locks = locks::locks(self.request.snapshot, &bytes),
+            other => self.gap(None, "/proc/locks", other.map(|_| ())),
+        }
+    }
+
+    /// The sockets of each network namespace in which a kept process has one.
+    pub(super) async fn read_sockets(&mut self, pids: &[Pid]) {
+        let mut wanted: BTreeMap<Inode, Pid> = BTreeMap::new();
+        for &pid in pids {
+            let Some(seen) = self.scene.processes.get(&pid) else { continue };
+            let names_one = seen.links.iter().any(super::scene::Link::is_socket);
+            if let (true, Some(ns)) = (names_one, seen.network().or(self.own_network)) {
+                wanted.entry(ns).or_insert(pid);
+            }
+        }
+        wanted.retain(|ns, _| !self.scene.sockets.contains_key(ns));
+        for (ns, pid) in wanted {
+            self.read_network(ns, pid).await;
+        }
+    }
+
+    async fn read_network(&mut self, ns: Inode, pid: Pid) {
+        let snapshot = self.request.snapshot;
+        let diag = |request: Vec<u8>| {
+            let what = What::SockDiag { request };
+            if Some(ns) == self.own_network {
+                Ask { pid: None, hazard: Hazard::None, path: String::new(), what }
+            } else {
+                Ask { what, ..Ask::file(pid, Hazard::Exec, "ns/net") }
+            }
+        };
+        let asks = vec![
+            diag(sock_diag::tcp_request(libc::AF_INET)),
+            diag(sock_diag::tcp_request(libc::AF_INET6)),
+            diag(sock_diag::unix_request()),
+            Ask::file(pid, Hazard::None, "net/udp"),
+            Ask::file(pid, Hazard::None, "net/udp6"),
+        ];
+        let answers = self.reader.ask(asks).await;
+        let mut facts = Vec::new();
+        let mut instead = Vec::new();
+        for (answer, file) in answers.iter().zip(["net/tcp", "net/tcp6", "net/unix"]) {
+            match (answer.seen(), file) {
+                (Some(bytes), "net/unix") => facts.extend(sock_diag::unix(snapshot, ns, bytes)),
+                (Some(bytes), _) => facts.extend(sock_diag::tcp(snapshot, ns, bytes)),
+                (None, _) => instead.push((file, Ask::file(pid, Hazard::None, file))),
+            }
+        }
+        // Without IPv6 there is nothing to be missed.
+        if let Some(missing) =
+            answers[..3].iter().find(|answer| !matches!(answer, Observed::Seen(_) | Observed::Vanished))
+        {
+            self.gap(Some(pid), "sock_diag", missing.clone().map(|_| ()));
+        }
+        for (file, answer) in self.reader.ask_for(instead).await {
+            let Some(bytes) = answer.seen() else { continue };
+            facts.extend(match file {
+                "net/unix" => net::unix(snapshot, ns, bytes),
+                _ => net::inet(snapshot, ns, SocketFamily::Tcp, bytes),
+            });
+        }
+        for answer in &answers[3..] {
+            facts.extend(
+                answer.seen().map(|bytes| net::inet(snapshot, ns, SocketFamily::Udp, bytes)).unwrap_or_default(),
+            );
+        }
+        self.scene.sockets.insert(ns, facts);
+    }
+
+    /// Whether the control groups of these processes are frozen.
+    pub(super) async fn read_frozen(&mut self, pids: &[Pid]) {
+        let mut files: BTreeMap<Pid, Vec<String>> = BTreeMap::new();
+        for &pid in pids {
+            let groups = self.scene.processes.get(&pid).and_then(|seen| seen.cgroups.seen());
+            files.insert(pid, groups.into_iter().flatten().filter_map(|line| self.freezer_file(line)).collect());
+        }
+        let unique: BTreeSet<String> = files.values().flatten().cloned().collect();
+        let wanted = unique.into_iter().map(|path| (path.clone(), Ask::table(path))).collect();
+        let answers: BTreeMap<String, _> = self.reader.ask_for(wanted).await.into_iter().collect();
+        for (pid, files) in files {
+            let Some(seen) = self.scene.processes.get_mut(&pid) else { continue };
+            let mut frozen = if files.is_empty() { Observed::Unsupported } else { Observed::Seen(false) };
+            for answer in files.iter().filter_map(|file| answers.get(file)) {
+                match answer {
+                    Observed::Seen(bytes) if is_frozen(bytes) => frozen = Observed::Seen(true),
+                    // The root group has no such file: it cannot be frozen.
+                    Observed::Seen(_) | Observed::Vanished => {}
+                    other if frozen == Observed::Seen(false) => frozen = other.clone().map(|_| false),
+                    _ => {}
+                }
+            }
+            seen.frozen = frozen;
+        }
+    }
+
+    /// The file that says it for a line `controllers:path`; empty controllers are the unified tree.
+    fn freezer_file(&self, line: &str) -> Option<String> {
+        let (controllers, path) = line.split_once(':')?;
+        // A path outside the observer's own cgroup namespace begins with `/..`.
+        if path.split('/').any(|part| part == "..") {
+            return None;
+        }
+        let (mount, file) = if controllers.is_empty() {
+            (self.mounts_here.iter().find(|line| line.fs_type == "cgroup2")?, "cgroup.events")
+        } else if controllers.split(',').any(|one| one == "freezer") {
+            let has = |options: &str| options.split(',').any(|one| one == "freezer");
+            let mut v1 = self.mounts_here.iter().filter(|line| line.fs_type == "cgroup");
+            (v1.find(|line| has(&line.super_options))?, "freezer.state")
+        } else {
+            return None;
+        };
+        let below = path.strip_prefix(mount.root.trim_end_matches('/'))?;
+        Some(format!("{}/{}/{file}", mount.mount_point, below.trim_matches('/')))
+    }
+}
+
+/// `frozen 1` in `cgroup.events`; `FROZEN` or `FREEZING` in `freezer.state`.
+fn is_frozen(bytes: &[u8]) -> bool {
+    let words: Vec<&[u8]> = words(bytes).collect();
+    matches!(words.as_slice(), [b"FROZEN" | b"FREEZING", ..])
+        || words.windows(2).any(|pair| pair == [b"frozen".as_slice(), b"1".as_slice()])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_kinds_of_control_groups() {
+        assert!(is_frozen(b"FROZEN\n"));
+        assert!(is_frozen(b"populated 1\nfrozen 1\n"));
+        assert!(!is_frozen(b"populated 1\nfrozen 0\n"));
+        assert!(!is_frozen(b"THAWED\n"));
+        assert!(!is_frozen(b""));
+    }
+}
