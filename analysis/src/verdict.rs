@@ -22,7 +22,7 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { at: None, patience: Duration::from_secs(300) }
+        Self { at: None, patience: Duration::from_mins(5) }
     }
 }
 

@@ -119,3 +119,12 @@ fn a_sleeper_beyond_patience_keeps_the_pipe() {
     check(&scene("10000", 5), "nothing");
     check(&scene("100000000", 10), "nothing");
 }
+
+#[test]
+fn a_pipe_without_a_visible_writer_has_a_hidden_one() {
+    check(
+        "proc 10 run <5 read(3)
+         fd 10.3 pipe:[90] r",
+        "nothing",
+    );
+}

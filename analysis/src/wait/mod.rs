@@ -250,7 +250,21 @@ fn rest_of(view: &View<'_>, thread: &ThreadFact) -> Rest {
             Rest::Opaque(format!("its system call is not known: {}", thread.syscall.why_not().unwrap_or_default()))
         }
     };
-    beyond_patience(view, thread, phase::refine(view, thread, rest))
+    hidden_resolver(beyond_patience(view, thread, phase::refine(view, thread, rest)))
+}
+
+/// Where the kernel would have ended the wait if there were nobody (a pipe without a writer is at its end, a
+/// connection without a listener is reset), an empty list means that somebody is not visible.
+fn hidden_resolver(rest: Rest) -> Rest {
+    let Rest::Waits(waits) = &rest else { return rest };
+    let hidden = waits.iter().find(|wait| {
+        let may_have_nobody = matches!(wait.class, Class::FuseReply | Class::FifoPeer | Class::Event);
+        wait.resolvers.is_empty() && wait.outside.is_none() && !may_have_nobody
+    });
+    match hidden {
+        Some(wait) => Rest::Opaque(format!("who could end its wait for {} is not visible", wait.name)),
+        None => rest,
+    }
 }
 
 /// A process whose starter has ended and that sleeps for longer than anybody wants to wait is idle, not live
