@@ -1,1 +1,27 @@
-//! (map to come with the first module)
+//! Sees a run from outside, and never joins its hang.
+//!
+//! | to know | look in |
+//! | --- | --- |
+//! | how a command is started, followed and ended | [`run`] |
+//! | when to look closer, and when to act | [`watchdog`] |
+//! | what is done to a hung run, and what never is | [`act`] |
+//! | how the capture gets to a disk that may hang itself | [`write`] |
+//! | what the command says it is doing | [`phases`] |
+//! | who thinks about the facts | [`judge`] |
+//! | the time line | [`clock`] |
+//!
+//! Not here: conclusions (`hangdog-analysis`), words (`hangdog-report`), the terminal.
+
+pub mod act;
+pub mod clock;
+pub mod judge;
+mod kernel;
+pub mod observe;
+pub mod phases;
+pub mod run;
+mod spool;
+pub mod watchdog;
+pub mod write;
+
+pub use judge::{Judge, Moment};
+pub use run::{Ended, KeepCapture, OnHang, RunError, RunOptions, RunOutcome, run};

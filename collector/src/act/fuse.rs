@@ -1,0 +1,41 @@
+//! Frees the waiters of the FUSE connections that the run made, and takes its mounts away.
+
+use std::ffi::CString;
+
+use hangdog_schemas::FuseConnection;
+use hangdog_schemas::record::Deed;
+use nix::mount::{MntFlags, umount2};
+
+use super::apart::apart;
+use super::owned::{Before, Owned, connections, own_mounts};
+use super::Done;
+use crate::kernel::Children;
+
+/// Writes `1` to each connection's `abort`. Where that is not allowed (another user's namespace), the death
+/// of the servers has ended the connection already, or the census names it.
+pub(super) fn abort(owned: &Owned, children: &mut Children, done: &mut Vec<Done>) {
+    let there = connections();
+    for connection in owned.fuse().filter(|connection| there.contains(&connection.0)) {
+        let path = abort_file(connection);
+        let outcome = apart(children, || std::fs::write(&path, "1"));
+        done.push((Deed::AbortFuse(connection), outcome.err()));
+    }
+}
+
+fn abort_file(connection: FuseConnection) -> String {
+    format!("/sys/fs/fuse/connections/{connection}/abort")
+}
+
+/// Detaches the mounts of our own mount namespace that lie on the run's connections; those of others end
+/// with their last process. The innermost first: mountinfo lists parents before children.
+pub(super) fn detach(owned: &Owned, before: &Before, children: &mut Children, done: &mut Vec<Done>) {
+    let mounts = own_mounts();
+    let of_run = mounts.iter().rev().filter(|mount| {
+        !before.has_mount(mount.id) && mount.fuse().is_some_and(|connection| owned.owns_connection(connection))
+    });
+    for mount in of_run {
+        let Ok(point) = CString::new(mount.point.clone()) else { continue };
+        let outcome = apart(children, || Ok(umount2(point.as_c_str(), MntFlags::MNT_DETACH | MntFlags::UMOUNT_NOFOLLOW)?));
+        done.push((Deed::Detach { mount_point: mount.point.clone() }, outcome.err()));
+    }
+}

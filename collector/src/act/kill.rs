@@ -1,0 +1,60 @@
+//! SIGKILL to all of a run, until nobody is left: forks race with the killing, and orphans come to us.
+
+use std::collections::BTreeSet;
+use std::os::fd::OwnedFd;
+use std::time::{Duration, Instant};
+
+use hangdog_schemas::record::Deed;
+use rustix::process::{Signal, pidfd_send_signal};
+
+use super::{Done, Identify, identity};
+use crate::kernel::{Children, descendants, has_ended, open_process, wait_readable};
+
+/// How long one round waits for the killed to end, before it looks for new ones.
+const ROUND: Duration = Duration::from_millis(20);
+
+/// Kills and reaps until nobody is left or the time is over. Each process is noted once in `killed`.
+pub(super) fn all(
+    limit: Duration,
+    children: &mut Children,
+    identify: Identify<'_>,
+    killed: &mut BTreeSet<u32>,
+    done: &mut Vec<Done>,
+) {
+    let begun = Instant::now();
+    loop {
+        let alive = proven(children.helpers());
+        for (pid, pidfd) in &alive {
+            let outcome = pidfd_send_signal(pidfd, Signal::KILL);
+            if killed.insert(*pid) {
+                done.push((Deed::Kill(identity(identify, *pid)), outcome.err().map(|error| error.to_string())));
+            }
+        }
+        wait_readable(alive.iter().map(|(_, pidfd)| pidfd), ROUND);
+        for (pid, _) in children.reap() {
+            done.push((Deed::Reap(identity(identify, pid)), None));
+        }
+        if alive.is_empty() && descendants(std::process::id(), children.helpers()).is_empty() {
+            return;
+        }
+        if begun.elapsed() >= limit {
+            return;
+        }
+        if alive.is_empty() {
+            // Only zombies are left whose parents are about to hand them over.
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+}
+
+/// The processes of the run that are alive, each behind a pidfd that surely is that process: it was opened,
+/// then the process was seen among our descendants, and it had not ended after that.
+fn proven(helpers: &BTreeSet<u32>) -> Vec<(u32, OwnedFd)> {
+    let own = std::process::id();
+    let opened: Vec<(u32, OwnedFd)> = descendants(own, helpers)
+        .into_iter()
+        .filter_map(|pid| Some((pid, open_process(pid)?)))
+        .collect();
+    let seen = descendants(own, helpers);
+    opened.into_iter().filter(|(pid, pidfd)| seen.contains(pid) && !has_ended(pidfd)).collect()
+}

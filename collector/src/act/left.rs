@@ -1,0 +1,44 @@
+//! What a run leaves behind.
+
+use hangdog_schemas::record::Deed;
+
+use super::owned::{Before, Owned, connections, own_mounts};
+use super::{Done, Identify, identity};
+use crate::kernel::{Children, descendants};
+
+/// Processes, mounts and FUSE connections that are there and were not before, with the command that frees
+/// each. What is only *new* may be another program's; the words say which.
+pub(super) fn census(owned: &Owned, before: &Before, children: &Children, identify: Identify<'_>) -> Vec<Done> {
+    let mut left = Vec::new();
+    for pid in descendants(std::process::id(), children.helpers()) {
+        let Some(process) = alive(pid) else { continue };
+        let who = identity(identify, pid);
+        left.push((format!("process {} ({process})", who.pid), Some(format!("kill -9 {pid}"))));
+    }
+    let mounts = own_mounts();
+    for mount in mounts.iter().filter(|mount| !before.has_mount(mount.id)) {
+        let is_of_run = mount.fuse().is_some_and(|connection| owned.owns_connection(connection));
+        // Other mounts come and go for other reasons, and a mount inside a container is none of ours.
+        if !is_of_run && mount.fuse().is_none() {
+            continue;
+        }
+        let whose = if is_of_run { "mount of the run" } else { "mount that is new since the run began" };
+        let command = format!("umount -l '{}'", mount.point.replace('\'', r"'\''"));
+        left.push((format!("{whose}: {} on {}", mount.fs_type, mount.point), Some(command)));
+    }
+    for connection in connections().into_iter().filter(|connection| owned.owns_connection(*connection)) {
+        let command = format!("echo 1 > /sys/fs/fuse/connections/{connection}/abort");
+        left.push((format!("FUSE connection {connection} of the run"), Some(command)));
+    }
+    left.into_iter().map(|(what, command)| (Deed::Left { what, command }, None)).collect()
+}
+
+/// Name and state of a process that has not ended.
+fn alive(pid: u32) -> Option<String> {
+    let status = std::fs::read(format!("/proc/{pid}/status")).ok()?;
+    let status = String::from_utf8_lossy(&status);
+    let field = |name: &str| status.lines().find_map(|line| line.strip_prefix(name)).map(str::trim);
+    let state = field("State:")?;
+    let is_over = state.starts_with('Z') || state.starts_with('X');
+    (!is_over).then(|| format!("{}, state {}", field("Name:").unwrap_or("?"), &state[..1]))
+}

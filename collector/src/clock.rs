@@ -1,0 +1,50 @@
+//! The time line of a run: CLOCK_MONOTONIC, in ns since the run began. The one place of this crate that
+//! reads clocks; everything that decides gets its time as an argument.
+
+use hangdog_schemas::{Big, ClockAnchor, RunNs};
+use rustix::time::{ClockId, clock_gettime};
+
+/// Converts the host's clocks to the time line of one run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RunClock {
+    /// CLOCK_MONOTONIC when the run began, ns.
+    began: u64,
+}
+
+impl RunClock {
+    /// A time line that begins now.
+    pub fn start() -> Self {
+        Self { began: read(ClockId::Monotonic) }
+    }
+
+    /// A time line that began at this CLOCK_MONOTONIC, in ns.
+    pub fn at(began: u64) -> Self {
+        Self { began }
+    }
+
+    /// Now.
+    pub fn now(self) -> RunNs {
+        self.from_monotonic(read(ClockId::Monotonic))
+    }
+
+    /// A CLOCK_MONOTONIC time in ns; what was before the run counts as its begin.
+    pub fn from_monotonic(self, ns: u64) -> RunNs {
+        RunNs(ns.saturating_sub(self.began))
+    }
+
+    /// The clocks read together.
+    pub fn anchor(self) -> ClockAnchor {
+        let monotonic = read(ClockId::Monotonic);
+        ClockAnchor {
+            t: self.from_monotonic(monotonic),
+            monotonic: Big(monotonic),
+            boottime: Big(read(ClockId::Boottime)),
+            realtime: Big(read(ClockId::Realtime)),
+        }
+    }
+}
+
+fn read(clock: ClockId) -> u64 {
+    let time = clock_gettime(clock);
+    (time.tv_sec as u64) * 1_000_000_000 + time.tv_nsec as u64
+}

@@ -1,0 +1,59 @@
+//! The kernel reads and calls that the main loop issues itself. Each was seen never to block, whatever a
+//! program of the run does: `status`, `children`, `schedstat`, `mountinfo` and listings of `/proc`, pidfds,
+//! `waitid` without waiting. Everything else belongs into a helper process.
+
+mod helper;
+mod tree;
+
+pub(crate) use helper::{Helper, fork_helper};
+pub(crate) use tree::{Children, descendants};
+
+use std::os::fd::{AsFd, OwnedFd};
+use std::time::Duration;
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::process::{Pid, PidfdFlags, pidfd_open};
+
+/// Opens a process by number; `None` when there is none.
+pub(crate) fn open_process(pid: u32) -> Option<OwnedFd> {
+    pidfd_open(Pid::from_raw(pid as i32)?, PidfdFlags::empty()).ok()
+}
+
+/// Whether the process behind a pidfd has ended (it may still be a zombie).
+pub(crate) fn has_ended(pidfd: impl AsFd) -> bool {
+    let mut fds = [PollFd::new(&pidfd, PollFlags::IN)];
+    poll(&mut fds, Some(&Timespec { tv_sec: 0, tv_nsec: 0 })).is_ok_and(|ready| ready > 0)
+}
+
+/// Waits until one of the descriptors is readable, or for `limit`.
+pub(crate) fn wait_readable<'a>(fds: impl IntoIterator<Item = &'a OwnedFd>, limit: Duration) {
+    let mut fds: Vec<PollFd<'_>> = fds.into_iter().map(|fd| PollFd::new(fd, PollFlags::IN)).collect();
+    // An interrupted wait is a short one; the caller looks again anyway.
+    let _ = poll(&mut fds, Some(&timespec(limit)));
+}
+
+pub(crate) fn timespec(duration: Duration) -> Timespec {
+    Timespec { tv_sec: duration.as_secs() as i64, tv_nsec: i64::from(duration.subsec_nanos()) }
+}
+
+/// Time on a processor of one process' first thread and its siblings that still live, ns (`schedstat`).
+pub(crate) fn cpu_of(pid: u32) -> u64 {
+    let Ok(threads) = std::fs::read_dir(format!("/proc/{pid}/task")) else { return 0 };
+    threads
+        .flatten()
+        .filter_map(|thread| std::fs::read_to_string(thread.path().join("schedstat")).ok())
+        .filter_map(|text| text.split_whitespace().next()?.parse::<u64>().ok())
+        .sum()
+}
+
+/// Field 22 of our own or a not yet started child's `stat`: when it began, in ticks since boot. Only for
+/// processes that are known not to be in an exec, whose lock this read would wait for.
+pub(crate) fn start_of_own(pid: u32) -> std::io::Result<u64> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"))?;
+    own_stat_field(&stat, 22).ok_or_else(|| std::io::Error::other("/proc/PID/stat has no start time"))
+}
+
+/// A numeric field of `/proc/PID/stat`, counted from 1 as in proc(5).
+pub(crate) fn own_stat_field(stat: &str, field: usize) -> Option<u64> {
+    stat.rsplit_once(") ")?.1.split_whitespace().nth(field - 3)?.parse().ok()
+}

@@ -1,0 +1,113 @@
+//! Who descends from whom, by reads that never block.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use hangdog_schemas::record::ExitStatus;
+use rustix::process::{Pid, WaitId, WaitIdOptions, WaitIdStatus, waitid};
+
+/// All that descend from `root` and from nobody in `but`, without `root` itself. Zombies are among them.
+pub(crate) fn descendants(root: u32, but: &BTreeSet<u32>) -> BTreeSet<u32> {
+    let mut found = BTreeSet::new();
+    let mut open = vec![root];
+    let by_parent = if has_children_files() { None } else { Some(all_by_parent()) };
+    while let Some(pid) = open.pop() {
+        let children = match &by_parent {
+            None => children_of(pid),
+            Some(table) => table.get(&pid).cloned().unwrap_or_default(),
+        };
+        for child in children {
+            if !but.contains(&child) && found.insert(child) {
+                open.push(child);
+            }
+        }
+    }
+    found
+}
+
+/// The parent of a process, from `status`.
+fn parent_of(pid: u32) -> Option<u32> {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    status.lines().find_map(|line| line.strip_prefix("PPid:")?.trim().parse().ok())
+}
+
+/// Without CONFIG_PROC_CHILDREN the file is missing, and the parents of everybody have to be asked.
+fn has_children_files() -> bool {
+    std::path::Path::new("/proc/self/task").join(std::process::id().to_string()).join("children").exists()
+}
+
+fn children_of(pid: u32) -> Vec<u32> {
+    let Ok(threads) = std::fs::read_dir(format!("/proc/{pid}/task")) else { return Vec::new() };
+    threads
+        .flatten()
+        .filter_map(|thread| std::fs::read_to_string(thread.path().join("children")).ok())
+        .flat_map(|text| text.split_whitespace().filter_map(|pid| pid.parse().ok()).collect::<Vec<u32>>())
+        .collect()
+}
+
+fn all_by_parent() -> BTreeMap<u32, Vec<u32>> {
+    let mut table: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
+    for entry in std::fs::read_dir("/proc").into_iter().flatten().flatten() {
+        let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse::<u32>().ok()) else { continue };
+        if let Some(parent) = parent_of(pid) {
+            table.entry(parent).or_default().push(pid);
+        }
+    }
+    table
+}
+
+/// Our children, and how those ended that were waited for. Helpers are left to whoever started them.
+#[derive(Debug, Default)]
+pub(crate) struct Children {
+    helpers: BTreeSet<u32>,
+    ended: BTreeMap<u32, ExitStatus>,
+}
+
+impl Children {
+    /// Replaces the set of processes that work for hangdog.
+    pub(crate) fn set_helpers(&mut self, helpers: BTreeSet<u32>) {
+        self.helpers = helpers;
+    }
+
+    pub(crate) fn helpers(&self) -> &BTreeSet<u32> {
+        &self.helpers
+    }
+
+    /// Waits for every child of the run that has ended, without waiting for any that has not.
+    pub(crate) fn reap(&mut self) -> Vec<(u32, ExitStatus)> {
+        let mut ended = Vec::new();
+        for pid in children_of(std::process::id()) {
+            if self.helpers.contains(&pid) {
+                continue;
+            }
+            if let Some(how) = reap_one(pid) {
+                self.ended.insert(pid, how);
+                ended.push((pid, how));
+            }
+        }
+        ended
+    }
+
+    /// How a child ended, when it was waited for.
+    pub(crate) fn end_of(&self, pid: u32) -> Option<ExitStatus> {
+        self.ended.get(&pid).copied()
+    }
+
+    /// Forgets ends that nobody will ask for any more.
+    pub(crate) fn forget_all_but(&mut self, pid: u32) {
+        self.ended.retain(|other, _| *other == pid);
+    }
+}
+
+fn reap_one(pid: u32) -> Option<ExitStatus> {
+    let pid = Pid::from_raw(pid as i32)?;
+    let status = waitid(WaitId::Pid(pid), WaitIdOptions::EXITED | WaitIdOptions::NOHANG).ok()??;
+    Some(exit_status(&status))
+}
+
+pub(crate) fn exit_status(status: &WaitIdStatus) -> ExitStatus {
+    match (status.exit_status(), status.terminating_signal()) {
+        (Some(code), _) => ExitStatus::Code(code),
+        (None, Some(signal)) => ExitStatus::Signal(signal),
+        (None, None) => ExitStatus::Code(125),
+    }
+}

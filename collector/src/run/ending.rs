@@ -1,0 +1,209 @@
+//! From the end of a command to its outcome: ends a hung run, notes what is left, finishes the capture.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use hangdog_schemas::record::{Deed, ExitStatus, RunEnd};
+use hangdog_schemas::{Pid, ProcessId, Record, Report, When};
+
+use super::main_loop::{MainLoop, Stop};
+use super::options::{Ended, OnHang, RunOutcome};
+use crate::act;
+use crate::judge::Moment;
+use crate::write::{Message, Verdict};
+
+/// How long the judge gets after the command has ended.
+const LAST_WORD: Duration = Duration::from_secs(3);
+/// How long the writer gets to finish; after that it goes on alone.
+const LAST_BYTES: Duration = Duration::from_secs(5);
+
+/// Does what is to be done at the end, and tells how it went.
+pub(super) fn finish(mut main_loop: MainLoop<'_>, stop: Stop, mut notes: Vec<String>) -> RunOutcome {
+    let (end, how, done) = match stop {
+        Stop::Hang(moment) => {
+            if moment == Moment::Timeout {
+                notes.push(format!("the command was ended after {:.1} s: --timeout", main_loop.now().seconds()));
+            }
+            let done = end_run(&mut main_loop);
+            (Ended::HangEnded, main_loop.children.end_of(main_loop.root().pid.0), done)
+        }
+        Stop::Ended(how) => {
+            let done = leftovers(&mut main_loop);
+            let end = match how {
+                ExitStatus::Code(code) => Ended::Code(code),
+                ExitStatus::Signal(signal) => Ended::Signal(signal),
+            };
+            (end, Some(how), done)
+        }
+        Stop::NotStarted(_) => unreachable!("a command that was not started has no outcome"),
+    };
+    let has_leftovers = note_deeds(&done, end, &mut notes);
+    let report = last_report(&mut main_loop, end, how, has_leftovers, &done);
+    let run = main_loop.parts.records.question.header().run.clone();
+    let is_trouble = end != Ended::Code(0) || report.as_ref().is_some_and(|report| report.verdict.is_some());
+    let capture = finish_capture(&mut main_loop, report.as_ref(), is_trouble, &mut notes);
+    RunOutcome { end, report: report.map(|report| with_capture(report, capture.as_ref())), capture, notes, run }
+}
+
+fn end_run(main_loop: &mut MainLoop<'_>) -> Vec<act::Done> {
+    let how = match main_loop.parts.options.on_hang {
+        OnHang::Kill => OnHang::Kill,
+        // `report` gets here by --timeout only.
+        OnHang::Rescue | OnHang::Report | OnHang::Wait => OnHang::Rescue,
+    };
+    let tree = &main_loop.parts.tree;
+    let root = main_loop.root();
+    let identify = |pid: u32| -> Option<ProcessId> {
+        tree.process(Pid(pid)).or_else(|| (root.pid.0 == pid).then_some(root))
+    };
+    let before = &main_loop.parts.before;
+    let done = act::end_run(how, &main_loop.owned, before, &mut main_loop.children, &identify);
+    note(main_loop, &done);
+    done
+}
+
+fn leftovers(main_loop: &mut MainLoop<'_>) -> Vec<act::Done> {
+    let now = main_loop.now();
+    // The last lines and phases, and how the tree looks without the command.
+    main_loop.sample(now);
+    let tree = &main_loop.parts.tree;
+    let identify = |pid: u32| tree.process(Pid(pid));
+    let done = act::left(&main_loop.owned, &main_loop.parts.before, &main_loop.children, &identify);
+    note(main_loop, &done);
+    done
+}
+
+fn note(main_loop: &mut MainLoop<'_>, done: &[act::Done]) {
+    let now = main_loop.now();
+    for (deed, failed) in done {
+        main_loop.parts.records.deed(now, deed.clone(), failed.clone());
+    }
+}
+
+/// What is left becomes a note each; whether there is any.
+fn note_deeds(done: &[act::Done], end: Ended, notes: &mut Vec<String>) -> bool {
+    let mut has_leftovers = false;
+    for (deed, _) in done {
+        let Deed::Left { what, command } = deed else { continue };
+        has_leftovers = true;
+        let how = command.as_ref().map(|command| format!("; `{command}` frees it")).unwrap_or_default();
+        let when = if end == Ended::HangEnded { "is still there" } else { "outlives the command" };
+        notes.push(format!("{what} {when}{how}"));
+    }
+    has_leftovers
+}
+
+/// The report that stands: of a run that ended well, only what it left behind; else the verdict with what
+/// was done about it.
+fn last_report(
+    main_loop: &mut MainLoop<'_>,
+    end: Ended,
+    how: Option<ExitStatus>,
+    has_leftovers: bool,
+    done: &[act::Done],
+) -> Option<Report> {
+    main_loop.last_word(LAST_WORD);
+    let now = main_loop.now();
+    let run_end = RunEnd {
+        when: When::exactly(now),
+        how,
+        ended_by_hangdog: end == Ended::HangEnded,
+        cpu_ns: children_cpu().saturating_sub(main_loop.judge_cpu()),
+        own_cpu_ns: main_loop.own_cpu() + main_loop.judge_cpu(),
+    };
+    main_loop.parts.records.push(now, Record::RunEnd(run_end));
+    if end == Ended::HangEnded {
+        let mut report = main_loop.report.take()?;
+        report.run.actions = done.iter().map(|(deed, failed)| in_words(deed, failed.as_deref())).collect();
+        return Some(report);
+    }
+    if has_leftovers && main_loop.parts.records.question.looks() > 0 {
+        main_loop.ask();
+        main_loop.last_word(LAST_WORD);
+    }
+    let mut report = main_loop.report.take()?;
+    // A command that went on to its end did not hang, whatever it looked like on the way.
+    let is_clean = end == Ended::Code(0);
+    let was_shown = main_loop.was_announced() || main_loop.last_signal.is_some();
+    if is_clean || !was_shown {
+        report.verdict = None;
+    }
+    (report.verdict.is_some() || !report.findings.is_empty()).then_some(report)
+}
+
+fn in_words(deed: &Deed, failed: Option<&str>) -> String {
+    let what = match deed {
+        Deed::Kill(process) => format!("killed process {}", process.pid),
+        Deed::Signal { process, signal } => format!("passed signal {signal} on to process {}", process.pid),
+        Deed::AbortFuse(connection) => format!("aborted FUSE connection {connection}"),
+        Deed::Detach { mount_point } => format!("detached the mount at {mount_point}"),
+        Deed::Thaw { cgroup } => format!("thawed {cgroup}"),
+        Deed::Reap(process) => format!("reaped process {}", process.pid),
+        Deed::Left { what, command: Some(command) } => format!("left: {what}; `{command}` frees it"),
+        Deed::Left { what, command: None } => format!("left: {what}"),
+    };
+    match failed {
+        None => what,
+        Some(why) => format!("{what}: failed, {why}"),
+    }
+}
+
+/// Processor time of all children that were waited for, ns.
+fn children_cpu() -> u64 {
+    use nix::sys::resource::{UsageWho, getrusage};
+    use nix::sys::time::TimeValLike;
+    let Ok(usage) = getrusage(UsageWho::RUSAGE_CHILDREN) else { return 0 };
+    let micros = usage.user_time().num_microseconds() + usage.system_time().num_microseconds();
+    micros as u64 * 1000
+}
+
+fn with_capture(mut report: Report, capture: Option<&PathBuf>) -> Report {
+    report.run.capture = capture.map(|path| path.display().to_string());
+    report
+}
+
+/// Hands the writer the last line and waits for it a little. The capture's path, when it is kept.
+fn finish_capture(
+    main_loop: &mut MainLoop<'_>,
+    report: Option<&Report>,
+    is_trouble: bool,
+    notes: &mut Vec<String>,
+) -> Option<PathBuf> {
+    let now = main_loop.now();
+    if let Some(report) = report {
+        main_loop.parts.records.push(now, Record::Report(Box::new(report.clone())));
+    }
+    main_loop.parts.records.pump();
+    let records = &mut main_loop.parts.records;
+    let Some(feed) = records.feed.take() else {
+        remove_directory(main_loop, None, notes);
+        return None;
+    };
+    let is_named = matches!(main_loop.parts.options.capture, super::options::KeepCapture::In(_));
+    let verdict = if is_trouble || is_named { Verdict::Keep } else { Verdict::Drop };
+    let writer = feed.writer();
+    let messages = feed.finish(verdict, LAST_BYTES);
+    let is_done = messages.iter().any(|message| matches!(message, Message::Done { .. }));
+    records.hear(messages);
+    let failed = records.failed.take();
+    let opened = records.opened.take().filter(|_| verdict == Verdict::Keep);
+    if let Some(why) = &failed {
+        notes.push(why.clone());
+    } else if !is_done && verdict == Verdict::Keep {
+        notes.push(format!("the capture is still being written by process {writer}; the disk does not answer"));
+    }
+    let is_safe = is_done && failed.is_none() || verdict == Verdict::Drop;
+    remove_directory(main_loop, (!is_safe && is_trouble).then_some(()), notes);
+    opened.filter(|_| failed.is_none())
+}
+
+/// Removes the run's directory; the spool stays when nothing else has the facts.
+fn remove_directory(main_loop: &MainLoop<'_>, keep_spool: Option<()>, notes: &mut Vec<String>) {
+    let Some(directory) = main_loop.parts.directory else { return };
+    if keep_spool.is_some() {
+        let spool = directory.remove_all_but_spool();
+        notes.push(format!("the first facts of this run are in {}", spool.display()));
+    } else {
+        directory.remove();
+    }
+}

@@ -1,0 +1,136 @@
+//! What the judge is given: header, processes, open phases, the last two snapshots with the state of all
+//! threads beside each, and what happened. Everything in here is bounded; the capture has the rest.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use hangdog_schemas::record::{
+    Action, Output, PhaseOpen, ProcessChange, ProcessEnd, ProcessStart, RunEnd, Sample, Trigger,
+};
+use hangdog_schemas::{ProcessId, Record, RunHeader, RunNs};
+
+/// Ended processes that are remembered.
+const MOST_ENDED: usize = 1024;
+/// Processes that are remembered at all; beyond that the oldest of the ended go first.
+const MOST_PROCESSES: usize = 8 << 10;
+/// Triggers and actions that are remembered.
+const MOST_EVENTS: usize = 256;
+
+/// One snapshot with the state of all threads when it was begun.
+#[derive(Clone, Debug)]
+struct Look {
+    began: RunNs,
+    sample: Sample,
+    facts: Vec<Record>,
+}
+
+/// Gathers what matters.
+#[derive(Debug)]
+pub(super) struct Question {
+    header: RunHeader,
+    processes: BTreeMap<ProcessId, ProcessStart>,
+    ended: VecDeque<ProcessEnd>,
+    looks: VecDeque<Look>,
+    triggers: VecDeque<Trigger>,
+    actions: VecDeque<Action>,
+    output: Option<Output>,
+    end: Option<RunEnd>,
+}
+
+impl Question {
+    pub(super) fn new(header: RunHeader) -> Self {
+        Self {
+            header,
+            processes: BTreeMap::new(),
+            ended: VecDeque::new(),
+            looks: VecDeque::new(),
+            triggers: VecDeque::new(),
+            actions: VecDeque::new(),
+            output: None,
+            end: None,
+        }
+    }
+
+    pub(super) fn started(&mut self, start: &ProcessStart) {
+        if self.processes.len() < MOST_PROCESSES {
+            self.processes.insert(start.process, start.clone());
+        }
+    }
+
+    /// The last name is what counts for the judge.
+    pub(super) fn changed(&mut self, change: &ProcessChange) {
+        if let Some(process) = self.processes.get_mut(&change.process) {
+            process.comm.clone_from(&change.comm);
+        }
+    }
+
+    pub(super) fn ended(&mut self, end: &ProcessEnd) {
+        self.ended.push_back(end.clone());
+        if self.ended.len() > MOST_ENDED {
+            if let Some(oldest) = self.ended.pop_front() {
+                self.processes.remove(&oldest.process);
+            }
+        }
+    }
+
+    pub(super) fn output(&mut self, output: &Output) {
+        self.output = Some(output.clone());
+    }
+
+    pub(super) fn trigger(&mut self, trigger: &Trigger) {
+        push_bounded(&mut self.triggers, trigger.clone());
+    }
+
+    pub(super) fn action(&mut self, action: &Action) {
+        push_bounded(&mut self.actions, action.clone());
+    }
+
+    pub(super) fn run_end(&mut self, end: &RunEnd) {
+        self.end = Some(end.clone());
+    }
+
+    /// The last two snapshots are kept.
+    pub(super) fn look(&mut self, began: RunNs, sample: Sample, facts: Vec<Record>) {
+        self.looks.push_back(Look { began, sample, facts });
+        if self.looks.len() > 2 {
+            self.looks.pop_front();
+        }
+    }
+
+    /// When the earlier of two snapshots was begun; `None` while there are not two.
+    pub(super) fn since(&self) -> Option<RunNs> {
+        (self.looks.len() == 2).then(|| self.looks.front().map(|look| look.began)).flatten()
+    }
+
+    /// How many snapshots there are, at most two.
+    pub(super) fn looks(&self) -> usize {
+        self.looks.len()
+    }
+
+    /// As records, in the order of a capture.
+    pub(super) fn records<'a>(&self, phases: impl Iterator<Item = &'a PhaseOpen>) -> Vec<Record> {
+        let mut records = vec![Record::Run(Box::new(self.header.clone()))];
+        records.extend(self.processes.values().cloned().map(Record::ProcessStart));
+        records.extend(phases.cloned().map(|phase| Record::PhaseOpen(Box::new(phase))));
+        records.extend(self.ended.iter().cloned().map(Record::ProcessEnd));
+        records.extend(self.output.iter().cloned().map(Record::Output));
+        records.extend(self.triggers.iter().cloned().map(Record::Trigger));
+        for look in &self.looks {
+            records.push(Record::Sample(look.sample.clone()));
+            records.extend(look.facts.iter().cloned());
+        }
+        records.extend(self.actions.iter().cloned().map(Record::Action));
+        records.extend(self.end.iter().cloned().map(Record::RunEnd));
+        records
+    }
+
+    pub(super) fn header(&self) -> &RunHeader {
+        &self.header
+    }
+}
+
+fn push_bounded<T>(queue: &mut VecDeque<T>, item: T) {
+    queue.push_back(item);
+    if queue.len() > MOST_EVENTS {
+        queue.pop_front();
+    }
+}

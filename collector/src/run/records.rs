@@ -1,0 +1,84 @@
+//! Where records go: the capture, the spool, and what the judge is asked with.
+
+use std::path::PathBuf;
+
+use hangdog_schemas::record::{Action, Deed, Sample};
+use hangdog_schemas::{Record, RunNs, When};
+
+use super::question::Question;
+use crate::spool::Spool;
+use crate::write::{Feed, Message};
+
+/// All outlets of a run.
+pub(super) struct Records {
+    pub(super) feed: Option<Feed>,
+    pub(super) question: Question,
+    spool: Spool,
+    /// Where the writer has the capture open.
+    pub(super) opened: Option<PathBuf>,
+    /// What the writer could not do.
+    pub(super) failed: Option<String>,
+}
+
+impl Records {
+    /// Begins with the header.
+    pub(super) fn new(feed: Option<Feed>, spool: Spool, question: Question) -> Self {
+        let mut records = Self { feed, question, spool, opened: None, failed: None };
+        let header = Record::Run(Box::new(records.question.header().clone()));
+        records.write(RunNs(0), &header);
+        records
+    }
+
+    /// Notes a record everywhere.
+    pub(super) fn push(&mut self, now: RunNs, record: Record) {
+        self.write(now, &record);
+        match &record {
+            Record::ProcessStart(start) => self.question.started(start),
+            Record::ProcessChange(change) => self.question.changed(change),
+            Record::ProcessEnd(end) => self.question.ended(end),
+            Record::Output(output) => self.question.output(output),
+            Record::Trigger(trigger) => self.question.trigger(trigger),
+            Record::Action(action) => self.question.action(action),
+            Record::RunEnd(end) => self.question.run_end(end),
+            _ => {}
+        }
+    }
+
+    /// Notes a complete snapshot; `sample` holds all threads as they were when it was begun.
+    pub(super) fn snapshot(&mut self, now: RunNs, began: RunNs, sample: Sample, facts: Vec<Record>) {
+        for fact in &facts {
+            self.write(now, fact);
+        }
+        self.question.look(began, sample, facts);
+    }
+
+    /// Notes what was done.
+    pub(super) fn deed(&mut self, now: RunNs, deed: Deed, failed: Option<String>) {
+        self.push(now, Record::Action(Action { when: When::exactly(now), deed, failed }));
+    }
+
+    fn write(&mut self, now: RunNs, record: &Record) {
+        if let Some(feed) = &mut self.feed {
+            feed.push(now, record);
+        }
+        self.spool.push(record);
+    }
+
+    /// Sends what the writer takes and hears what it says.
+    pub(super) fn pump(&mut self) {
+        let Some(feed) = &mut self.feed else { return };
+        feed.pump();
+        let messages = feed.messages();
+        self.hear(messages);
+    }
+
+    pub(super) fn hear(&mut self, messages: Vec<Message>) {
+        for message in messages {
+            match message {
+                Message::Opened(path) => self.opened = Some(path),
+                Message::Failed(why) => self.failed = Some(why),
+                Message::Done { .. } => {}
+            }
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! From the options to a running command and its main loop.
+
+use std::ffi::OsString;
+use std::io::ErrorKind;
+
+use rustix::process::set_child_subreaper;
+
+use super::command::{Group, Plan, terminal};
+use super::directory::RunDirectory;
+use super::ending;
+use super::header::{chance, header, name_a_run};
+use super::main_loop::{MainLoop, Parts, Stop};
+use super::options::{KeepCapture, RunError, RunOptions, RunOutcome};
+use super::output::Outputs;
+use super::question::Question;
+use super::records::Records;
+use super::signals::Signals;
+use crate::act::Before;
+use crate::clock::RunClock;
+use crate::judge::Judge;
+use crate::observe::{Snapshotter, Tree, baseline};
+use crate::spool::Spool;
+use crate::write::{Feed, Place, default_place};
+
+/// Runs a command under the watchdog until it ends or is ended.
+///
+/// The calling process should have no other thread: it forks, becomes child subreaper, and blocks the
+/// signals that it passes on until this returns.
+pub fn run(options: RunOptions, judge: &mut dyn Judge) -> Result<RunOutcome, RunError> {
+    if options.command.first().is_none_or(|program| program.is_empty()) {
+        return Err(RunError::NoCommand);
+    }
+    let clock = RunClock::start();
+    let name = name_a_run(clock.anchor().realtime.0, chance());
+    let mut notes = Vec::new();
+    let uid = rustix::process::geteuid().as_raw();
+    let directory = match RunDirectory::create(&name, std::env::var_os("XDG_RUNTIME_DIR"), uid) {
+        Ok(directory) => Some(directory),
+        Err(error) => {
+            notes.push(format!("phases are not recorded: the run's directory cannot be made: {error}"));
+            None
+        }
+    };
+    let outcome = start(&options, clock, &name, directory.as_ref(), notes, judge);
+    if let (Some(directory), Err(_)) = (&directory, &outcome) {
+        directory.remove();
+    }
+    outcome
+}
+
+fn start(
+    options: &RunOptions,
+    clock: RunClock,
+    name: &str,
+    directory: Option<&RunDirectory>,
+    mut notes: Vec<String>,
+    judge: &mut dyn Judge,
+) -> Result<RunOutcome, RunError> {
+    set_child_subreaper(rustix::process::Pid::from_raw(1)).map_err(|error| {
+        RunError::own("this process cannot become the one that orphans of the command come to")(error.into())
+    })?;
+    let signals = Signals::catch().map_err(RunError::own("signals cannot be caught"))?;
+    let before = Before::look();
+    // Helpers are forked first: from a small process, and before there is anything of the command's.
+    let feed = start_writer(options, name, &mut notes);
+    let outputs = Outputs::new();
+    let own = hangdog_schemas::Pid(std::process::id());
+    let tree = Tree::new(clock, own, Vec::new()).map_err(RunError::own("the process tree cannot be read"))?;
+    let snapshotter = Snapshotter::new(clock).map_err(RunError::own("snapshots cannot be taken"))?;
+    let baseline = baseline().map_err(RunError::own("the mounts cannot be read"))?;
+
+    let group = if terminal().is_some() { Group::Shared } else { Group::Own };
+    let extra = environment(name, directory);
+    let plan = Plan::new(&options.command, std::env::vars_os(), &extra, group, signals.mask_before())
+        .map_err(|source| cannot_run(options, source))?;
+    let held = plan.fork().map_err(RunError::own("no process can be started for the command"))?;
+    let header = header(options, name, clock, held.process).map_err(RunError::own("/proc cannot be read"))?;
+    if let Some(directory) = directory {
+        directory.claim(own.0, held.process.pid.0);
+    }
+    let spool = Spool::new(directory.and_then(|directory| directory.open("spool.jsonl").ok()));
+    let records = Records::new(feed, spool, Question::new(header));
+    let started = held.go();
+    // A watchdog that competes with what it watches sees a hang late. Within one session only this counts:
+    // the automatic group of a terminal's session holds the command too (KERNEL autogroup: both would rise).
+    let _ = rustix::process::setpriority_process(None, -5);
+
+    let parts = Parts { options, clock, directory, before, baseline, tree, snapshotter, outputs, records, signals, started, group };
+    let mut main_loop = MainLoop::new(parts, judge);
+    match main_loop.run() {
+        Stop::NotStarted(error) => {
+            let outcome = cannot_run(options, error);
+            main_loop.discard();
+            Err(outcome)
+        }
+        stop => Ok(ending::finish(main_loop, stop, notes)),
+    }
+}
+
+fn cannot_run(options: &RunOptions, source: std::io::Error) -> RunError {
+    let program = options.command.first().cloned().unwrap_or_default();
+    match source.kind() {
+        ErrorKind::NotFound => RunError::NotFound { program },
+        _ => RunError::CannotRun { program, source },
+    }
+}
+
+fn environment(name: &str, directory: Option<&RunDirectory>) -> Vec<(&'static str, OsString)> {
+    let mut extra = vec![("HANGDOG", OsString::from("1")), ("HANGDOG_RUN_ID", name.into())];
+    if let Some(directory) = directory {
+        extra.push(("HANGDOG_RUN_DIR", directory.path.clone().into()));
+        extra.push(("HANGDOG_PHASES", directory.path.join("phases.jsonl").into()));
+    }
+    extra
+}
+
+fn start_writer(options: &RunOptions, name: &str, notes: &mut Vec<String>) -> Option<Feed> {
+    let place = match &options.capture {
+        KeepCapture::Never => return None,
+        // The writer sits at `/`.
+        KeepCapture::In(path) => Place::Named(std::path::absolute(path).unwrap_or_else(|_| path.clone())),
+        KeepCapture::OnTrouble => match default_place(|variable| std::env::var_os(variable)) {
+            Some(directory) => Place::Default { directory, run: name.to_owned() },
+            None => {
+                notes.push("no capture is written: neither XDG_STATE_HOME nor HOME is set; name a file with -o".into());
+                return None;
+            }
+        },
+    };
+    match Feed::start(place) {
+        Ok(feed) => Some(feed),
+        Err(error) => {
+            notes.push(format!("no capture is written: its process cannot be started: {error}"));
+            None
+        }
+    }
+}

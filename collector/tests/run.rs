@@ -1,0 +1,516 @@
+//! `run` on the real kernel. The test program is also the program under test: called with
+//! `HANGDOG_TEST_RUNNER` it runs a command as `hangdog run` would, in a process with one thread.
+
+#![expect(unsafe_code, reason = "a process that dies like its command sets its own signal action")]
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use hangdog_collector::{Ended, Judge, KeepCapture, Moment, OnHang, RunOptions, run};
+use hangdog_schemas::file::Reader;
+use hangdog_schemas::record::Deed;
+use hangdog_schemas::{
+    Actor, Confidence, Edge, Finding, FindingKind, Pid, REPORT_VERSION, Record, Report, Resource, RunNs, RunSummary, Tid,
+};
+use libtest_mimic::{Arguments, Failed, Trial};
+
+fn main() {
+    if std::env::var_os("HANGDOG_TEST_RUNNER").is_some() {
+        runner();
+    }
+    let tests: [(&str, fn() -> Result<(), Failed>); 14] = [
+        ("exit_codes_pass_through", exit_codes_pass_through),
+        ("death_by_signal_passes_through", death_by_signal_passes_through),
+        ("a_command_that_cannot_be_run_says_why", a_command_that_cannot_be_run_says_why),
+        ("a_closed_stdin_stays_closed", a_closed_stdin_stays_closed),
+        ("a_pipe_that_closes_ends_the_command", a_pipe_that_closes_ends_the_command),
+        ("the_command_has_its_own_group_without_a_terminal", the_command_has_its_own_group_without_a_terminal),
+        ("a_terminal_stays_a_terminal", a_terminal_stays_a_terminal),
+        ("the_environment_names_the_run", the_environment_names_the_run),
+        ("signals_are_passed_on", signals_are_passed_on),
+        ("after_a_normal_end_nothing_is_killed", after_a_normal_end_nothing_is_killed),
+        ("rescue_leaves_nothing_and_touches_nobody_else", rescue_leaves_nothing_and_touches_nobody_else),
+        ("a_killed_watchdog_leaves_command_and_capture", a_killed_watchdog_leaves_command_and_capture),
+        ("a_place_that_cannot_be_written_changes_nothing", a_place_that_cannot_be_written_changes_nothing),
+        ("phase_lines_come_into_the_capture", phase_lines_come_into_the_capture),
+    ];
+    let trials = tests.into_iter().map(|(name, test)| Trial::test(name, test)).collect();
+    libtest_mimic::run(&Arguments::from_args(), trials).exit();
+}
+
+// The runner.
+
+/// Runs the arguments as a command and ends as it ended; what else came of it goes to the file that
+/// `HANGDOG_TEST_RUNNER` names.
+fn runner() -> ! {
+    let mut options = RunOptions::new(std::env::args_os().skip(1).collect());
+    options.quiet_after = Duration::from_secs(2);
+    if let Some(path) = std::env::var_os("HANGDOG_TEST_CAPTURE") {
+        options.capture = KeepCapture::In(path.into());
+    }
+    if std::env::var_os("HANGDOG_TEST_KILL").is_some() {
+        options.on_hang = OnHang::Kill;
+    }
+    let mut judge = PipeJudge::default();
+    let notes = PathBuf::from(std::env::var_os("HANGDOG_TEST_RUNNER").unwrap());
+    match run(options, &mut judge) {
+        Ok(outcome) => {
+            let mut text = outcome.notes.join("\n");
+            if let Some(report) = &outcome.report {
+                text += &format!("\nactions: {}", report.run.actions.join("; "));
+            }
+            std::fs::write(notes, text).unwrap();
+            match outcome.end {
+                Ended::Code(code) => std::process::exit(code),
+                Ended::HangEnded => std::process::exit(124),
+                Ended::Signal(signal) => die(signal),
+            }
+        }
+        Err(error) => {
+            std::fs::write(notes, format!("{error}; {}", error.advice())).unwrap();
+            std::process::exit(error.exit_code());
+        }
+    }
+}
+
+fn die(signal: i32) -> ! {
+    let _ = rustix::process::setrlimit(
+        rustix::process::Resource::Core,
+        rustix::process::Rlimit { current: Some(0), maximum: Some(0) },
+    );
+    // SAFETY: the default action installs no handler.
+    unsafe { libc::signal(signal, libc::SIG_DFL) };
+    // SAFETY: any signal number is allowed.
+    unsafe { libc::raise(signal) };
+    unreachable!("signal {signal} ends a process")
+}
+
+/// Proves one thing: all processes of the run wait in a pipe, and did not move between two looks.
+#[derive(Default)]
+struct PipeJudge {
+    answer: Option<Report>,
+}
+
+impl Judge for PipeJudge {
+    fn ask(&mut self, records: &[Record]) {
+        self.answer = Some(judge(records));
+    }
+
+    fn answer(&mut self) -> Option<Report> {
+        self.answer.take()
+    }
+
+    fn is_busy(&self) -> bool {
+        self.answer.is_some()
+    }
+
+    fn helpers(&self) -> Vec<u32> {
+        Vec::new()
+    }
+
+    fn announce(&mut self, report: &Report, moment: Moment) {
+        eprintln!("{moment:?}: {}", report.verdict.as_ref().map_or("nothing", |verdict| verdict.sentence.as_str()));
+    }
+}
+
+fn judge(records: &[Record]) -> Report {
+    let Record::Run(header) = &records[0] else { panic!("the first record is the header") };
+    let mut looks: Vec<Vec<(Tid, u64, bool)>> = Vec::new();
+    for record in records {
+        match record {
+            Record::SnapshotBegin(_) => looks.push(Vec::new()),
+            Record::Thread(thread) => looks.last_mut().unwrap().push((
+                thread.thread.tid,
+                thread.voluntary_switches,
+                thread.syscall.seen().and_then(|call| call.name()).is_some_and(|name| name == "read"),
+            )),
+            _ => {}
+        }
+    }
+    let ours = |look: &[(Tid, u64, bool)]| {
+        let of_run = records.iter().filter_map(|record| match record {
+            Record::ProcessStart(start) => Some(start.process.pid.0),
+            _ => None,
+        });
+        let of_run: Vec<u32> = of_run.collect();
+        let mut look: Vec<_> = look.iter().filter(|(tid, ..)| of_run.contains(&tid.0)).copied().collect();
+        look.sort_unstable();
+        look
+    };
+    let is_dead = looks.len() == 2
+        && ours(&looks[0]) == ours(&looks[1])
+        && ours(&looks[0]).len() >= 2
+        && ours(&looks[0]).iter().all(|(_, _, reads)| *reads);
+    let actor = Actor { pid: header.root.pid, tid: Tid(header.root.pid.0), comm: "x".to_owned(), phase: None };
+    let resource = Resource { kind: "pipe-data".to_owned(), name: "a pipe".to_owned(), call: None };
+    let edge = Edge {
+        waiter: actor.clone(),
+        resource,
+        resolver: Some(actor.clone()),
+        confidence: Confidence::Certain,
+        evidence: Vec::new(),
+    };
+    let verdict = is_dead.then(|| Finding {
+        kind: FindingKind::DeadlockCycle,
+        confidence: Confidence::Certain,
+        sentence: "everybody reads from a pipe".to_owned(),
+        culprits: vec![actor],
+        edges: vec![edge],
+        advice: Vec::new(),
+        rescue: Vec::new(),
+        unknown: Vec::new(),
+        id: "deadlock-cycle-1".to_owned(),
+        signature: "0123456789abcdef".to_owned(),
+    });
+    let run = RunSummary {
+        id: header.run.clone(),
+        command: header.command.clone(),
+        host: header.host.clone(),
+        at: RunNs(0),
+        last_progress: None,
+        progress: None,
+        capture: None,
+        actions: Vec::new(),
+        missing: Vec::new(),
+    };
+    Report { findings: verdict.iter().cloned().collect(), verdict, run, schema: REPORT_VERSION }
+}
+
+// The tests.
+
+struct Bench {
+    folder: tempfile::TempDir,
+}
+
+impl Bench {
+    fn new() -> Self {
+        Self { folder: tempfile::tempdir().unwrap() }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// The runner with a command.
+    fn runner(&self, command: &[&str]) -> Command {
+        let mut runner = Command::new(std::env::current_exe().unwrap());
+        runner.args(command);
+        runner.env("HANGDOG_TEST_RUNNER", self.path("notes")).env("XDG_STATE_HOME", self.path("state"));
+        runner.stdin(Stdio::null());
+        // A test's own group, so that nothing here depends on a terminal of whoever runs the tests.
+        // SAFETY: setsid is a system call and nothing else.
+        unsafe { runner.pre_exec(|| rustix::process::setsid().map(drop).map_err(Into::into)) };
+        runner
+    }
+
+    fn shell(&self, script: &str) -> Command {
+        self.runner(&["sh", "-c", script])
+    }
+
+    fn notes(&self) -> String {
+        std::fs::read_to_string(self.path("notes")).unwrap_or_default()
+    }
+
+    fn captures(&self) -> Vec<PathBuf> {
+        let Ok(entries) = std::fs::read_dir(self.path("state/hangdog")) else { return Vec::new() };
+        entries.map(|entry| entry.unwrap().path()).collect()
+    }
+}
+
+fn records(path: &Path) -> Vec<Record> {
+    let bytes = std::fs::read(path).unwrap();
+    let (records, summary) = Reader::from_bytes(&bytes).unwrap().read_all();
+    assert!(summary.is_complete(), "{:?}", summary.missing());
+    records
+}
+
+/// Waits for a condition; a test that waits this long has failed.
+fn until(what: &str, mut is_so: impl FnMut() -> bool) -> Result<(), Failed> {
+    let begun = Instant::now();
+    while !is_so() {
+        if begun.elapsed() > Duration::from_secs(60) {
+            return Err(format!("it never came to this: {what}").into());
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    Ok(())
+}
+
+fn is_alive(pid: u32) -> bool {
+    let Ok(status) = std::fs::read_to_string(format!("/proc/{pid}/status")) else { return false };
+    !status.lines().any(|line| line.starts_with("State:\tZ") || line.starts_with("State:\tX"))
+}
+
+fn kill(pid: u32) {
+    let _ = Command::new("kill").args(["-9", &pid.to_string()]).status();
+}
+
+fn number(text: &str) -> u32 {
+    text.trim().parse().unwrap_or_else(|_| panic!("{text:?} is no number"))
+}
+
+/// The first line that a runner's command writes.
+fn first_line(child: &mut Child) -> String {
+    let mut line = String::new();
+    BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
+    line
+}
+
+#[track_caller]
+fn check_code(status: ExitStatus, code: i32) {
+    assert_eq!((status.code(), status.signal()), (Some(code), None));
+}
+
+fn exit_codes_pass_through() -> Result<(), Failed> {
+    for code in [0, 7, 124, 255] {
+        let bench = Bench::new();
+        check_code(bench.shell(&format!("exit {code}")).status()?, code);
+        assert_eq!(bench.notes(), "");
+        assert_eq!(bench.captures().len(), usize::from(code != 0), "kept after a failure, dropped after a clean run");
+        for capture in bench.captures() {
+            let records = records(&capture);
+            assert!(matches!(records[0], Record::Run(_)));
+            assert!(records.iter().any(|record| matches!(record, Record::RunEnd(_))));
+        }
+    }
+    Ok(())
+}
+
+fn death_by_signal_passes_through() -> Result<(), Failed> {
+    for (name, signal) in [("SEGV", libc::SIGSEGV), ("TERM", libc::SIGTERM), ("KILL", libc::SIGKILL)] {
+        let bench = Bench::new();
+        let status = bench.shell(&format!("ulimit -c 0; kill -{name} $$")).status()?;
+        assert_eq!(status.signal(), Some(signal), "{name}: {}", bench.notes());
+        assert_eq!(bench.captures().len(), 1);
+    }
+    Ok(())
+}
+
+fn a_command_that_cannot_be_run_says_why() -> Result<(), Failed> {
+    let bench = Bench::new();
+    let plain = bench.path("plain");
+    std::fs::write(&plain, "no program")?;
+    let plain = plain.to_str().unwrap();
+    for (command, code, word) in [
+        (vec!["hangdog-no-such-program"], 127, "was not found"),
+        (vec!["/no/such/program"], 127, "was not found"),
+        (vec![plain], 126, "chmod"),
+        (vec!["/"], 126, "cannot be run"),
+        (vec![], 125, "no command"),
+        (vec![""], 125, "no command"),
+    ] {
+        check_code(bench.runner(&command).status()?, code);
+        assert!(bench.notes().contains(word), "{command:?}: {}", bench.notes());
+        assert_eq!(bench.captures().len(), 0);
+    }
+    Ok(())
+}
+
+fn a_closed_stdin_stays_closed() -> Result<(), Failed> {
+    let bench = Bench::new();
+    let script = "if [ -e /proc/self/fd/0 ]; then exit 1; else exit 4; fi";
+    let mut shell = Command::new("sh");
+    shell.args(["-c", "exec \"$0\" sh -c \"$1\" <&-"]).arg(std::env::current_exe()?).arg(script);
+    shell.env("HANGDOG_TEST_RUNNER", bench.path("notes")).env("XDG_STATE_HOME", bench.path("state"));
+    check_code(shell.status()?, 4);
+    check_code(bench.shell(script).status()?, 1);
+    Ok(())
+}
+
+fn a_pipe_that_closes_ends_the_command() -> Result<(), Failed> {
+    let bench = Bench::new();
+    let mut child = bench.runner(&["yes"]).stdout(Stdio::piped()).spawn()?;
+    let mut some = [0; 100];
+    child.stdout.as_mut().unwrap().read_exact(&mut some)?;
+    drop(child.stdout.take());
+    assert_eq!(child.wait()?.signal(), Some(libc::SIGPIPE));
+    Ok(())
+}
+
+fn the_command_has_its_own_group_without_a_terminal() -> Result<(), Failed> {
+    let bench = Bench::new();
+    // Field 5 of stat is the group.
+    let output = bench.shell("echo $$ $(cut -d' ' -f5 /proc/$$/stat)").output()?;
+    let text = String::from_utf8(output.stdout)?;
+    let (pid, group) = text.trim().split_once(' ').unwrap();
+    assert_eq!(pid, group);
+    Ok(())
+}
+
+fn a_terminal_stays_a_terminal() -> Result<(), Failed> {
+    let bench = Bench::new();
+    let terminal = nix::pty::openpty(None, None)?;
+    let slave = terminal.slave;
+    let mut runner = Command::new(std::env::current_exe()?);
+    // The command reads a line from the terminal, which a group in the background could not.
+    let script = "test -t 0 && test -t 1 && read line && test \"$line\" = hello && exit 6";
+    runner.args(["sh", "-c", script]);
+    runner.env("HANGDOG_TEST_RUNNER", bench.path("notes")).env("XDG_STATE_HOME", bench.path("state"));
+    runner.stdin(slave.try_clone()?).stdout(slave.try_clone()?).stderr(Stdio::null());
+    // SAFETY: two system calls that make the terminal on fd 0 the one of a new session.
+    unsafe {
+        runner.pre_exec(|| {
+            rustix::process::setsid()?;
+            rustix::process::ioctl_tiocsctty(std::io::stdin())?;
+            Ok(())
+        })
+    };
+    let mut child = runner.spawn()?;
+    drop(slave);
+    let mut master = std::fs::File::from(terminal.master);
+    master.write_all(b"hello\n")?;
+    check_code(child.wait()?, 6);
+    Ok(())
+}
+
+fn the_environment_names_the_run() -> Result<(), Failed> {
+    let bench = Bench::new();
+    let script = "echo $HANGDOG ${#HANGDOG_RUN_ID} $(stat -c %a $HANGDOG_RUN_DIR/flight) $(stat -f -c %T $HANGDOG_RUN_DIR) $HANGDOG_RUN_DIR";
+    let output = bench.shell(script).output()?;
+    let text = String::from_utf8(output.stdout)?;
+    let words: Vec<&str> = text.split_whitespace().collect();
+    assert_eq!(words[..4], ["1", "26", "700", "tmpfs"]);
+    assert!(!Path::new(words[4]).exists(), "the run's directory goes with the run");
+    Ok(())
+}
+
+fn signals_are_passed_on() -> Result<(), Failed> {
+    for (name, code) in [("TERM", 9), ("INT", 8), ("USR1", 7)] {
+        let bench = Bench::new();
+        let script = "trap 'exit 9' TERM; trap 'exit 8' INT; trap 'exit 7' USR1; echo ready; while :; do sleep 0.01; done";
+        let mut child = bench.shell(script).stdout(Stdio::piped()).spawn()?;
+        assert_eq!(first_line(&mut child), "ready\n");
+        Command::new("kill").arg(format!("-{name}")).arg(child.id().to_string()).status()?;
+        check_code(child.wait()?, code);
+        let records = records(&bench.captures()[0]);
+        let passed = records.iter().any(
+            |record| matches!(record, Record::Action(action) if matches!(action.deed, Deed::Signal { .. })),
+        );
+        assert!(passed, "{name} is in the capture");
+    }
+    Ok(())
+}
+
+fn after_a_normal_end_nothing_is_killed() -> Result<(), Failed> {
+    let bench = Bench::new();
+    // The orphan must not hold the pipe that this test reads to its end.
+    let output = bench.shell("sleep 1000 >/dev/null 2>&1 & echo $!; exit 3").output()?;
+    let orphan = number(&String::from_utf8(output.stdout)?);
+    check_code(output.status, 3);
+    let was_alive = is_alive(orphan);
+    kill(orphan);
+    assert!(was_alive, "the orphan outlives the run");
+    assert!(bench.notes().contains(&format!("process {orphan} ")), "{}", bench.notes());
+    Ok(())
+}
+
+/// Two shells that each read what only the other would write, before they write. Each notes its pid.
+const DEADLOCK: &str = r#"
+    mkfifo "$D/a" "$D/b"
+    sh -c 'echo $$ > "$D/1"; exec 3<>"$D/a"; read x <&3' &
+    echo $$ > "$D/2"; exec 4<>"$D/b"; read y <&4
+"#;
+
+fn rescue_leaves_nothing_and_touches_nobody_else() -> Result<(), Failed> {
+    for mode in ["rescue", "kill"] {
+        let bench = Bench::new();
+        // A look-alike of the run: the same program with the same arguments, environment and open files.
+        let twin = bench.path("twin");
+        std::fs::create_dir(&twin)?;
+        let mut outsider = Command::new("sh").args(["-c", DEADLOCK]).env("D", &twin).process_group(0).spawn()?;
+        let mut runner = bench.shell(DEADLOCK);
+        runner.env("D", bench.folder.path());
+        if mode == "kill" {
+            runner.env("HANGDOG_TEST_KILL", "1");
+        }
+        let status = runner.status()?;
+        let was_alive = is_alive(outsider.id());
+        let twins: Vec<u32> = ["1", "2"].iter().map(|name| number(&std::fs::read_to_string(twin.join(name)).unwrap())).collect();
+        let twins_alive = twins.iter().all(|pid| is_alive(*pid));
+        twins.iter().for_each(|pid| kill(*pid));
+        outsider.wait()?;
+        check_code(status, 124);
+        assert!(was_alive && twins_alive, "the look-alike is none of the run");
+        for name in ["1", "2"] {
+            let pid = number(&std::fs::read_to_string(bench.path(name))?);
+            assert!(!is_alive(pid), "{pid} of the run is gone");
+        }
+        let records = records(&bench.captures()[0]);
+        let killed = records.iter().filter(
+            |record| matches!(record, Record::Action(action) if matches!(action.deed, Deed::Kill(_))),
+        );
+        assert_eq!(killed.count(), 2);
+        assert!(matches!(records.last(), Some(Record::Report(_))), "the report is the last line");
+        assert!(bench.notes().contains("actions: killed process"), "{}", bench.notes());
+    }
+    Ok(())
+}
+
+fn a_killed_watchdog_leaves_command_and_capture() -> Result<(), Failed> {
+    let bench = Bench::new();
+    let capture = bench.path("killed.hang");
+    let mut runner = bench.shell("echo $$; exec sleep 1000");
+    runner.env("HANGDOG_TEST_CAPTURE", &capture).stdout(Stdio::piped());
+    let mut child = runner.spawn()?;
+    let command = number(&first_line(&mut child));
+    until("the capture has a frame", || std::fs::metadata(&capture).is_ok_and(|file| file.len() > 0))?;
+    child.kill()?;
+    child.wait()?;
+    // The writer finishes by itself when its input ends.
+    let whole = until("the capture is finished", || {
+        let bytes = std::fs::read(&capture).unwrap();
+        Reader::from_bytes(&bytes).is_ok_and(|reader| {
+            let (records, summary) = reader.read_all();
+            !records.is_empty() && summary.is_complete()
+        })
+    });
+    let was_alive = is_alive(command);
+    kill(command);
+    whole?;
+    assert!(was_alive, "the command goes on");
+    let started = records(&capture).into_iter().any(
+        |record| matches!(record, Record::ProcessStart(start) if start.process.pid == Pid(command)),
+    );
+    assert!(started, "the capture knows the command");
+    Ok(())
+}
+
+fn a_place_that_cannot_be_written_changes_nothing() -> Result<(), Failed> {
+    let bench = Bench::new();
+    for place in ["/proc/no.hang", "/no/such/folder/x.hang", "/dev/full"] {
+        check_code(bench.shell("exit 7").env("HANGDOG_TEST_CAPTURE", place).status()?, 7);
+        let notes = bench.notes();
+        assert!(notes.contains(&format!("the capture cannot be written to {place}: ")), "{notes}");
+        assert!(notes.contains("-o"), "what helps is said: {notes}");
+        let spool = notes.lines().find_map(|line| line.strip_prefix("the first facts of this run are in "));
+        let spool = spool.expect("the spool is named");
+        let text = std::fs::read_to_string(spool)?;
+        assert!(text.starts_with(r#"{"kind":"run""#), "{text}");
+        std::fs::remove_dir_all(Path::new(spool).parent().unwrap())?;
+    }
+    Ok(())
+}
+
+fn phase_lines_come_into_the_capture() -> Result<(), Failed> {
+    let bench = Bench::new();
+    let script = r#"
+        echo '{"do":"begin","id":"a","name":"unpack","pid":'$$',"t":"5","fields":{"hang.wait":"path:/x"}}' >> "$HANGDOG_PHASES"
+        echo '{"do":"end","id":"a","pid":'$$',"t":"6","outcome":"ok"}' >> "$HANGDOG_PHASES"
+        exit 1
+    "#;
+    check_code(bench.shell(script).status()?, 1);
+    let records = records(&bench.captures()[0]);
+    let opened = records.iter().find_map(|record| match record {
+        Record::PhaseOpen(open) => Some(open),
+        _ => None,
+    });
+    let opened = opened.expect("the phase is in the capture");
+    assert_eq!(opened.name, "unpack");
+    assert_eq!(opened.hang.wait.as_ref().map(ToString::to_string).as_deref(), Some("path:/x"));
+    let closed = records.iter().any(|record| matches!(record, Record::PhaseClose(close) if close.id == opened.id));
+    assert!(closed);
+    Ok(())
+}
