@@ -246,6 +246,11 @@ pub(crate) const HANG_WAIT: u16 = 1;
 /// Number of `hang.outcome`.
 pub(crate) const HANG_OUTCOME: u16 = 7;
 
+/// Whether a name is one of `hang.*`.
+pub(crate) fn is_meaning(key: u16) -> bool {
+    key != 0 && usize::from(key) < KNOWN.len()
+}
+
 /// How large each part of a file is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Size {

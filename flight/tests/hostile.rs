@@ -56,7 +56,8 @@ fn check_refused(bytes: &[u8], expected: &str) {
 
 #[test]
 fn what_is_no_recorder_is_refused_with_a_reason() {
-    check_refused(b"", "this is no recorder file");
+    check_refused(b"", "the recorder is still being made");
+    check_refused(b"hangdog\0", "this is no recorder file");
     check_refused(&[0; 8192], "this is no recorder file");
     check_refused(&real()[..4096], "the recorder's header is damaged: slots");
     let with = |at: usize, word: u64| {
