@@ -9,6 +9,9 @@ use hangdog_timeline::{Phase, Snapshot, Timeline};
 
 use crate::wait::{Resolver, ThreadKey};
 
+/// Stands for the threads of a process that were not seen. No thread has this number.
+pub(crate) const HIDDEN: Tid = Tid(0);
+
 /// One snapshot in its capture.
 pub(crate) struct View<'a> {
     pub(crate) timeline: &'a Timeline,
@@ -104,7 +107,14 @@ impl<'a> View<'a> {
     pub(crate) fn all_threads(&self, pid: Pid, how: &str, facts: &[FactRef]) -> Vec<Resolver> {
         let living =
             || self.snapshot.threads_of(pid).filter(|thread| !matches!(thread.state, TaskState::Z | TaskState::X));
-        let alone = living().count() == 1;
+        let hidden = self.hidden_threads(pid).map(|_| Resolver {
+            thread: (pid, HIDDEN),
+            how: "has threads that were not seen".to_owned(),
+            facts: Vec::new(),
+            exact: false,
+            group: 0,
+        });
+        let alone = hidden.is_none() && living().count() == 1;
         living()
             .map(|thread| Resolver {
                 thread: (pid, thread.thread.tid),
@@ -113,7 +123,14 @@ impl<'a> View<'a> {
                 exact: alone,
                 group: 0,
             })
+            .chain(hidden)
             .collect()
+    }
+
+    /// How many threads of a process the snapshot has not seen, when it is any.
+    pub(crate) fn hidden_threads(&self, pid: Pid) -> Option<u32> {
+        let seen = self.snapshot.threads_of(pid).count() as u32;
+        self.process(pid)?.threads.checked_sub(seen).filter(|hidden| *hidden > 0)
     }
 
     /// Whether a thread was ever seen reading `/dev/fuse`.

@@ -57,6 +57,69 @@ pub(super) fn check(scene: &str, expected: &str) {
         assert!(verdict.sentence.chars().count() <= 400);
         assert!(!verdict.advice.is_empty());
     }
+    check_removals(scene, &report);
+    check_order(scene, &report);
+}
+
+/// Without any one of its facts a scene accuses nobody whom the whole does not accuse, and not more surely.
+#[track_caller]
+fn check_removals(scene: &str, whole: &Report) {
+    let all = records(scene);
+    let facts = all.len();
+    for gone in 0..facts {
+        // Without a process and all its threads nobody could know of it; the kernel's listing has it always.
+        if !is_fact(&all[gone]) || matches!(all[gone], Record::Process(_) | Record::Gap(_)) {
+            continue;
+        }
+        let key = keyed(&all[gone]).0;
+        let rest = all.iter().filter(|record| keyed(record).0 != key).cloned();
+        let partial = analyse(&Timeline::build(rest).expect("the header stays"), &Options::default());
+        let Some(verdict) = partial.verdict else { continue };
+        let blamed = |report: &Finding| report.culprits.iter().map(|actor| actor.pid).collect::<Vec<_>>();
+        let had = whole.verdict.as_ref();
+        assert!(
+            had.is_some_and(|had| blamed(&verdict).iter().all(|pid| blamed(had).contains(pid))),
+            "without {key}: {}",
+            verdict.sentence
+        );
+    }
+}
+
+/// The order of facts within a snapshot does not matter.
+#[track_caller]
+fn check_order(scene: &str, whole: &Report) {
+    let mut all = records(scene);
+    all.sort_by_key(|record| match record {
+        Record::Run(_) => 0,
+        Record::PhaseOpen(_) => 1,
+        Record::SnapshotBegin(begin) => begin.snapshot.0 * 10,
+        Record::SnapshotEnd(end) => end.snapshot.0 * 10 + 9,
+        Record::Thread(fact) => fact.snapshot.0 * 10 + 8,
+        Record::Fd(fact) => fact.snapshot.0 * 10 + 2,
+        Record::Process(fact) => fact.snapshot.0 * 10 + 7,
+        other => keyed(other).1 * 10 + 5,
+    });
+    let other = analyse(&Timeline::build(all).expect("a header comes first"), &Options::default());
+    assert_eq!(other.verdict, whole.verdict);
+}
+
+fn is_fact(record: &Record) -> bool {
+    keyed(record).1 > 0
+}
+
+/// A fact without the number of its snapshot, and that number.
+fn keyed(record: &Record) -> (String, u32) {
+    let text = format!("{record:?}");
+    let number = |n: u32| text.contains(&format!("snapshot: SnapshotId({n})")).then_some(n);
+    let is_bracket = matches!(record, Record::SnapshotBegin(_) | Record::SnapshotEnd(_));
+    match number(1).or_else(|| number(2)).filter(|_| !is_bracket) {
+        Some(n) => {
+            let plain = text.replace(&format!("SnapshotId({n})"), "");
+            let t = plain.replace("RunNs(1000000000)", "").replace("RunNs(2000000000)", "");
+            (t.replace("voluntary_switches: 9", "voluntary_switches: 7"), n)
+        }
+        None => (text, 0),
+    }
 }
 
 /// Checks the sentence of the verdict.
@@ -83,6 +146,12 @@ pub(super) fn records(scene: &str) -> Vec<Record> {
         records.push(Record::SnapshotBegin(SnapshotBegin { when, snapshot, extent, reason: TriggerReason::Still }));
         for line in &lines {
             records.extend(fact(line, snapshot, when));
+        }
+        for record in &mut records {
+            if let Record::Process(process) = record {
+                let task = format!("task {}.", process.process.pid);
+                process.threads = 1 + lines.iter().filter(|line| line.starts_with(&task)).count() as u32;
+            }
         }
         records.push(Record::SnapshotEnd(SnapshotEnd { when, snapshot, stalls: 0 }));
     }

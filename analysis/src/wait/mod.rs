@@ -22,7 +22,7 @@ use hangdog_schemas::fact::{Syscall, TaskState, ThreadFact};
 use hangdog_schemas::{Confidence, Evidence, FactRef, Pid, ResourceKey, Tid};
 use hangdog_timeline::Snapshot;
 
-use crate::view::View;
+use crate::view::{HIDDEN, View};
 
 /// A thread by its numbers.
 pub(crate) type ThreadKey = (Pid, Tid);
@@ -192,6 +192,11 @@ pub(crate) struct Task {
 
 /// All threads of a snapshot with their waits. `before` is the snapshot that has to agree on each wait.
 pub(crate) fn tasks(view: &View<'_>, before: Option<&Snapshot>) -> Vec<Task> {
+    let hidden = view.snapshot.processes.keys().filter_map(|pid| {
+        let count = view.hidden_threads(*pid)?;
+        let rest = Rest::Opaque(format!("{count} of its threads were not seen"));
+        Some(Task { key: (*pid, HIDDEN), rest, call: None, seen_twice: true })
+    });
     view.snapshot
         .threads
         .values()
@@ -207,6 +212,7 @@ pub(crate) fn tasks(view: &View<'_>, before: Option<&Snapshot>) -> Vec<Task> {
                 seen_twice,
             }
         })
+        .chain(hidden)
         .collect()
 }
 
