@@ -13,7 +13,8 @@ use hangdog_collector::{Ended, Judge, KeepCapture, Moment, OnHang, RunOptions, r
 use hangdog_schemas::file::Reader;
 use hangdog_schemas::record::Deed;
 use hangdog_schemas::{
-    Actor, Confidence, Edge, Finding, FindingKind, Pid, REPORT_VERSION, Record, Report, Resource, RunNs, RunSummary, Tid,
+    Actor, Confidence, Edge, Finding, FindingKind, Pid, REPORT_VERSION, Record, Report, Resource, RunNs, RunSummary,
+    Tid,
 };
 use libtest_mimic::{Arguments, Failed, Trial};
 
@@ -380,15 +381,16 @@ fn the_environment_names_the_run() -> Result<(), Failed> {
 fn signals_are_passed_on() -> Result<(), Failed> {
     for (name, code) in [("TERM", 9), ("INT", 8), ("USR1", 7)] {
         let bench = Bench::new();
-        let script = "trap 'exit 9' TERM; trap 'exit 8' INT; trap 'exit 7' USR1; echo ready; while :; do sleep 0.01; done";
+        let script =
+            "trap 'exit 9' TERM; trap 'exit 8' INT; trap 'exit 7' USR1; echo ready; while :; do sleep 0.01; done";
         let mut child = bench.shell(script).stdout(Stdio::piped()).spawn()?;
         assert_eq!(first_line(&mut child), "ready\n");
         Command::new("kill").arg(format!("-{name}")).arg(child.id().to_string()).status()?;
         check_code(child.wait()?, code);
         let records = records(&bench.captures()[0]);
-        let passed = records.iter().any(
-            |record| matches!(record, Record::Action(action) if matches!(action.deed, Deed::Signal { .. })),
-        );
+        let passed = records
+            .iter()
+            .any(|record| matches!(record, Record::Action(action) if matches!(action.deed, Deed::Signal { .. })));
         assert!(passed, "{name} is in the capture");
     }
     Ok(())
@@ -428,7 +430,8 @@ fn rescue_leaves_nothing_and_touches_nobody_else() -> Result<(), Failed> {
         }
         let status = runner.status()?;
         let was_alive = is_alive(outsider.id());
-        let twins: Vec<u32> = ["1", "2"].iter().map(|name| number(&std::fs::read_to_string(twin.join(name)).unwrap())).collect();
+        let twins: Vec<u32> =
+            ["1", "2"].iter().map(|name| number(&std::fs::read_to_string(twin.join(name)).unwrap())).collect();
         let twins_alive = twins.iter().all(|pid| is_alive(*pid));
         twins.iter().for_each(|pid| kill(*pid));
         outsider.wait()?;
@@ -439,9 +442,9 @@ fn rescue_leaves_nothing_and_touches_nobody_else() -> Result<(), Failed> {
             assert!(!is_alive(pid), "{pid} of the run is gone");
         }
         let records = records(&bench.captures()[0]);
-        let killed = records.iter().filter(
-            |record| matches!(record, Record::Action(action) if matches!(action.deed, Deed::Kill(_))),
-        );
+        let killed = records
+            .iter()
+            .filter(|record| matches!(record, Record::Action(action) if matches!(action.deed, Deed::Kill(_))));
         assert_eq!(killed.count(), 2);
         assert!(matches!(records.last(), Some(Record::Report(_))), "the report is the last line");
         assert!(bench.notes().contains("actions: killed process"), "{}", bench.notes());
@@ -471,9 +474,9 @@ fn a_killed_watchdog_leaves_command_and_capture() -> Result<(), Failed> {
     kill(command);
     whole?;
     assert!(was_alive, "the command goes on");
-    let started = records(&capture).into_iter().any(
-        |record| matches!(record, Record::ProcessStart(start) if start.process.pid == Pid(command)),
-    );
+    let started = records(&capture)
+        .into_iter()
+        .any(|record| matches!(record, Record::ProcessStart(start) if start.process.pid == Pid(command)));
     assert!(started, "the capture knows the command");
     Ok(())
 }

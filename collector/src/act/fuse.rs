@@ -6,9 +6,9 @@ use hangdog_schemas::FuseConnection;
 use hangdog_schemas::record::Deed;
 use nix::mount::{MntFlags, umount2};
 
+use super::Done;
 use super::apart::apart;
 use super::owned::{Before, Owned, connections, own_mounts};
-use super::Done;
 use crate::kernel::Children;
 
 /// Writes `1` to each connection's `abort`. Where that is not allowed (another user's namespace), the death
@@ -35,7 +35,8 @@ pub(super) fn detach(owned: &Owned, before: &Before, children: &mut Children, do
     });
     for mount in of_run {
         let Ok(point) = CString::new(mount.point.clone()) else { continue };
-        let outcome = apart(children, || Ok(umount2(point.as_c_str(), MntFlags::MNT_DETACH | MntFlags::UMOUNT_NOFOLLOW)?));
+        let outcome =
+            apart(children, || Ok(umount2(point.as_c_str(), MntFlags::MNT_DETACH | MntFlags::UMOUNT_NOFOLLOW)?));
         done.push((Deed::Detach { mount_point: mount.point.clone() }, outcome.err()));
     }
 }

@@ -51,10 +51,8 @@ pub(super) fn all(
 /// then the process was seen among our descendants, and it had not ended after that.
 fn proven(helpers: &BTreeSet<u32>) -> Vec<(u32, OwnedFd)> {
     let own = std::process::id();
-    let opened: Vec<(u32, OwnedFd)> = descendants(own, helpers)
-        .into_iter()
-        .filter_map(|pid| Some((pid, open_process(pid)?)))
-        .collect();
+    let opened: Vec<(u32, OwnedFd)> =
+        descendants(own, helpers).into_iter().filter_map(|pid| Some((pid, open_process(pid)?))).collect();
     let seen = descendants(own, helpers);
     opened.into_iter().filter(|(pid, pidfd)| seen.contains(pid) && !has_ended(pidfd)).collect()
 }

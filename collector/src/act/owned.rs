@@ -145,7 +145,8 @@ impl Owned {
         run: &BTreeMap<hangdog_schemas::ProcessId, Option<Inode>>,
         facts: &[Record],
     ) {
-        let private: BTreeSet<Inode> = run.values().flatten().copied().filter(|namespace| *namespace != own).collect();
+        let private: BTreeSet<Inode> =
+            run.values().flatten().copied().filter(|namespace| *namespace != own).collect();
         for fact in facts {
             let Record::Mount(mount) = fact else { continue };
             let Some(connection) = mount.fuse() else { continue };
@@ -180,7 +181,8 @@ mod tests {
 
     #[test]
     fn a_line_of_mountinfo_is_read_with_its_escapes() {
-        let line = r"68 45 0:41 / /tmp/a\040b/mnt rw,nosuid,nodev,relatime shared:7 - fuse.stuckfs stuckfs rw,user_id=0";
+        let line =
+            r"68 45 0:41 / /tmp/a\040b/mnt rw,nosuid,nodev,relatime shared:7 - fuse.stuckfs stuckfs rw,user_id=0";
         let mount = mount(line).unwrap();
         assert_eq!((mount.id, mount.point.as_str(), mount.fuse()), (68, "/tmp/a b/mnt", Some(41)));
         assert_eq!(super::mount("25 1 8:1 / / rw - ext4 /dev/root rw").unwrap().fuse(), None);

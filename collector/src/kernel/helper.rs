@@ -38,7 +38,11 @@ impl Helper {
 /// Starts a process that runs `work` and exits with its result. It keeps the descriptors of `keep` and no
 /// other (its stdin, stdout and stderr are `/dev/null`), sits in a session of its own, at `/`, and does
 /// not end by the signals of a terminal or of a cancelled job.
-pub(crate) fn fork_helper(name: &std::ffi::CStr, keep: &[BorrowedFd<'_>], work: impl FnOnce() -> i32) -> io::Result<Helper> {
+pub(crate) fn fork_helper(
+    name: &std::ffi::CStr,
+    keep: &[BorrowedFd<'_>],
+    work: impl FnOnce() -> i32,
+) -> io::Result<Helper> {
     // SAFETY: the child only runs `work` and exits without returning. hangdog is single-threaded; in a
     // program with threads, glibc makes malloc usable in the child (fork handlers), and nothing else of
     // the parent's is locked there.

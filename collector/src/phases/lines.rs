@@ -6,7 +6,7 @@ use std::os::unix::fs::FileExt;
 
 use hangdog_schemas::phase_line::{PhaseBegin, PhaseLine};
 use hangdog_schemas::record::{Lost, PhaseMeaning, PhaseOpen};
-use hangdog_schemas::{Big, PhaseId, Record, ResourceKey, Tid, When};
+use hangdog_schemas::{Big, PhaseId, ProcessId, Record, ResourceKey, Tid, When};
 
 use super::{Found, Moment, Phases, Processes};
 
@@ -63,7 +63,7 @@ impl Lines {
         }
         let bad = std::mem::take(&mut self.bad);
         if bad > 0 {
-            let at = "phase lines (not understood, or of no process of the run)".to_owned();
+            let at = "phase lines that were not understood".to_owned();
             found.records.push(Record::Lost(Lost { when: When::exactly(moment.now), at, records: bad }));
         }
     }
@@ -93,7 +93,10 @@ impl Lines {
             self.bad += 1;
         } else if !line.trim_ascii().is_empty() {
             let is_good = match serde_json::from_slice(&line) {
-                Ok(PhaseLine::Begin(begin)) => self.begin(begin, table, moment, processes, found),
+                Ok(PhaseLine::Begin(begin)) => {
+                    self.begin(begin, table, moment, processes, found);
+                    true
+                }
                 Ok(PhaseLine::End(end)) => self.ids.remove(&end.id).is_some_and(|id| {
                     let when = When::exactly(moment.clock.from_monotonic(end.t.0));
                     table.closed(id, when, end.outcome, found);
@@ -112,8 +115,9 @@ impl Lines {
         moment: Moment,
         processes: &dyn Processes,
         found: &mut Found,
-    ) -> bool {
-        let Some(process) = processes.by_pid(begin.pid.0) else { return false };
+    ) {
+        // A shell that came and went between two samples has no known start; what it said still counts.
+        let process = processes.by_pid(begin.pid.0).unwrap_or(ProcessId { pid: begin.pid, start: Big(0) });
         let id = PhaseId { process, phase: Big(self.next_number) };
         self.next_number += 1;
         let (hang, fields) = meaning(begin.fields);
@@ -132,7 +136,6 @@ impl Lines {
             hang,
         };
         table.opened(phase, found);
-        true
     }
 }
 

@@ -88,7 +88,9 @@ impl Recorder {
         let owner = &recording.owner;
         let Some(process) = self.owner.or_else(|| find(owner, own_pid_namespace, processes)) else { return };
         self.owner = Some(process);
-        if self.heartbeat == Some(recording.heartbeat) && recording.events.is_empty() && self.dropped == recording.dropped
+        if self.heartbeat == Some(recording.heartbeat)
+            && recording.events.is_empty()
+            && self.dropped == recording.dropped
         {
             return;
         }
@@ -136,8 +138,16 @@ impl Recorder {
                     if let Some(hang) = short.remove(&phase).filter(|_| !self.open.contains(&id)) {
                         let opened = When { t: moment.clock.from_monotonic(*start_monotonic_ns), err: event.err_ns };
                         let (name, tid) = (name.clone(), Some(Tid(event.tid)));
-                        let phase =
-                            PhaseOpen { when: opened, id, parent: None, tid, task: None, name, fields: Vec::new(), hang };
+                        let phase = PhaseOpen {
+                            when: opened,
+                            id,
+                            parent: None,
+                            tid,
+                            task: None,
+                            name,
+                            fields: Vec::new(),
+                            hang,
+                        };
                         table.opened(phase, found);
                     }
                     unsaid.remove(&id);

@@ -44,18 +44,33 @@ fn lines_open_and_close_phases_in_whatever_pieces_they_come() {
     let mut table = Phases::new();
     let mut check = |text: &str, expected: &[&str], is_new: bool| {
         let (words, new) = look(&mut lines, &mut file, &mut table, text);
-        assert_eq!((words.iter().map(String::as_str).collect::<Vec<_>>(), new), (expected.to_vec(), is_new), "{text}");
+        assert_eq!(
+            (words.iter().map(String::as_str).collect::<Vec<_>>(), new),
+            (expected.to_vec(), is_new),
+            "{text}"
+        );
     };
     check(r#"{"do":"begin","id":"a","name":"unpack","pid":4412,"t":"1100""#, &[], false);
     check("}\n", &["100+unpack"], true);
     check("\n", &[], false);
-    check("{\"do\":\"begin\",\"id\":\"b\",\"name\":\"unpack\",\"pid\":4412,\"t\":\"1150\"}\n", &["150+unpack"], false);
+    check(
+        "{\"do\":\"begin\",\"id\":\"b\",\"name\":\"unpack\",\"pid\":4412,\"t\":\"1150\"}\n",
+        &["150+unpack"],
+        false,
+    );
     check("{\"do\":\"end\",\"id\":\"a\",\"pid\":4412,\"t\":\"1300\",\"outcome\":\"ok\"}\n", &["300-ok"], false);
     check("{\"do\":\"end\",\"id\":\"a\",\"pid\":4412,\"t\":\"1300\"}\n", &["lost 1"], false);
-    check("{\"do\":\"begin\",\"id\":\"c\",\"name\":\"x\",\"pid\":7,\"t\":\"1150\"}\nrubbish\n", &["lost 2"], false);
+    check(
+        "{\"do\":\"begin\",\"id\":\"c\",\"name\":\"x\",\"pid\":7,\"t\":\"1160\"}\nrubbish\n",
+        &["160+x", "lost 1"],
+        true,
+    );
     check(&format!("{}\n", "x".repeat(100_000)), &["lost 1"], false);
     check("{\"do\":\"end\",\"id\":\"b\",\"pid\":4412,\"t\":\"1400\"}\n", &["400-?"], false);
-    assert_eq!(table.open().count(), 0);
+    assert_eq!(
+        table.open().map(|phase| phase.id.process).collect::<Vec<_>>(),
+        [ProcessId { pid: Pid(7), start: Big(0) }]
+    );
 }
 
 #[test]

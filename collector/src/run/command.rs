@@ -50,7 +50,8 @@ impl Plan {
         group: Group,
         mask: SigSet,
     ) -> io::Result<Self> {
-        let arguments = command.iter().map(|word| c_string(word.clone().into_vec())).collect::<io::Result<Vec<_>>>()?;
+        let arguments =
+            command.iter().map(|word| c_string(word.clone().into_vec())).collect::<io::Result<Vec<_>>>()?;
         let program = arguments.first().cloned().ok_or(io::ErrorKind::InvalidInput)?;
         let kept = inherited.filter(|(name, _)| !extra.iter().any(|(other, _)| OsStr::new(other) == name));
         let added = extra.iter().map(|(name, value)| (OsString::from(name), value.clone()));
@@ -89,7 +90,12 @@ impl Plan {
     }
 
     /// The child's way. Comes back with an errno only.
-    fn become_command(&self, go: &OwnedFd, arguments: &[*const libc::c_char], environment: &[*const libc::c_char]) -> i32 {
+    fn become_command(
+        &self,
+        go: &OwnedFd,
+        arguments: &[*const libc::c_char],
+        environment: &[*const libc::c_char],
+    ) -> i32 {
         let mut byte = [0];
         if rustix::io::read(go, &mut byte) != Ok(1) {
             // hangdog died in between: a command without a watcher was not asked for.

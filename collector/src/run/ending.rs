@@ -53,9 +53,8 @@ fn end_run(main_loop: &mut MainLoop<'_>) -> Vec<act::Done> {
     };
     let tree = &main_loop.parts.tree;
     let root = main_loop.root();
-    let identify = |pid: u32| -> Option<ProcessId> {
-        tree.process(Pid(pid)).or_else(|| (root.pid.0 == pid).then_some(root))
-    };
+    let identify =
+        |pid: u32| -> Option<ProcessId> { tree.process(Pid(pid)).or_else(|| (root.pid.0 == pid).then_some(root)) };
     let before = &main_loop.parts.before;
     let done = act::end_run(how, &main_loop.owned, before, &mut main_loop.children, &identify);
     note(main_loop, &done);

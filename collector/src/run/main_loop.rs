@@ -15,6 +15,7 @@ use super::command::{Exec, Group, Started};
 use super::directory::RunDirectory;
 use super::options::RunOptions;
 use super::output::Outputs;
+use super::question::Question;
 use super::records::Records;
 use super::signals::{Heard, Signals};
 use super::stillness::Stillness;
@@ -164,6 +165,10 @@ impl<'a> MainLoop<'a> {
             self.hear_signals(now);
             self.parts.records.pump();
             if has_ended(self.parts.started.pidfd()) {
+                // It may have failed to become the command between the look above and this one.
+                if let Exec::Failed(error) = self.parts.started.look() {
+                    return Stop::NotStarted(error);
+                }
                 self.reap(now);
                 let how = self.children.end_of(self.root().pid.0).unwrap_or(ExitStatus::Code(125));
                 return Stop::Ended(how);
@@ -225,7 +230,8 @@ impl<'a> MainLoop<'a> {
 
     fn update_helpers(&mut self) {
         let feed = self.parts.records.feed.iter().map(crate::write::Feed::writer);
-        let observers = self.parts.tree.helpers().chain(self.parts.snapshotter.helpers()).chain(self.parts.outputs.helpers());
+        let observers =
+            self.parts.tree.helpers().chain(self.parts.snapshotter.helpers()).chain(self.parts.outputs.helpers());
         let mut helpers: BTreeSet<u32> = feed.chain(observers.map(|pid| pid.0)).collect();
         helpers.extend(self.judge.helpers());
         self.children.set_helpers(helpers);
@@ -326,12 +332,13 @@ impl<'a> MainLoop<'a> {
         let Some(directory) = self.parts.directory else { return found };
         let moment = phases::Moment { clock: self.parts.clock, now, before: self.last_sample };
         let told = &mut self.told;
+        let question = &self.parts.records.question;
+        let known = Known { tree: &self.parts.tree, question };
         if let Some(lines) = &mut told.lines {
-            lines.look(&mut told.phases, moment, &self.parts.tree, &mut found);
+            lines.look(&mut told.phases, moment, &known, &mut found);
         }
-        let own = self.parts.records.question.header().pid_namespace.0;
-        let flight = directory.flight();
-        told.recorders.look(flight, own, &mut told.phases, moment, &self.parts.tree, &mut found);
+        let own = question.header().pid_namespace.0;
+        told.recorders.look(directory.flight(), own, &mut told.phases, moment, &known, &mut found);
         found
     }
 
@@ -526,13 +533,19 @@ fn judgement(report: &Report, root: ProcessId, since: RunNs) -> Judgement {
     }
 }
 
-impl Processes for Tree {
+/// The processes of a run, those that ended included.
+struct Known<'a> {
+    tree: &'a Tree,
+    question: &'a Question,
+}
+
+impl Processes for Known<'_> {
     fn by_pid(&self, pid: u32) -> Option<ProcessId> {
-        self.process(Pid(pid))
+        self.tree.process(Pid(pid)).or_else(|| self.question.process(Pid(pid)))
     }
 
     fn by_start(&self, start: u64) -> Option<ProcessId> {
-        let mut found = self.processes().filter(|process| process.start.0 == start);
+        let mut found = self.tree.processes().filter(|process| process.start.0 == start);
         // Two processes of one tick cannot be told apart: better none than the wrong one.
         found.next().filter(|_| found.next().is_none())
     }

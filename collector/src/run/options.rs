@@ -152,7 +152,9 @@ impl RunError {
             }
             Self::NotFound { .. } => "check the spelling and PATH".to_owned(),
             Self::CannotRun { source, .. } => match source.raw_os_error() {
-                Some(libc::EACCES) => "make it executable with `chmod +x`, or name the file and not its folder".to_owned(),
+                Some(libc::EACCES) => {
+                    "make it executable with `chmod +x`, or name the file and not its folder".to_owned()
+                }
                 Some(libc::ENOEXEC) => "check that it was built for this machine".to_owned(),
                 Some(libc::E2BIG) => "pass fewer or shorter arguments".to_owned(),
                 _ => "check that the file is a program for this machine".to_owned(),

@@ -18,7 +18,7 @@ use hangdog_schemas::record::{Output, Stream};
 use hangdog_schemas::{Observed, Pid, ProcessId, RunNs, When};
 
 use super::stdio::closed_at_start;
-use crate::observe::worker::{Ask, Answer, Hazard, Room, Worker};
+use crate::observe::worker::{Answer, Ask, Hazard, Room, Worker};
 
 /// Processes whose written bytes are asked for in one round.
 const MOST_ASKED: usize = 64;
@@ -57,7 +57,11 @@ impl Outputs {
     }
 
     /// What was written since the last look. Never waits.
-    pub(super) fn look(&mut self, now: RunNs, processes: impl Iterator<Item = (ProcessId, TaskState)>) -> Vec<Output> {
+    pub(super) fn look(
+        &mut self,
+        now: RunNs,
+        processes: impl Iterator<Item = (ProcessId, TaskState)>,
+    ) -> Vec<Output> {
         let mut found = Vec::new();
         for (stream, kind) in &mut self.streams {
             let fd = if *stream == Stream::Stdout { 1 } else { 2 };

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, VecDeque};
 use hangdog_schemas::record::{
     Action, Output, PhaseOpen, ProcessChange, ProcessEnd, ProcessStart, RunEnd, Sample, Trigger,
 };
-use hangdog_schemas::{ProcessId, Record, RunHeader, RunNs};
+use hangdog_schemas::{Big, Pid, ProcessId, Record, RunHeader, RunNs};
 
 /// Ended processes that are remembered.
 const MOST_ENDED: usize = 1024;
@@ -54,6 +54,12 @@ impl Question {
         if self.processes.len() < MOST_PROCESSES {
             self.processes.insert(start.process, start.clone());
         }
+    }
+
+    /// The process that had this number last, as far as it is remembered; the command itself always is.
+    pub(super) fn process(&self, pid: Pid) -> Option<ProcessId> {
+        let of_pid = self.processes.range(ProcessId { pid, start: Big(0) }..=ProcessId { pid, start: Big(u64::MAX) });
+        of_pid.map(|(process, _)| *process).last().or((self.header.root.pid == pid).then_some(self.header.root))
     }
 
     /// The last name is what counts for the judge.

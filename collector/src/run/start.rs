@@ -85,7 +85,20 @@ fn start(
     // the automatic group of a terminal's session holds the command too (KERNEL autogroup: both would rise).
     let _ = rustix::process::setpriority_process(None, -5);
 
-    let parts = Parts { options, clock, directory, before, baseline, tree, snapshotter, outputs, records, signals, started, group };
+    let parts = Parts {
+        options,
+        clock,
+        directory,
+        before,
+        baseline,
+        tree,
+        snapshotter,
+        outputs,
+        records,
+        signals,
+        started,
+        group,
+    };
     let mut main_loop = MainLoop::new(parts, judge);
     match main_loop.run() {
         Stop::NotStarted(error) => {
@@ -122,7 +135,9 @@ fn start_writer(options: &RunOptions, name: &str, notes: &mut Vec<String>) -> Op
         KeepCapture::OnTrouble => match default_place(|variable| std::env::var_os(variable)) {
             Some(directory) => Place::Default { directory, run: name.to_owned() },
             None => {
-                notes.push("no capture is written: neither XDG_STATE_HOME nor HOME is set; name a file with -o".into());
+                notes.push(
+                    "no capture is written: neither XDG_STATE_HOME nor HOME is set; name a file with -o".into(),
+                );
                 return None;
             }
         },

@@ -64,7 +64,11 @@ impl Stillness {
         self.last = now;
         Pulse {
             still_since: self.still(now).filter(|seen| !is_over(seen.state)).map(|seen| seen.since).max(),
-            root_still_since: self.threads.get(&ThreadId::main_of(root)).filter(|seen| is_still(seen, now)).map(|s| s.since),
+            root_still_since: self
+                .threads
+                .get(&ThreadId::main_of(root))
+                .filter(|seen| is_still(seen, now))
+                .map(|s| s.since),
             computes: used > 0 && used >= interval / 100,
         }
     }
@@ -108,7 +112,8 @@ mod tests {
     fn a_thread_is_still_when_its_counters_stand() {
         let mut stillness = Stillness::default();
         let quarter = 250_000_000;
-        let mut look = |n: u64, threads: &[ThreadNow]| stillness.look(RunNs(n * quarter), ROOT, threads.iter().copied());
+        let mut look =
+            |n: u64, threads: &[ThreadNow]| stillness.look(RunNs(n * quarter), ROOT, threads.iter().copied());
         // 10 waits from the first look on; 11 wakes up every time; 12 computes.
         let mut pulse = Pulse::default();
         for n in 1..=3 {

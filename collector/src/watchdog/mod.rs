@@ -26,8 +26,8 @@ use std::time::Duration;
 use hangdog_schemas::record::{SnapshotExtent, TriggerReason};
 use hangdog_schemas::{Confidence, RunNs};
 
-pub use budget::SHARE;
 use budget::Budget;
+pub use budget::SHARE;
 
 use crate::judge::Moment;
 use crate::run::OnHang;
@@ -287,15 +287,22 @@ impl Watchdog {
         if now.since(anchor) < self.step || !self.budget.allows(now) {
             return Action::Wait;
         }
-        // The next step that is not already over: the looks that were missed are not made up for.
+        self.skip_steps(now, anchor);
+        Action::Look { extent: SnapshotExtent::Light, reason: TriggerReason::Still }
+    }
+
+    /// The next step that is not over yet: looks that were missed are not made up for.
+    fn skip_steps(&mut self, now: RunNs, anchor: RunNs) {
         while self.step <= now.since(anchor) {
             self.step += self.step.min(LONGEST_STEP);
         }
-        Action::Look { extent: SnapshotExtent::Light, reason: TriggerReason::Still }
     }
 
     fn looked(&mut self, now: RunNs, extent: SnapshotExtent, spent: Duration) -> Action {
         self.looking = false;
+        if let Some(anchor) = self.anchor {
+            self.skip_steps(now, anchor);
+        }
         if extent == SnapshotExtent::Light {
             self.budget.spend(now, spent);
             return Action::Wait;
@@ -316,7 +323,11 @@ impl Watchdog {
             && judgement.command == Involved::Command
             && self.root_still_since.is_some_and(|since| since <= judgement.since);
         if at_once {
-            return self.proven();
+            // Under `report` it may be told already, and `--timeout` still counts.
+            let action = self.proven();
+            if action != Action::Wait {
+                return action;
+            }
         }
         if matches!(self.timeout, Full::Judging(_)) {
             self.timeout = Full::Told;

@@ -3,8 +3,8 @@
 //! `news:`   `x` something new.
 //! `still:`  `r` the command's first thread and others are still, `o` only others are, `.` nobody is;
 //!           the still set is the same as long as the letter does not change.
-//! `judge:`  what the judge says of the last two looks, when it is asked: `-` nothing, `p` possible,
-//!           `l` likely, `c` certain, capital letters: and the command is in the chain.
+//! `judge:`  what the judge says of the last two looks: `-` nothing, `p` possible, `l` likely, `c` certain;
+//!           capital letters: and the command is in the chain; `?` it does not answer.
 //! `does:`   `l` light look, `F` full look, `a` announces, `E` ends, `.` nothing.
 
 use super::*;
@@ -59,7 +59,7 @@ fn play(policy: Policy, line: &Line) -> String {
             let after = dog.observe(now, &Event::Looked { extent, spent: Duration::from_millis(1) });
             assert_eq!(after, Action::Wait, "a finished look asks for nothing by itself");
             let before = looks.len().checked_sub(2).map(|index| looks[index]);
-            let Some(since) = before.filter(|_| line.judge[column] != ' ') else { break };
+            let Some(since) = before.filter(|_| line.judge[column] != '?') else { break };
             action = dog.observe(now, &Event::Judged(judgement(line.judge[column], since)));
         }
         did.push(letter);
@@ -71,8 +71,8 @@ fn play(policy: Policy, line: &Line) -> String {
 fn check(policy: Policy, drawing: &str) {
     let rows: Vec<(&str, Vec<char>)> = drawing
         .lines()
-        .filter_map(|row| row.trim_end().trim_start().split_once(": "))
-        .map(|(name, columns)| (name, columns.chars().collect()))
+        .filter_map(|row| row.trim().split_once(':'))
+        .map(|(name, columns)| (name, columns.trim().chars().collect()))
         .collect();
     let row = |name: &str| &rows.iter().find(|(n, _)| *n == name).expect("the row is drawn").1;
     let does = row("does");
@@ -98,9 +98,8 @@ fn a_proven_dead_set_with_the_command_in_it_ends_the_run_at_the_second_look() {
         policy(60, None, OnHang::Rescue),
         "
         news:  xx..........
-        still: ..r.........
-        judge: C
         still: ..rrrrrrrrrr
+        judge: C
         does:  ....l.E.....
         ",
     );
@@ -235,9 +234,8 @@ fn a_judge_that_does_not_answer_keeps_neither_the_message_nor_the_end_back() {
         "
         news:  x.............................
         still: ..............................
-        judge: x
-        judge:  
-        does:  ...F..E.......................
+        judge: ?
+        does:  ...F..F...................E...
         ",
     );
 }

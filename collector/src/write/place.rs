@@ -42,9 +42,8 @@ impl Place {
                 (directory.join(format!("{run}.hang")), made)
             }
         };
-        let file = made.and_then(|()| {
-            OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&path)
-        });
+        let file =
+            made.and_then(|()| OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&path));
         match file {
             Ok(file) => Ok((path, file)),
             Err(error) => Err((path, error)),
@@ -129,8 +128,10 @@ mod tests {
         File::create(&foreign).unwrap().set_modified(now - MOST_AGE * 2).unwrap();
 
         prune(folder.path(), now);
-        let mut left: Vec<String> =
-            std::fs::read_dir(folder.path()).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
+        let mut left: Vec<String> = std::fs::read_dir(folder.path())
+            .unwrap()
+            .map(|e| e.unwrap().file_name().into_string().unwrap())
+            .collect();
         left.sort();
         assert_eq!(left.len(), 101);
         assert_eq!(left[0], format!("{:026}.hang", 3));
