@@ -8,7 +8,7 @@
 //! | names of resources | [`resource`] |
 //! | processes, threads, facts as ids | [`id`] |
 //! | the time line | [`time`] |
-//! | the file itself, its frames and its index | [`file`] |
+//! | the file itself, its frames and its index | [`mod@file`] |
 //! | what is left out of a capture | [`redact`] |
 //! | JSON Schema of the lines and of the report | [`json_schema`] |
 //!

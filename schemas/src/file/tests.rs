@@ -82,11 +82,12 @@ fn frames_close_by_themselves() {
         writer.write(&output(n, n)).unwrap();
         n += 1;
     }
+    let text = writer.text();
     let bytes = writer.finish().unwrap();
     let index = Reader::from_bytes(&bytes).unwrap().index().unwrap().unwrap();
     assert_eq!(index.frames.len(), 1);
     assert!((FRAME_TEXT as u64..FRAME_TEXT as u64 + 200).contains(&index.frames[0].text));
-    assert_eq!(index.records(), n + 1);
+    assert_eq!((index.records(), index.frames[0].text), (n + 1, text));
 }
 
 #[test]

@@ -228,6 +228,11 @@ impl<W: Write> Writer<W> {
         self.sent
     }
 
+    /// Bytes of text that have left as frames. A reader takes [`Limits::total`](super::Limits) of it.
+    pub fn text(&self) -> u64 {
+        self.index.frames.iter().map(|frame| frame.text).sum()
+    }
+
     /// Closes the last frame, writes the index and gives the sink back.
     pub fn finish(mut self) -> Result<W, WriteError> {
         if self.begun {
