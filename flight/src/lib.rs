@@ -36,7 +36,7 @@
 //! | `recorder` | the writer: [`Recorder`] |
 //! | `process`, `at_exit` | the one recorder of a process, and what a fork or a normal end does to it: [`current`] |
 //! | `reader` | [`Reader`], which trusts no byte, and what it gives: [`Recording`] |
-//! | `local`, `names`, `pool`, `map`, `clock`, `identity`, `value` | the parts: a thread's own state, names by number, free slots, mapped memory, time, the owner, values of bounded length |
+//! | `local`, `names`, `pool`, `lock`, `map`, `clock`, `identity`, `value` | the parts: a thread's own state, names by number, free slots, the owner's lock, mapped memory, time, the owner, values of bounded length |
 //!
 //! # Example
 //!
@@ -64,6 +64,7 @@ mod clock;
 mod identity;
 mod layout;
 mod local;
+mod lock;
 mod map;
 mod names;
 mod phase;

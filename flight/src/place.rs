@@ -9,7 +9,7 @@
 //! So the file system's type is asked of the open directory, and only memory is taken.
 //!
 //! Directories are 0700 and the caller's own, files 0600, created exclusively, no link is followed. A file is
-//! locked (`flock`) by its owner as long as it lives: that is how the next start tells what dead processes
+//! locked by its owner as long as it lives (see `lock`): that is how the next start tells what dead processes
 //! left, also those of another pid namespace, and removes it.
 
 use std::ffi::OsString;
@@ -17,13 +17,12 @@ use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{
-    AtFlags, Dir, FallocateFlags, FileType, FlockOperation, MemfdFlags, Mode, OFlags, SealFlags, StatFs,
-};
+use rustix::fs::{AtFlags, Dir, FallocateFlags, FileType, MemfdFlags, Mode, OFlags, SealFlags, StatFs};
 
 use crate::Size;
 use crate::identity::Owner;
 use crate::layout::Places;
+use crate::lock;
 
 /// Name of the memfd; its fd link reads `/memfd:hangdog-flight (deleted)`.
 pub const MEMFD: &str = "hangdog-flight";
@@ -171,7 +170,7 @@ fn create(dir: &OwnedFd, directory: &Path, owner: &Owner) -> Result<(OwnedFd, St
         let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         match rustix::fs::openat(dir, name.as_str(), flags, Mode::RUSR | Mode::WUSR) {
             Ok(file) => {
-                let locked = rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive).is_ok();
+                let locked = lock::take(file.as_fd()).is_ok();
                 let linked = rustix::fs::fstat(&file).is_ok_and(|stat| stat.st_nlink > 0);
                 if locked && linked {
                     return Ok((file, name));
@@ -192,6 +191,7 @@ fn make_memfd(size: Size) -> Result<Made, PlaceError> {
         |what| move |errno: rustix::io::Errno| PlaceError::Refused { what, path: MEMFD.into(), source: errno.into() };
     let file = rustix::fs::memfd_create(MEMFD, MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING)
         .map_err(refused("memfd_create"))?;
+    let _nobody_else_knows_it_yet = lock::take(file.as_fd());
     let made = Made { file, places: Places::of(size), path: None };
     size_it(&made).map_err(|source| PlaceError::Refused { what: "fallocate", path: MEMFD.into(), source })?;
     // Nobody can then shorten it under our mapping.
@@ -232,9 +232,9 @@ fn remove_dead(dir: &OwnedFd) {
             && entry.file_name().to_bytes().ends_with(ENDING.as_bytes())
     });
     for entry in recorders.take(MOST_REMOVED) {
-        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let flags = OFlags::RDWR | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
         let Ok(file) = rustix::fs::openat(dir, entry.file_name(), flags, Mode::empty()) else { continue };
-        if rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive).is_ok() {
+        if lock::take(file.as_fd()).is_ok() {
             let _stays = rustix::fs::unlinkat(dir, entry.file_name(), AtFlags::empty());
         }
     }

@@ -12,6 +12,9 @@ pub struct Recording {
     pub owner: Owner,
     /// The owner's clocks when it began, and how exact its times are.
     pub anchor: Anchor,
+    /// Whether the program that wrote it is still there. `false` after its end, and after an exec, which leaves
+    /// pid and start time as they were: then what is `open` here was open when it went.
+    pub attached: bool,
     /// Moves whenever the process records or polls anything.
     pub heartbeat: u64,
     /// Phases open now, oldest first.

@@ -18,6 +18,7 @@ fn main() {
         Trial::test("a_stopped_program_is_read_without_its_help", || ok(stopped)),
         Trial::test("a_forked_child_gets_a_file_of_its_own", || ok(forked)),
         Trial::test("a_silent_forked_child_leaves_its_parents_file_alone", || ok(foreign)),
+        Trial::test("after_an_exec_the_phases_are_no_longer_its_own", || ok(executed)),
         Trial::test("without_a_directory_a_memfd_is_found_by_its_link", || ok(memfd)),
     ];
     libtest_mimic::run(&Arguments::from_args(), trials).exit();
@@ -45,6 +46,10 @@ fn play(role: &str) {
             let recorder = current().expect("a recorder of its own");
             open(recorder, "after the fork", &[]);
         }
+    }
+    if role == "exec" {
+        let error = Command::new("/bin/sh").args(["-c", "echo ready; read end"]).exec();
+        panic!("{error}");
     }
     println!("ready");
     std::io::stdout().flush().unwrap();
@@ -126,7 +131,9 @@ fn killed() {
     played.child.kill().unwrap();
     played.child.wait().unwrap();
     let [file] = &played.files()[..] else { panic!() };
-    check_walk(&read(file), played.child.id());
+    let recording = read(file);
+    check_walk(&recording, played.child.id());
+    assert!(!recording.attached);
 }
 
 fn stopped() {
@@ -139,9 +146,18 @@ fn stopped() {
     let [file] = &played.files()[..] else { panic!() };
     let recording = read(file);
     check_walk(&recording, played.child.id());
+    assert!(recording.attached);
     let start = std::fs::read_to_string(&stat).unwrap();
     let start = start.rsplit(") ").next().unwrap().split(' ').nth(19).unwrap();
     assert_eq!(recording.owner.start_ticks.to_string(), start);
+}
+
+fn executed() {
+    let played = Played::start("exec", 1);
+    let [file] = &played.files()[..] else { panic!() };
+    let recording = read(file);
+    check_walk(&recording, played.child.id());
+    assert!(!recording.attached, "same pid, same start, another program");
 }
 
 fn forked() {

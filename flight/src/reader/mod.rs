@@ -22,6 +22,7 @@ mod phase;
 
 use std::fs::File;
 use std::io;
+use std::os::fd::AsFd;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
@@ -31,6 +32,7 @@ use crate::Loss;
 use crate::clock::{Anchor, ClockSource};
 use crate::identity::{BootId, Owner};
 use crate::layout::{MAJOR, PAGE, WORD, header, more, slot, thread};
+use crate::lock;
 use crate::recording::{OpenPhase, Recording, Thread};
 use checked::Layout;
 use names::Names;
@@ -112,6 +114,7 @@ impl Reader {
         Ok(Recording {
             owner: owner(&head),
             anchor,
+            attached: lock::is_taken(self.file.as_fd())?,
             heartbeat: head[header::HEARTBEAT].wrapping_add(beats),
             open,
             events,
