@@ -18,11 +18,13 @@ use hangdog_schemas::{
 };
 use libtest_mimic::{Arguments, Failed, Trial};
 
+type Test = fn() -> Result<(), Failed>;
+
 fn main() {
     if std::env::var_os("HANGDOG_TEST_RUNNER").is_some() {
         runner();
     }
-    let tests: [(&str, fn() -> Result<(), Failed>); 14] = [
+    let tests: [(&str, Test); 14] = [
         ("exit_codes_pass_through", exit_codes_pass_through),
         ("death_by_signal_passes_through", death_by_signal_passes_through),
         ("a_command_that_cannot_be_run_says_why", a_command_that_cannot_be_run_says_why),
@@ -61,7 +63,8 @@ fn runner() -> ! {
         Ok(outcome) => {
             let mut text = outcome.notes.join("\n");
             if let Some(report) = &outcome.report {
-                text += &format!("\nactions: {}", report.run.actions.join("; "));
+                text.push_str("\nactions: ");
+                text.push_str(&report.run.actions.join("; "));
             }
             std::fs::write(notes, text).unwrap();
             match outcome.end {
@@ -232,7 +235,7 @@ fn records(path: &Path) -> Vec<Record> {
 fn until(what: &str, mut is_so: impl FnMut() -> bool) -> Result<(), Failed> {
     let begun = Instant::now();
     while !is_so() {
-        if begun.elapsed() > Duration::from_secs(60) {
+        if begun.elapsed() > Duration::from_mins(1) {
             return Err(format!("it never came to this: {what}").into());
         }
         std::thread::sleep(Duration::from_millis(5));
@@ -433,7 +436,9 @@ fn rescue_leaves_nothing_and_touches_nobody_else() -> Result<(), Failed> {
         let twins: Vec<u32> =
             ["1", "2"].iter().map(|name| number(&std::fs::read_to_string(twin.join(name)).unwrap())).collect();
         let twins_alive = twins.iter().all(|pid| is_alive(*pid));
-        twins.iter().for_each(|pid| kill(*pid));
+        for pid in &twins {
+            kill(*pid);
+        }
         outsider.wait()?;
         check_code(status, 124);
         assert!(was_alive && twins_alive, "the look-alike is none of the run");

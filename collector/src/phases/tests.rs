@@ -1,5 +1,6 @@
 use std::io::Write;
 
+use hangdog_schemas::record::PhaseMeaning;
 use hangdog_schemas::{Big, Pid};
 
 use super::*;
@@ -82,7 +83,7 @@ fn attempts_of_a_retry_loop_are_repeats_and_other_words_are_not() {
         let when = When::default();
         let name = name.to_owned();
         let phase =
-            PhaseOpen { when, id, parent: None, tid: None, task: None, name, fields, hang: Default::default() };
+            PhaseOpen { when, id, parent: None, tid: None, task: None, name, fields, hang: PhaseMeaning::default() };
         let mut found = Found::default();
         table.opened(phase, &mut found);
         found.is_new

@@ -182,9 +182,8 @@ impl Started {
         let mut bytes = [0; 4];
         let exec = match rustix::io::read(status, &mut bytes) {
             Ok(4) => Exec::Failed(io::Error::from_raw_os_error(i32::from_le_bytes(bytes))),
-            Ok(_) => Exec::Done,
             Err(rustix::io::Errno::AGAIN | rustix::io::Errno::INTR) => return Exec::Pending,
-            Err(_) => Exec::Done,
+            Ok(_) | Err(_) => Exec::Done,
         };
         self.status = None;
         exec

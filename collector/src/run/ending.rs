@@ -18,10 +18,10 @@ const LAST_WORD: Duration = Duration::from_secs(3);
 const LAST_BYTES: Duration = Duration::from_secs(5);
 
 /// Does what is to be done at the end, and tells how it went.
-pub(super) fn finish(mut main_loop: MainLoop<'_>, stop: Stop, mut notes: Vec<String>) -> RunOutcome {
+pub(super) fn finish(mut main_loop: MainLoop<'_>, stop: &Stop, mut notes: Vec<String>) -> RunOutcome {
     let (end, how, done) = match stop {
         Stop::Hang(moment) => {
-            if moment == Moment::Timeout {
+            if *moment == Moment::Timeout {
                 notes.push(format!("the command was ended after {:.1} s: --timeout", main_loop.now().seconds()));
             }
             let done = end_run(&mut main_loop);
@@ -29,11 +29,11 @@ pub(super) fn finish(mut main_loop: MainLoop<'_>, stop: Stop, mut notes: Vec<Str
         }
         Stop::Ended(how) => {
             let done = leftovers(&mut main_loop);
-            let end = match how {
+            let end = match *how {
                 ExitStatus::Code(code) => Ended::Code(code),
                 ExitStatus::Signal(signal) => Ended::Signal(signal),
             };
-            (end, Some(how), done)
+            (end, Some(*how), done)
         }
         Stop::NotStarted(_) => unreachable!("a command that was not started has no outcome"),
     };
@@ -110,7 +110,7 @@ fn last_report(
         cpu_ns: children_cpu().saturating_sub(main_loop.judge_cpu()),
         own_cpu_ns: main_loop.own_cpu() + main_loop.judge_cpu(),
     };
-    main_loop.parts.records.push(now, Record::RunEnd(run_end));
+    main_loop.parts.records.push(now, &Record::RunEnd(run_end));
     if end == Ended::HangEnded {
         let mut report = main_loop.report.take()?;
         report.run.actions = done.iter().map(|(deed, failed)| in_words(deed, failed.as_deref())).collect();
@@ -170,7 +170,7 @@ fn finish_capture(
 ) -> Option<PathBuf> {
     let now = main_loop.now();
     if let Some(report) = report {
-        main_loop.parts.records.push(now, Record::Report(Box::new(report.clone())));
+        main_loop.parts.records.push(now, &Record::Report(Box::new(report.clone())));
     }
     main_loop.parts.records.pump();
     let records = &mut main_loop.parts.records;

@@ -62,8 +62,8 @@ pub(super) struct Parts<'a> {
     pub(super) clock: RunClock,
     pub(super) directory: Option<&'a RunDirectory>,
     pub(super) before: Before,
-    pub(super) tree: Tree,
     pub(super) baseline: Baseline,
+    pub(super) tree: Tree,
     pub(super) snapshotter: Snapshotter,
     pub(super) outputs: Outputs,
     pub(super) records: Records,
@@ -193,7 +193,7 @@ impl<'a> MainLoop<'a> {
         if now >= self.next_anchor {
             self.next_anchor = now.plus(ANCHOR);
             let anchor = self.parts.clock.anchor();
-            self.parts.records.push(now, Record::Anchor(anchor));
+            self.parts.records.push(now, &Record::Anchor(anchor));
         }
         stop
     }
@@ -284,7 +284,7 @@ impl<'a> MainLoop<'a> {
                 continue;
             };
             let end = hangdog_schemas::record::ProcessEnd { when: When::exactly(now), process, how: Some(how) };
-            self.parts.records.push(now, Record::ProcessEnd(end));
+            self.parts.records.push(now, &Record::ProcessEnd(end));
         }
         self.children.forget_all_but(self.root().pid.0);
     }
@@ -299,21 +299,21 @@ impl<'a> MainLoop<'a> {
                 // Those that were our children were noted with their status when they were waited for.
                 end.how = end.how.or(self.children.end_of(end.process.pid.0));
             }
-            self.parts.records.push(now, record);
+            self.parts.records.push(now, &record);
         }
         let tree = &self.parts.tree;
         let first_threads = tree.threads().filter(|thread| thread.thread.tid.0 == thread.thread.process.pid.0);
         let processes = first_threads.map(|thread| (thread.thread.process, thread.state));
         for output in self.parts.outputs.look(now, processes) {
             news = news.max(Some(News::Output));
-            self.parts.records.push(now, Record::Output(output));
+            self.parts.records.push(now, &Record::Output(output));
         }
         let found = self.look_at_phases(now);
         if found.is_new {
             news = news.max(Some(News::Phase));
         }
         for record in found.records {
-            self.parts.records.push(now, record);
+            self.parts.records.push(now, &record);
         }
         if std::mem::take(&mut self.was_continued) {
             self.stillness.forget(now);
@@ -378,7 +378,7 @@ impl<'a> MainLoop<'a> {
         }
         let (last_progress, news) = self.watchdog.last_progress();
         let trigger = Trigger { when: When::exactly(now), reason, last_progress, progress: news.word().to_owned() };
-        self.parts.records.push(now, Record::Trigger(trigger));
+        self.parts.records.push(now, &Record::Trigger(trigger));
         self.snapshots += 1;
         let own_cpu = self.own_cpu();
         let tree = &self.parts.tree;
@@ -433,15 +433,14 @@ impl<'a> MainLoop<'a> {
         }
         // Each judge is counted while it lives: the last look at it is the best there is.
         let cpu: u64 = self.judge.helpers().into_iter().map(cpu_of).sum();
-        let report = self.judge.answer();
-        let Some(report) = report else { return None };
+        let report = self.judge.answer()?;
         self.judge_cpu += cpu;
         let judgement = judgement(&report, self.root(), self.asked_since);
         self.report = Some(report);
-        if let (Some(signal), Some(report)) = (self.last_signal, self.report.clone()) {
-            if report.verdict.is_some() {
-                self.announce(&report, Moment::Signal(signal));
-            }
+        if let (Some(signal), Some(report)) = (self.last_signal, self.report.clone())
+            && report.verdict.is_some()
+        {
+            self.announce(&report, Moment::Signal(signal));
         }
         self.tell(now, &Event::Judged(judgement))
     }

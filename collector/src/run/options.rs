@@ -66,7 +66,7 @@ impl RunOptions {
     pub fn new(command: Vec<OsString>) -> Self {
         Self {
             command,
-            quiet_after: Duration::from_secs(60),
+            quiet_after: Duration::from_mins(1),
             timeout: None,
             on_hang: OnHang::default(),
             capture: KeepCapture::default(),

@@ -81,11 +81,12 @@ impl Outputs {
             }
         }
         // `2>&1`: one open file, one position, and both streams seem to have moved.
-        if let [one, other] = found.as_slice() {
-            if one.bytes == other.bytes && target(1) == target(2) {
-                found.truncate(1);
-                found[0].stream = Stream::Both;
-            }
+        if let [one, other] = found.as_slice()
+            && one.bytes == other.bytes
+            && target(1) == target(2)
+        {
+            found.truncate(1);
+            found[0].stream = Stream::Both;
         }
         if let Some(bytes) = self.written.look(now, processes) {
             found.push(Output { when: When::exactly(now), stream: Stream::Both, bytes, text: None });

@@ -59,7 +59,7 @@ impl Question {
     /// The process that had this number last, as far as it is remembered; the command itself always is.
     pub(super) fn process(&self, pid: Pid) -> Option<ProcessId> {
         let of_pid = self.processes.range(ProcessId { pid, start: Big(0) }..=ProcessId { pid, start: Big(u64::MAX) });
-        of_pid.map(|(process, _)| *process).last().or((self.header.root.pid == pid).then_some(self.header.root))
+        of_pid.map(|(process, _)| *process).next_back().or((self.header.root.pid == pid).then_some(self.header.root))
     }
 
     /// The last name is what counts for the judge.
@@ -71,10 +71,10 @@ impl Question {
 
     pub(super) fn ended(&mut self, end: &ProcessEnd) {
         self.ended.push_back(end.clone());
-        if self.ended.len() > MOST_ENDED {
-            if let Some(oldest) = self.ended.pop_front() {
-                self.processes.remove(&oldest.process);
-            }
+        if self.ended.len() > MOST_ENDED
+            && let Some(oldest) = self.ended.pop_front()
+        {
+            self.processes.remove(&oldest.process);
         }
     }
 

@@ -30,9 +30,9 @@ impl Records {
     }
 
     /// Notes a record everywhere.
-    pub(super) fn push(&mut self, now: RunNs, record: Record) {
-        self.write(now, &record);
-        match &record {
+    pub(super) fn push(&mut self, now: RunNs, record: &Record) {
+        self.write(now, record);
+        match record {
             Record::ProcessStart(start) => self.question.started(start),
             Record::ProcessChange(change) => self.question.changed(change),
             Record::ProcessEnd(end) => self.question.ended(end),
@@ -54,7 +54,7 @@ impl Records {
 
     /// Notes what was done.
     pub(super) fn deed(&mut self, now: RunNs, deed: Deed, failed: Option<String>) {
-        self.push(now, Record::Action(Action { when: When::exactly(now), deed, failed }));
+        self.push(now, &Record::Action(Action { when: When::exactly(now), deed, failed }));
     }
 
     fn write(&mut self, now: RunNs, record: &Record) {

@@ -26,6 +26,7 @@ use crate::write::{Feed, Place, default_place};
 ///
 /// The calling process should have no other thread: it forks, becomes child subreaper, and blocks the
 /// signals that it passes on until this returns.
+#[expect(clippy::needless_pass_by_value, reason = "a run uses its options up")]
 pub fn run(options: RunOptions, judge: &mut dyn Judge) -> Result<RunOutcome, RunError> {
     if options.command.first().is_none_or(|program| program.is_empty()) {
         return Err(RunError::NoCommand);
@@ -106,7 +107,7 @@ fn start(
             main_loop.discard();
             Err(outcome)
         }
-        stop => Ok(ending::finish(main_loop, stop, notes)),
+        stop => Ok(ending::finish(main_loop, &stop, notes)),
     }
 }
 
@@ -132,17 +133,17 @@ fn start_writer(options: &RunOptions, name: &str, notes: &mut Vec<String>) -> Op
         KeepCapture::Never => return None,
         // The writer sits at `/`.
         KeepCapture::In(path) => Place::Named(std::path::absolute(path).unwrap_or_else(|_| path.clone())),
-        KeepCapture::OnTrouble => match default_place(|variable| std::env::var_os(variable)) {
-            Some(directory) => Place::Default { directory, run: name.to_owned() },
-            None => {
+        KeepCapture::OnTrouble => {
+            let Some(directory) = default_place(|variable| std::env::var_os(variable)) else {
                 notes.push(
                     "no capture is written: neither XDG_STATE_HOME nor HOME is set; name a file with -o".into(),
                 );
                 return None;
-            }
-        },
+            };
+            Place::Default { directory, run: name.to_owned() }
+        }
     };
-    match Feed::start(place) {
+    match Feed::start(&place) {
         Ok(feed) => Some(feed),
         Err(error) => {
             notes.push(format!("no capture is written: its process cannot be started: {error}"));

@@ -35,7 +35,7 @@ use crate::run::OnHang;
 /// How long a set of threads is still until the first light look.
 pub const STILL: Duration = Duration::from_millis(500);
 /// Light looks of one still set are never further apart than this.
-const LONGEST_STEP: Duration = Duration::from_secs(60);
+const LONGEST_STEP: Duration = Duration::from_mins(1);
 /// Between the two full looks, so that "the same wait" can be judged.
 const BETWEEN_FULL: Duration = Duration::from_millis(600);
 /// How long an overdue end waits for the judge's last word.
@@ -235,10 +235,11 @@ impl Watchdog {
             if let Some(action) = self.full_look(now, TriggerReason::Timeout) {
                 return action;
             }
-        } else if is_quiet && self.quiet != Full::Told {
-            if let Some(action) = self.full_look(now, TriggerReason::Quiet) {
-                return action;
-            }
+        } else if is_quiet
+            && self.quiet != Full::Told
+            && let Some(action) = self.full_look(now, TriggerReason::Quiet)
+        {
+            return action;
         }
         self.light_look(now, progress.still_since)
     }

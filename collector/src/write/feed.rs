@@ -39,11 +39,11 @@ pub struct Feed {
 
 impl Feed {
     /// Starts the writer process.
-    pub fn start(place: Place) -> io::Result<Self> {
+    pub fn start(place: &Place) -> io::Result<Self> {
         let (ours, theirs) = UnixStream::pair()?;
         ours.set_nonblocking(true)?;
         let keep = theirs.as_fd();
-        let writer = fork_helper(c"hangdog-write", &[keep], || process::main(&theirs, &place))?;
+        let writer = fork_helper(c"hangdog-write", &[keep], || process::main(&theirs, place))?;
         Ok(Self {
             socket: Some(ours),
             writer,

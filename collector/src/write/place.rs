@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 /// Captures older than this are removed.
-const MOST_AGE: Duration = Duration::from_secs(30 * 24 * 3600);
+const MOST_AGE: Duration = Duration::from_hours(30 * 24);
 /// More captures than this are not kept; the oldest go first.
 const MOST_NUMBER: usize = 100;
 /// All of them together hold at most this many bytes; the newest one stays in any case.
@@ -123,7 +123,7 @@ mod tests {
             file.set_modified(now - Duration::from_secs(1000 - n)).unwrap();
         }
         let old = File::create(folder.path().join("0000000000000000000000OLD1.hang")).unwrap();
-        old.set_modified(now - MOST_AGE - Duration::from_secs(60)).unwrap();
+        old.set_modified(now - MOST_AGE - Duration::from_mins(1)).unwrap();
         let foreign = folder.path().join("notes.hang");
         File::create(&foreign).unwrap().set_modified(now - MOST_AGE * 2).unwrap();
 

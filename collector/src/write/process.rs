@@ -169,7 +169,7 @@ impl Input<'_> {
             }
             // A limit of zero would mean "none" to the socket.
             let _ = self.socket.set_read_timeout(Some(limit.max(Duration::from_millis(1))));
-            let mut block = [0; 64 << 10];
+            let mut block = [0; 16 << 10];
             match (&mut &*self.socket).read(&mut block) {
                 Ok(0) => return Next::End,
                 Ok(n) => self.bytes.extend_from_slice(&block[..n]),
