@@ -1,0 +1,32 @@
+//! What comes in and what goes out of [`update`](crate::update::update).
+
+use std::time::Duration;
+
+use crossterm::event::{KeyEvent, MouseEvent};
+
+/// Something that happened to the replay.
+#[derive(Clone, Debug)]
+pub(crate) enum Message {
+    Key(KeyEvent),
+    Mouse(MouseEvent),
+    /// The terminal has this many columns and rows now.
+    Resize(u16, u16),
+    /// So much time went by since the last tick.
+    Tick(Duration),
+}
+
+/// What the loop has to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub(crate) enum Effect {
+    /// The screen is as it was.
+    None,
+    /// Draw what changed.
+    Draw,
+    /// Draw everything: something else wrote to the terminal.
+    Redraw,
+    /// Give the terminal back and stop, until the shell continues us.
+    Suspend,
+    /// Give the terminal back and end.
+    Quit,
+}

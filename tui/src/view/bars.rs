@@ -1,0 +1,201 @@
+//! Header, tabs, transport and hints: what stays in every view.
+
+use hangdog_schemas::RunNs;
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::style::Modifier;
+
+use super::draw::{put, put_right};
+use crate::command::{bindings, keys_shown, letter_of};
+use crate::event::EventKind;
+use crate::key::shown;
+use crate::model::Model;
+use crate::state::{SPEEDS, State, View, Way};
+use crate::text::{clock, fit, lasting, width};
+use crate::theme::{BAR, DIM, KEY, MARK, PLAIN, SELECTED, STRONG};
+use crate::why;
+use crate::window::Window;
+
+/// Columns left and right of the small time line.
+const LEFT: u16 = 12;
+
+pub(super) fn header(model: &Model, state: &State, area: Rect, buffer: &mut Buffer) {
+    if area.is_empty() {
+        return;
+    }
+    buffer.set_style(area, BAR);
+    let snapshot = match model.snapshot(state.cursor) {
+        Some(snapshot) => {
+            let age = state.cursor.0 - snapshot.begin.0;
+            let of = model.timeline.snapshots().len();
+            if age == 0 {
+                format!("snapshot {} of {of}", snapshot.id)
+            } else {
+                format!("snapshot {} of {of}, {} ago", snapshot.id, lasting(age))
+            }
+        }
+        None if model.timeline.snapshots().is_empty() => "no snapshots".to_owned(),
+        None => "before the first snapshot".to_owned(),
+    };
+    let right = format!("{}   {} of {} ", snapshot, clock(state.cursor), clock(model.end()));
+    let short = format!("{} ", clock(state.cursor));
+    let columns = usize::from(area.width);
+    let right = if width(&right) + 20 <= columns { right } else { short };
+    let room = columns.saturating_sub(width(&right) + 3);
+    put(buffer, area, 1, 0, &fit(&model.command, room), BAR.add_modifier(Modifier::BOLD));
+    put_right(buffer, area, 0, 0, &right, BAR);
+}
+
+/// The tabs that have room, as (view, first column, width). The active one is always among them.
+fn tab_places(state: &State, area: Rect) -> Vec<(View, u16, u16)> {
+    let letters = area.width >= 104;
+    let size = |view: View| width(view.title()) as u16 + if letters { 4 } else { 2 };
+    let total = |views: &[View]| views.iter().map(|view| size(*view)).sum::<u16>();
+    let mut views = &View::ALL[..];
+    while total(views) > area.width && views.len() > 1 {
+        let active = views.iter().position(|view| *view == state.view).unwrap_or(0);
+        views = if active > views.len() / 2 { &views[1..] } else { &views[..views.len() - 1] };
+    }
+    let mut x = 0;
+    let place = |view: &View| {
+        let place = (*view, x, size(*view));
+        x += place.2;
+        place
+    };
+    views.iter().map(place).collect()
+}
+
+pub(super) fn tabs(state: &State, area: Rect, buffer: &mut Buffer) {
+    for (view, x, size) in tab_places(state, area) {
+        let letter = letter_of(view);
+        let active = view == state.view;
+        let style = if active { STRONG } else { PLAIN };
+        let at = put(buffer, area, x, 0, if active { "[" } else { " " }, style);
+        if size > width(view.title()) as u16 + 2 {
+            put(buffer, area, at, 0, letter, KEY);
+            put(buffer, area, at + 2, 0, view.title(), style);
+        } else {
+            put(buffer, area, at, 0, view.title(), style);
+            underline_letter(view, letter, area, at, buffer);
+        }
+        put(buffer, area, x + size - 1, 0, if active { "]" } else { " " }, style);
+    }
+}
+
+/// Marks the letter that opens a view within its name.
+fn underline_letter(view: View, letter: &str, area: Rect, at: u16, buffer: &mut Buffer) {
+    if let Some(place) = view.title().to_lowercase().find(&letter.to_lowercase())
+        && let Some(cell) = buffer.cell_mut((area.x + at + place as u16, area.y))
+    {
+        cell.set_style(KEY.add_modifier(Modifier::UNDERLINED));
+    }
+}
+
+pub(super) fn tab_at(state: &State, area: Rect, x: u16) -> Option<View> {
+    let places = tab_places(state, area);
+    places.into_iter().find(|(_, from, size)| (*from..from + size).contains(&(x - area.x))).map(|(view, _, _)| view)
+}
+
+/// The small time line of the transport: the whole run, always.
+fn scale(area: Rect, state: &State) -> Rect {
+    let right = (width(&speed(state)) as u16).saturating_add(1);
+    Rect { x: area.x + LEFT.min(area.width), width: area.width.saturating_sub(LEFT + right), ..area }
+}
+
+fn speed(state: &State) -> String {
+    let tenths = SPEEDS[state.transport.speed.min(SPEEDS.len() - 1)];
+    let sign = if state.transport.way == Way::Back { "-" } else { "" };
+    if tenths % 10 == 0 { format!(" {sign}{}x", tenths / 10) } else { format!(" {sign}0.{tenths}x") }
+}
+
+pub(super) fn transport(model: &Model, state: &State, area: Rect, buffer: &mut Buffer) {
+    if area.is_empty() {
+        return;
+    }
+    let (sign, word) = match (state.transport.playing, state.transport.way) {
+        (true, Way::On) => ("▶", "playing"),
+        (true, Way::Back) => ("◀", "playing"),
+        (false, _) => ("⏸", "paused"),
+    };
+    put(buffer, area, 1, 0, sign, if state.transport.playing { MARK } else { DIM });
+    put(buffer, area, 3, 0, word, if state.transport.playing { MARK } else { DIM });
+    put_right(buffer, area, 0, 0, &format!("{} ", speed(state)), PLAIN);
+    let scale = scale(area, state);
+    let run = Window::whole(model.end());
+    for x in 0..scale.width {
+        put(buffer, scale, x, 0, "─", DIM);
+    }
+    let mut mark = |t: RunNs, sign: &str| {
+        if let Some(x) = run.column(t, scale.width) {
+            put(buffer, scale, x, 0, sign, MARK);
+        }
+    };
+    for snapshot in model.timeline.snapshots() {
+        mark(snapshot.begin, "S");
+    }
+    if let Some(t) = model.last_progress() {
+        mark(t, "P");
+    }
+    for trigger in model.timeline.triggers() {
+        mark(trigger.when.t, &EventKind::Trigger.sign().to_string());
+    }
+    if let Some(x) = run.column(state.cursor, scale.width) {
+        if let Some(cell) = buffer.cell_mut((scale.x + x, scale.y)) {
+            if cell.symbol() == "─" {
+                cell.set_symbol("┃");
+            }
+            cell.set_style(SELECTED.remove_modifier(Modifier::DIM));
+        }
+    }
+}
+
+pub(super) fn time_at(model: &Model, state: &State, area: Rect, x: u16) -> Option<RunNs> {
+    let scale = scale(area, state);
+    let column = x.checked_sub(scale.x).filter(|column| *column < scale.width)?;
+    Some(Window::whole(model.end()).at(column, scale.width))
+}
+
+pub(super) fn hints(state: &State, area: Rect, buffer: &mut Buffer) {
+    if let Some(before) = &state.typing {
+        let end = put(buffer, area, 1, 0, "/", KEY);
+        let end = put(buffer, area, end, 0, &state.filter, PLAIN);
+        let end = put(buffer, area, end, 0, " ", SELECTED);
+        let hint = if before.is_empty() { "Enter keeps it, Esc drops it " } else { "Enter keeps it, Esc undoes it " };
+        put_right(buffer, area, end + 2, 0, hint, DIM);
+        return;
+    }
+    if let Some(note) = &state.note {
+        put(buffer, area, 1, 0, &fit(note, usize::from(area.width).saturating_sub(2)), STRONG);
+        return;
+    }
+    let mut x = 1;
+    if !state.filter.is_empty() {
+        x = put(buffer, area, x, 0, &format!("/{} ", state.filter), STRONG);
+        x = put(buffer, area, x, 0, " Esc clears  ", DIM);
+    } else if let Some(trail) = why::trail(state) {
+        let room = usize::from(area.width / 2);
+        x = put(buffer, area, x, 0, &crate::text::fit_tail(&trail, room), STRONG) + 2;
+    }
+    for binding in bindings() {
+        let Some((word, views)) = binding.hint else { continue };
+        if !views.is_empty() && !views.contains(&state.view) {
+            continue;
+        }
+        let keys = match binding.keys[0] {
+            "<Left>" => "←→".to_owned(),
+            "+" => "+-".to_owned(),
+            key => shown(key),
+        };
+        let needed = width(&keys) + 1 + width(word);
+        if usize::from(x) + needed > usize::from(area.width) {
+            continue;
+        }
+        x = put(buffer, area, x, 0, &keys, KEY);
+        x = put(buffer, area, x + 1, 0, word, PLAIN) + 2;
+    }
+}
+
+/// Width of the widest key column of the help.
+pub(super) fn widest_keys() -> usize {
+    bindings().map(|binding| width(&keys_shown(binding))).max().unwrap_or(0)
+}

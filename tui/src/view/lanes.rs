@@ -1,0 +1,447 @@
+//! The time line: lanes of processes, threads, tasks and phases over time, marks above, the selected lane in words
+//! below.
+
+use hangdog_schemas::RunNs;
+use hangdog_schemas::fact::TaskState;
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::style::{Modifier, Style};
+
+use super::Hit;
+use super::draw::{put, put_right};
+use super::strip::{self, Cell};
+use super::tasks;
+use crate::call;
+use crate::event::EventKind;
+use crate::lane::{Lane, LaneKind};
+use crate::model::Model;
+use crate::state::{Row, State};
+use crate::text::{actor, clean, clock, fit, lasting, width};
+use crate::theme::{self, DIM, HANG, MARK, PLAIN, SELECTED, STRONG};
+use crate::window::Window;
+
+/// Columns between two times on the axis, at least.
+const TICKS_APART: u16 = 14;
+
+/// Threads of a folded process that are looked at for its summary.
+const SUMMED: usize = 64;
+
+/// The parts of the time line's body.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Parts {
+    pub(super) labels: u16,
+    axis: Rect,
+    marks: Rect,
+    /// The strips alone, without labels.
+    pub(super) lanes: Rect,
+    words: Rect,
+}
+
+impl Parts {
+    pub(super) fn of(body: Rect) -> Self {
+        let labels = (body.width / 3).clamp(8, 34).min(body.width / 2);
+        let words = match body.height {
+            0..10 => 0,
+            10..30 => 3,
+            30.. => 4,
+        };
+        let axis = u16::from(body.height >= 4);
+        let marks = u16::from(body.height >= 5);
+        let mut y = body.y;
+        let mut part = |height: u16, from: u16| {
+            let part = Rect { x: body.x + from, y, width: body.width - from, height };
+            y += height;
+            part
+        };
+        let (axis, marks) = (part(axis, labels), part(marks, labels));
+        let lanes = part(body.height - axis.height - marks.height - words, labels);
+        Self { labels, axis, marks, lanes, words: part(words, 0) }
+    }
+
+    /// The labels beside the strips.
+    fn names(&self) -> Rect {
+        Rect { x: self.lanes.x - self.labels, width: self.labels, ..self.lanes }
+    }
+}
+
+pub(super) fn draw(model: &Model, state: &State, area: Rect, buffer: &mut Buffer) {
+    let parts = Parts::of(area);
+    axis(state, parts.axis, buffer);
+    marks(model, state, &parts, buffer);
+    let names = parts.names();
+    let top = state.list().top;
+    for (y, lane) in state.visible.iter().skip(top).take(usize::from(parts.lanes.height)).enumerate() {
+        let y = y as u16;
+        let strip = Rect { y: parts.lanes.y + y, height: 1, ..parts.lanes };
+        let selected = state.list().index == top + usize::from(y);
+        name(model, state, *lane, selected, Rect { y: names.y + y, height: 1, ..names }, buffer);
+        self::strip(model, state, *lane, strip, buffer);
+    }
+    if state.visible.is_empty() && parts.lanes.height > 0 {
+        let words = if state.filter.trim().is_empty() {
+            "This capture has no processes, threads or phases."
+        } else {
+            "Nothing here matches the filter. Esc clears it."
+        };
+        put(buffer, area, 1, parts.lanes.y - area.y, words, DIM);
+    }
+    cursor(state, &parts, buffer);
+    words(model, state, &parts, buffer);
+}
+
+fn axis(state: &State, area: Rect, buffer: &mut Buffer) {
+    if area.is_empty() {
+        return;
+    }
+    for t in state.window.ticks(area.width, TICKS_APART) {
+        if let Some(x) = state.window.column(t, area.width) {
+            let label = format!("┊{}", tick_words(t, state.window));
+            if usize::from(x) + width(&label) <= usize::from(area.width) {
+                put(buffer, area, x, 0, &label, DIM);
+            }
+        }
+    }
+}
+
+/// No more digits than the window needs to tell its ticks apart.
+fn tick_words(t: RunNs, window: Window) -> String {
+    let full = clock(t);
+    if window.span >= 20_000_000_000 {
+        full[..full.len() - 4].to_owned()
+    } else if window.span >= 50_000_000 {
+        full
+    } else {
+        format!("{full}{:03}", t.0 / 1000 % 1000)
+    }
+}
+
+/// What happened, each with its sign; where two fall together the weightier shows. The weight is the order here.
+fn marks(model: &Model, state: &State, parts: &Parts, buffer: &mut Buffer) {
+    let area = parts.marks;
+    if area.is_empty() {
+        return;
+    }
+    let names = Rect { x: area.x - parts.labels, width: parts.labels, ..area };
+    put(buffer, names, 1, 0, "events", DIM);
+    let mut mark = |t: RunNs, sign: char, style: Style| {
+        if let Some(x) = state.window.column(t, area.width) {
+            put(buffer, area, x, 0, sign.encode_utf8(&mut [0; 4]), style);
+        }
+    };
+    for kind in [EventKind::Output, EventKind::Action, EventKind::Loss, EventKind::End, EventKind::Snapshot] {
+        let style = if kind == EventKind::Output { PLAIN } else { MARK };
+        let first = model.events.partition_point(|event| event.t < state.window.start);
+        let inside =
+            model.events[first..].iter().take_while(|event| event.t.0 <= state.window.start.0 + state.window.span);
+        for event in inside.filter(|event| event.kind == kind) {
+            mark(event.t, kind.sign(), style);
+        }
+    }
+    if let Some(t) = model.last_progress() {
+        mark(t, 'P', MARK);
+    }
+    for trigger in model.timeline.triggers() {
+        mark(trigger.when.t, EventKind::Trigger.sign(), HANG);
+    }
+}
+
+fn name(model: &Model, state: &State, index: usize, selected: bool, area: Rect, buffer: &mut Buffer) {
+    let lane = &model.lanes[index];
+    let indent = (lane.depth * 2).min(area.width / 3);
+    if let LaneKind::Phases(_) = lane.kind {
+        put(buffer, area, indent + 1, 0, "·", DIM);
+    } else {
+        let folds = lane.end > index + 1;
+        let sign = match (folds, state.folded.contains(&index)) {
+            (false, _) => " ",
+            (true, true) => "▸",
+            (true, false) => "▾",
+        };
+        put(buffer, area, indent, 0, sign, DIM);
+        let named = named(model, lane);
+        let style = match (&lane.kind, named) {
+            (_, true) => HANG,
+            (LaneKind::Process(_), false) => STRONG,
+            _ => PLAIN,
+        };
+        let room = usize::from(area.width).saturating_sub(usize::from(indent) + if named { 4 } else { 2 });
+        // The number at the end tells lanes apart: it stays, the name gives way.
+        let (name, number) = lane.label.rsplit_once(' ').unwrap_or((&lane.label, ""));
+        let label = format!("{} {number}", fit(name, room.saturating_sub(width(number) + 1)));
+        let x = put(buffer, area, indent + 1, 0, if named { "◆ " } else { "" }, HANG);
+        put(buffer, area, x, 0, &label, style);
+    }
+    if selected {
+        let line = Rect { width: area.width.saturating_sub(1), ..area };
+        buffer.set_style(line, SELECTED.remove_modifier(Modifier::DIM));
+    }
+}
+
+fn named(model: &Model, lane: &Lane) -> bool {
+    match lane.kind {
+        LaneKind::Thread(thread) => model.is_in_verdict(thread.process.pid, thread.tid),
+        LaneKind::Process(id) => model.process_is_in_verdict(id.pid),
+        _ => false,
+    }
+}
+
+fn strip(model: &Model, state: &State, index: usize, area: Rect, buffer: &mut Buffer) {
+    let lane = &model.lanes[index];
+    match &lane.kind {
+        LaneKind::Thread(thread) => {
+            let cells = strip::cells(model.timeline, *thread, state.window, area.width);
+            states(&cells, named(model, lane).then(|| model.last_progress()).flatten(), state, area, buffer);
+        }
+        LaneKind::Process(_) => life(model, state, index, area, buffer),
+        LaneKind::Task(..) => {}
+        LaneKind::Phases(row) => phases(model, state, row, area, buffer),
+    }
+}
+
+/// States; of a thread that the verdict names, in the colour of a hang from the last progress on.
+fn states(cells: &[Cell], hang_from: Option<RunNs>, state: &State, area: Rect, buffer: &mut Buffer) {
+    let mut before = None;
+    for (x, cell) in cells.iter().enumerate() {
+        let sign = strip::sign(*cell, before);
+        before = Some(*cell);
+        let begin = state.window.at(x as u16, area.width);
+        let style = match cell {
+            Cell::Nothing => continue,
+            Cell::One { state: TaskState::S | TaskState::D, woke: false }
+                if hang_from.is_some_and(|from| begin >= from) =>
+            {
+                HANG
+            }
+            Cell::One { state, .. } => theme::state(*state),
+            Cell::Several { .. } => theme::state(TaskState::R),
+        };
+        put(buffer, area, x as u16, 0, sign.encode_utf8(&mut [0; 4]), style);
+    }
+}
+
+/// The life of a process; when it is folded, how many of its threads run.
+fn life(model: &Model, state: &State, index: usize, area: Rect, buffer: &mut Buffer) {
+    let LaneKind::Process(id) = model.lanes[index].kind else { return };
+    let process = model.timeline.process(id);
+    let begin = process.map_or(RunNs(0), |process| process.start.t);
+    let end = process.and_then(|process| process.end).map(|end| end.t);
+    let threads: Vec<_> = model.threads_of(id.pid).filter(|thread| thread.process == id).collect();
+    let summary = state.folded.contains(&index) && !threads.is_empty() && threads.len() <= SUMMED;
+    let strips: Vec<Vec<Cell>> = if summary {
+        threads.iter().map(|thread| strip::cells(model.timeline, *thread, state.window, area.width)).collect()
+    } else {
+        Vec::new()
+    };
+    for x in 0..area.width {
+        let (from, to) = (state.window.at(x, area.width), state.window.at(x + 1, area.width));
+        if to <= begin || from > model.end() || end.is_some_and(|end| end <= from) {
+            continue;
+        }
+        let runs = strips.iter().any(|cells| {
+            matches!(cells[usize::from(x)], Cell::One { state: TaskState::R, .. } | Cell::Several { .. })
+        });
+        if runs {
+            put(buffer, area, x, 0, "▆", theme::state(TaskState::R));
+        } else {
+            put(buffer, area, x, 0, "─", DIM);
+        }
+        if end.is_some_and(|end| end <= to) {
+            put(buffer, area, x, 0, "┤", PLAIN);
+        }
+    }
+}
+
+/// Phases of one row as bars. Where several begin in one column, their number stands there.
+fn phases(model: &Model, state: &State, row: &[usize], area: Rect, buffer: &mut Buffer) {
+    let all = model.timeline.phases();
+    let window = state.window;
+    let last = window.start.plus(window.span);
+    // The phase before the first one that begins in the window may reach into it.
+    let mut i = row.partition_point(|p| all[*p].open.t < window.start).saturating_sub(1);
+    while i < row.len() && all[row[i]].open.t <= last {
+        let phase = &all[row[i]];
+        let close = phase.close.map(|close| close.t);
+        if close.is_some_and(|close| close < window.start) {
+            i += 1;
+            continue;
+        }
+        let begins_before = phase.open.t < window.start;
+        let x = if begins_before { 0 } else { window.column(phase.open.t, area.width).unwrap_or(0) };
+        let ends_inside = close.and_then(|close| window.column(close, area.width));
+        let end = match (close, ends_inside) {
+            (Some(_), Some(column)) => column.max(x),
+            // Open to the end of the capture, which may lie within the window.
+            (None, _) => window.column(model.end(), area.width).unwrap_or(area.width.saturating_sub(1)).max(x),
+            (Some(_), None) => area.width.saturating_sub(1),
+        };
+        // All that begin in this column too.
+        let next_column = window.at(x + 1, area.width);
+        let after = row.partition_point(|p| all[*p].open.t < next_column).max(i + 1);
+        let count = after - i;
+        let style = theme::phase(&phase.name);
+        if count > 1 && ends_inside == Some(x) {
+            let sign = if count < 10 { count.to_string() } else { "+".to_owned() };
+            put(buffer, area, x, 0, &sign, style);
+            // The last one of them may go on.
+            i = if all[row[after - 1]].close.is_none_or(|close| close.t > next_column) { after - 1 } else { after };
+            if i == after - 1 {
+                let tail = &all[row[i]];
+                let end = tail.close.map_or(Some(area.width), |close| window.column(close.t, area.width));
+                bar(
+                    tail,
+                    x,
+                    end.unwrap_or(area.width).min(area.width.saturating_sub(1)),
+                    begins_before,
+                    area,
+                    buffer,
+                );
+                i = after;
+            }
+            continue;
+        }
+        bar(phase, x, end, begins_before, area, buffer);
+        i += 1;
+    }
+}
+
+fn bar(phase: &hangdog_timeline::Phase, x: u16, end: u16, begins_before: bool, area: Rect, buffer: &mut Buffer) {
+    let style = theme::phase(&phase.name);
+    let columns = usize::from(end.saturating_sub(x)) + 1;
+    let room = columns.saturating_sub(2);
+    let name = clean(&phase.name);
+    let name = if room >= 3 || width(&name) <= room { fit(&name, room) } else { "".into() };
+    let begin = if begins_before { "◀" } else { "▏" };
+    let closing = if phase.close.is_none() { "▶" } else { "▕" };
+    put(buffer, area, x, 0, begin, style);
+    if columns > 1 {
+        let after = put(buffer, area, x + 1, 0, &name, style.add_modifier(Modifier::BOLD));
+        for x in after..end {
+            put(buffer, area, x, 0, "─", style);
+        }
+        put(buffer, area, end, 0, closing, style);
+    }
+}
+
+fn cursor(state: &State, parts: &Parts, buffer: &mut Buffer) {
+    let Some(x) = state.window.column(state.cursor, parts.lanes.width) else { return };
+    let column = parts.lanes.x + x;
+    let rows = parts.axis.height + parts.marks.height + parts.lanes.height;
+    let top = parts.lanes.y - parts.axis.height - parts.marks.height;
+    for y in top..top + rows {
+        if let Some(cell) = buffer.cell_mut((column, y)) {
+            cell.set_style(SELECTED.remove_modifier(Modifier::DIM));
+        }
+    }
+    if parts.axis.height > 0
+        && let Some(cell) = buffer.cell_mut((column, parts.axis.y))
+    {
+        cell.set_symbol("▼");
+    }
+}
+
+/// The selected lane at the cursor in words: what it is, where it waits, who could end that.
+fn words(model: &Model, state: &State, parts: &Parts, buffer: &mut Buffer) {
+    let area = parts.words;
+    if area.is_empty() {
+        return;
+    }
+    for x in 0..area.width {
+        put(buffer, area, x, 0, "─", DIM);
+    }
+    let Some(Row::Lane(index)) = state.selected() else { return };
+    let t = state.cursor;
+    let room = usize::from(area.width).saturating_sub(2);
+    let mut y = 1;
+    let mut say = |text: &str, style: Style| {
+        if y < area.height {
+            put(buffer, area, 1, y, &fit(text, room), style);
+            y += 1;
+        }
+    };
+    match &model.lanes[index].kind {
+        LaneKind::Thread(thread) => {
+            let (pid, tid) = (thread.process.pid, thread.tid);
+            let snapshot = model.snapshot(t);
+            let fact = snapshot.and_then(|snapshot| Some((snapshot, snapshot.threads.get(&(pid, tid))?)));
+            let state = match model.timeline.thread_at(*thread, t) {
+                Some(at) => format!("{} for {}", state_words(at.state), lasting(t.0 - at.since.0)),
+                None => "not there".to_owned(),
+            };
+            let call = fact.map(|(snapshot, fact)| call::words(snapshot, fact)).filter(|call| !call.is_empty());
+            let call = call.map(|call| format!(", in {call}")).unwrap_or_default();
+            say(&format!("{}: {state}{call}", model.lanes[index].label), STRONG);
+            if let Some(edge) = model.wait_of(pid, tid) {
+                let resolver = edge
+                    .resolver
+                    .as_ref()
+                    .map_or("nobody can end that".to_owned(), |who| format!("{} could end that", actor(who)));
+                let sure = edge.confidence.word();
+                say(&format!("waits for {}; {resolver} ({sure})", clean(&edge.resource.name)), HANG);
+            }
+            if let Some((path, since)) = tasks::innermost(model, t, Some(index)) {
+                say(&format!("phase {path}, open for {}", lasting(t.0 - since.0)), PLAIN);
+            }
+        }
+        LaneKind::Process(id) => {
+            let process = model.timeline.process(*id);
+            let parent = process.map(|process| format!(", child of {}", process.parent)).unwrap_or_default();
+            let life = match process.and_then(|process| process.end) {
+                Some(end) if end.t <= t => format!("ended at {}", clock(end.t)),
+                _ => "alive".to_owned(),
+            };
+            say(&format!("{}: {life}{parent}", model.lanes[index].label), STRONG);
+        }
+        LaneKind::Task(..) => {
+            let phase = tasks::innermost(model, t, Some(index));
+            let phase = phase.map(|(path, since)| format!("in {path} for {}", lasting(t.0 - since.0)));
+            say(&format!("{}: {}", model.lanes[index].label, phase.unwrap_or("in no phase".to_owned())), STRONG);
+        }
+        LaneKind::Phases(row) => {
+            let all = model.timeline.phases();
+            let begun = row.partition_point(|p| all[*p].open.t <= t);
+            match begun.checked_sub(1).map(|p| &all[row[p]]) {
+                Some(phase) => {
+                    say(&super::details::phase_words(phase, t), STRONG);
+                    say(&super::details::field_words(phase), PLAIN);
+                }
+                None => say("no phase yet at this time", DIM),
+            }
+        }
+    }
+    let total = state.visible.len();
+    if total > usize::from(parts.lanes.height) {
+        let top = state.list().top;
+        let last = (top + usize::from(parts.lanes.height)).min(total);
+        put_right(buffer, area, 0, 0, &format!(" lanes {}-{last} of {total} ", top + 1), DIM);
+    }
+}
+
+/// A state in a word.
+pub(super) fn state_words(state: TaskState) -> &'static str {
+    match state {
+        TaskState::R => "running",
+        TaskState::S => "sleeping (S)",
+        TaskState::D => "uninterruptible (D)",
+        TaskState::T => "stopped (T)",
+        TaskState::Traced => "stopped by a tracer (t)",
+        TaskState::Z => "ended, not waited for (Z)",
+        TaskState::X => "ending (X)",
+        TaskState::I => "idle (I)",
+        TaskState::Unknown => "in an unknown state",
+    }
+}
+
+/// What lies at a cell of the body.
+pub(super) fn hit(state: &State, body: Rect, x: u16, y: u16) -> Option<Hit> {
+    let parts = Parts::of(body);
+    let time = x.checked_sub(parts.lanes.x).map(|column| state.window.at(column, parts.lanes.width));
+    if y < parts.lanes.y {
+        return time.map(Hit::Time);
+    }
+    let line = usize::from(y - parts.lanes.y);
+    if line >= usize::from(parts.lanes.height) {
+        return None;
+    }
+    let lane = state.visible.get(state.list().top + line).map(|lane| Row::Lane(*lane))?;
+    Some(time.map_or(Hit::Row(lane), |t| Hit::Lane(lane, t)))
+}

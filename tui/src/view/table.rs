@@ -1,0 +1,170 @@
+//! A list of rows in columns: the same for every table, so that they look and scroll alike.
+
+use hangdog_schemas::RunNs;
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::style::{Modifier, Style};
+
+use super::draw::{put, put_right};
+use crate::model::Model;
+use crate::state::{Row, State};
+use crate::text::{fit, fit_tail, matches, width, wrap};
+use crate::theme::{DIM, HEADING, PLAIN, SELECTED};
+
+/// Lines above the rows.
+pub(super) const HEAD: u16 = 1;
+
+/// Which end of a text is cut.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Cut {
+    /// The end.
+    End,
+    /// The front: of a path the end says most.
+    Front,
+    /// None, and it is set to the right: numbers.
+    Number,
+}
+
+/// A column.
+pub(super) struct Column {
+    pub(super) title: &'static str,
+    /// Width; of a stretching column, the least.
+    pub(super) width: u16,
+    /// Share of the room that is left.
+    pub(super) stretch: u16,
+    pub(super) cut: Cut,
+    /// Screens narrower than this go without it.
+    pub(super) from: u16,
+}
+
+impl Column {
+    pub(super) const fn new(title: &'static str, width: u16) -> Self {
+        Self { title, width, stretch: 0, cut: Cut::End, from: 0 }
+    }
+
+    pub(super) const fn number(title: &'static str, width: u16) -> Self {
+        Self { cut: Cut::Number, ..Self::new(title, width) }
+    }
+
+    pub(super) const fn stretching(title: &'static str, width: u16, stretch: u16) -> Self {
+        Self { stretch, ..Self::new(title, width) }
+    }
+
+    pub(super) const fn cut(self, cut: Cut) -> Self {
+        Self { cut, ..self }
+    }
+
+    pub(super) const fn from(self, from: u16) -> Self {
+        Self { from, ..self }
+    }
+}
+
+/// One cell of a row, harmless text.
+pub(super) struct Cell {
+    pub(super) text: String,
+    pub(super) style: Style,
+}
+
+impl Cell {
+    pub(super) fn new(text: impl Into<String>) -> Self {
+        Self { text: text.into(), style: PLAIN }
+    }
+
+    pub(super) fn styled(text: impl Into<String>, style: Style) -> Self {
+        Self { text: text.into(), style }
+    }
+}
+
+/// A table over the moment of the cursor.
+pub(super) struct Table {
+    pub(super) columns: &'static [Column],
+    /// All rows, in order. Cheap: only rows on the screen are put into words (all, when there is a filter).
+    pub(super) rows: fn(&Model, RunNs) -> Vec<Row>,
+    /// A cell for each column.
+    pub(super) cells: fn(&Model, RunNs, Row) -> Vec<Cell>,
+    /// What to say when there is no row.
+    pub(super) empty: fn(&Model, RunNs) -> &'static str,
+}
+
+/// What tables of a snapshot say when there is none, or nothing in it.
+pub(super) fn empty_snapshot(model: &Model, t: RunNs, nothing: &'static str) -> &'static str {
+    if model.snapshot(t).is_some() {
+        nothing
+    } else if model.timeline.snapshots().is_empty() {
+        "This capture has no snapshots: nothing was looked at in full while the run lasted."
+    } else {
+        "There was no snapshot yet at this time. } goes on to the next one."
+    }
+}
+
+impl Table {
+    pub(super) fn rows(&self, model: &Model, t: RunNs, filter: &str) -> Vec<Row> {
+        let mut rows = (self.rows)(model, t);
+        if !filter.trim().is_empty() {
+            rows.retain(|row| matches(filter, (self.cells)(model, t, *row).iter().map(|cell| cell.text.as_str())));
+        }
+        rows
+    }
+
+    pub(super) fn draw(&self, model: &Model, state: &State, area: Rect, buffer: &mut Buffer) {
+        let rows = self.rows(model, state.cursor, &state.filter);
+        if rows.is_empty() {
+            let words = if state.filter.trim().is_empty() {
+                (self.empty)(model, state.cursor)
+            } else {
+                "Nothing here matches the filter. Esc clears it."
+            };
+            for (y, line) in wrap(words, usize::from(area.width).saturating_sub(2)).iter().enumerate() {
+                put(buffer, area, 1, y as u16 + 1, line, DIM);
+            }
+            return;
+        }
+        let widths = widths(self.columns, area.width);
+        let mut x = 1;
+        for (column, size) in self.columns.iter().zip(&widths).filter(|(_, size)| **size > 0) {
+            let title = fit(column.title, usize::from(*size));
+            let offset = if column.cut == Cut::Number { *size - width(&title) as u16 } else { 0 };
+            put(buffer, area, x + offset, 0, &title, HEADING);
+            x += size + 2;
+        }
+        let shown = area.height.saturating_sub(HEAD);
+        let top = state.list().top;
+        for (y, (index, row)) in rows.iter().enumerate().skip(top).take(usize::from(shown)).enumerate() {
+            let y = y as u16 + HEAD;
+            self.draw_row(&(self.cells)(model, state.cursor, *row), &widths, area, y, buffer);
+            if index == state.list().index && y < area.height {
+                let line = Rect { x: area.x, y: area.y + y, width: area.width, height: 1 };
+                buffer.set_style(line, SELECTED.remove_modifier(Modifier::DIM));
+            }
+        }
+        if rows.len() > usize::from(shown) {
+            let place = format!(" {}-{} of {} ", top + 1, rows.len().min(top + usize::from(shown)), rows.len());
+            put_right(buffer, area, 0, 0, &place, DIM);
+        }
+    }
+
+    fn draw_row(&self, cells: &[Cell], widths: &[u16], area: Rect, y: u16, buffer: &mut Buffer) {
+        let mut x = 1;
+        for ((column, size), cell) in self.columns.iter().zip(widths).zip(cells).filter(|((_, size), _)| **size > 0) {
+            let room = usize::from(*size);
+            let text = if column.cut == Cut::Front { fit_tail(&cell.text, room) } else { fit(&cell.text, room) };
+            let offset = if column.cut == Cut::Number { *size - width(&text) as u16 } else { 0 };
+            put(buffer, area, x + offset, y, &text, cell.style);
+            x += size + 2;
+        }
+    }
+}
+
+/// Widths of the columns on a screen; 0 for those it goes without.
+fn widths(columns: &[Column], screen: u16) -> Vec<u16> {
+    let shown = |column: &Column| column.from <= screen;
+    let count = columns.iter().filter(|column| shown(column)).count() as u16;
+    let least: u16 = columns.iter().filter(|column| shown(column)).map(|column| column.width).sum();
+    let left = screen.saturating_sub(least + 2 * count.saturating_sub(1) + 2);
+    let shares: u16 = columns.iter().filter(|column| shown(column)).map(|column| column.stretch).sum();
+    let wide = |column: &Column| {
+        let share = (u32::from(left) * u32::from(column.stretch)).checked_div(u32::from(shares));
+        column.width + share.unwrap_or(0) as u16
+    };
+    columns.iter().map(|column| if shown(column) { wide(column) } else { 0 }).collect()
+}
