@@ -113,8 +113,10 @@ fn end_of_the_line<'g>(
     let waits = graph.waits(task);
     let first = waits.first()?;
     if graph.alive(task) == Liveness::Dead {
-        let nobody = waits.iter().all(|wait| wait.resolvers.iter().all(|r| graph.find(r.thread).is_none()));
-        return nobody.then_some((FindingKind::OrphanWait, first, Confidence::Certain));
+        // Parked with all of its process, and none of them waits for anything else.
+        let nobody = |wait: &Wait| wait.resolvers.iter().all(|resolver| graph.find(resolver.thread).is_none());
+        let ended = waits.iter().all(nobody) || graph.is_parked(task) && graph.links(task).is_empty();
+        return ended.then_some((FindingKind::OrphanWait, first, Confidence::Certain));
     }
     let open = waits.iter().find(|wait| wait.outside.is_some())?;
     let pid = graph.tasks[task].key.0;

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use hangdog_schemas::Confidence;
 
 use crate::liveness::{Alternative, Liveness, Node, spread};
+use crate::view::ANY;
 use crate::wait::{Class, Resolver, Rest, Task, ThreadKey, Wait};
 
 /// A wait of one task for one resolver.
@@ -56,16 +57,41 @@ impl Graph {
     /// Waits of a task on tasks that cannot help it now: everything that is not live. Named threads first.
     pub(crate) fn links(&self, task: usize) -> Vec<Link<'_>> {
         let mut links: Vec<Link<'_>> = Vec::new();
+        let mut seen: BTreeSet<usize> = BTreeSet::new();
         for wait in self.waits(task) {
             for resolver in &wait.resolvers {
                 let Some(to) = self.find(resolver.thread) else { continue };
-                if self.alive[to] != Liveness::Live && !self.is_ended(to) && !links.iter().any(|link| link.to == to) {
-                    links.push(Link { waiter: task, wait, resolver, to });
+                for to in self.stuck_behind(to) {
+                    if seen.insert(to) {
+                        links.push(Link { waiter: task, wait, resolver, to });
+                    }
                 }
             }
         }
         links.sort_by_key(|link| (!link.resolver.exact, link.to));
         links
+    }
+
+    /// A task that cannot help now; of "any thread" those that wait for something else than each other.
+    fn stuck_behind(&self, task: usize) -> Vec<usize> {
+        let is_stuck = |task: &usize| self.alive[*task] != Liveness::Live && !self.is_ended(*task);
+        match &self.tasks[task].rest {
+            Rest::AnyOf(members) => members
+                .iter()
+                .filter_map(|key| self.find(*key))
+                .filter(|member| is_stuck(member) && !self.is_parked(*member))
+                .collect(),
+            _ => Some(task).filter(is_stuck).into_iter().collect(),
+        }
+    }
+
+    /// Whether a task waits for nothing but a wake-up by any thread of its own process.
+    pub(crate) fn is_parked(&self, task: usize) -> bool {
+        let waits = self.waits(task);
+        !waits.is_empty()
+            && waits
+                .iter()
+                .all(|wait| wait.resolvers.iter().all(|resolver| resolver.thread.1 == ANY) && wait.outside.is_none())
     }
 
     /// Tasks that some tasks wait for, directly or not, themselves included; with the distance.
@@ -120,33 +146,19 @@ impl Graph {
     /// Dead tasks that wait for each other in a ring and for nobody else: the roots of the dead set. Tasks that
     /// wait for themselves count.
     pub(crate) fn rings(&self) -> Vec<BTreeSet<usize>> {
-        let dead: Vec<usize> = (0..self.tasks.len())
-            .filter(|task| self.alive[*task] == Liveness::Dead && !self.waits(*task).is_empty())
-            .collect();
-        let reach: BTreeMap<usize, BTreeSet<usize>> = dead
-            .iter()
-            .map(|task| {
-                let next: Vec<usize> = self.links(*task).iter().map(|link| link.to).collect();
-                (*task, self.reach(next).into_keys().collect())
+        let next: Vec<Vec<usize>> = (0..self.tasks.len())
+            .map(|task| match self.alive[task] {
+                Liveness::Dead => self.links(task).iter().map(|link| link.to).collect(),
+                _ => Vec::new(),
             })
             .collect();
-        let mut rings: Vec<BTreeSet<usize>> = Vec::new();
-        for task in &dead {
-            let own = &reach[task];
-            if !own.contains(task) || rings.iter().any(|ring| ring.contains(task)) {
-                continue;
-            }
-            let ring: BTreeSet<usize> = own
-                .iter()
-                .copied()
-                .filter(|other| reach.get(other).is_some_and(|back| back.contains(task)))
-                .collect();
-            // Terminal: whatever it reaches reaches it back. Others only wait for such a ring.
-            if own.iter().all(|other| ring.contains(other)) {
-                rings.push(ring);
-            }
-        }
-        rings
+        components(&next)
+            .into_iter()
+            .filter(|ring| ring.iter().all(|task| self.alive[*task] == Liveness::Dead))
+            .filter(|ring| ring.len() > 1 || ring.iter().all(|task| next[*task].contains(task)))
+            // Terminal: whatever a member waits for is a member. Others only wait for such a ring.
+            .filter(|ring| ring.iter().all(|task| next[*task].iter().all(|to| ring.contains(to))))
+            .collect()
     }
 
     /// The shortest closed way within a ring, named threads preferred.
@@ -186,6 +198,10 @@ fn node(task: &Task, index: &BTreeMap<ThreadKey, usize>) -> Node {
     match &task.rest {
         Rest::Acts | Rest::Timed(_) | Rest::Opaque(_) => Node::Acts,
         Rest::Ended => Node::Waits(Vec::new()),
+        Rest::AnyOf(members) => {
+            let any = members.iter().filter_map(|key| index.get(key).copied()).collect();
+            Node::Waits(vec![Alternative { needs: vec![any], open: false }])
+        }
         Rest::Waits(waits) => Node::Waits(
             waits
                 .iter()
@@ -203,4 +219,90 @@ fn needs(wait: &Wait, index: &BTreeMap<ThreadKey, usize>) -> Vec<Vec<usize>> {
         }
     }
     groups.into_values().collect()
+}
+
+/// Strongly connected components (Tarjan 1972), without recursion.
+fn components(next: &[Vec<usize>]) -> Vec<BTreeSet<usize>> {
+    const NEW: usize = usize::MAX;
+    let mut order = vec![NEW; next.len()];
+    let mut low = vec![NEW; next.len()];
+    let mut on_stack = vec![false; next.len()];
+    let mut stack: Vec<usize> = Vec::new();
+    let mut found: Vec<BTreeSet<usize>> = Vec::new();
+    let mut count = 0;
+    for start in 0..next.len() {
+        if order[start] != NEW {
+            continue;
+        }
+        let mut work: Vec<(usize, usize)> = vec![(start, 0)];
+        while let Some((task, child)) = work.pop() {
+            if child == 0 {
+                order[task] = count;
+                low[task] = count;
+                count += 1;
+                stack.push(task);
+                on_stack[task] = true;
+            } else {
+                low[task] = low[task].min(low[next[task][child - 1]]);
+            }
+            let step = (child..next[task].len()).find(|i| {
+                let to = next[task][*i];
+                if order[to] != NEW && on_stack[to] {
+                    low[task] = low[task].min(order[to]);
+                }
+                order[to] == NEW
+            });
+            if let Some(i) = step {
+                work.push((task, i + 1));
+                work.push((next[task][i], 0));
+                continue;
+            }
+            if low[task] == order[task] {
+                let mut component = BTreeSet::new();
+                while let Some(member) = stack.pop() {
+                    on_stack[member] = false;
+                    component.insert(member);
+                    if member == task {
+                        break;
+                    }
+                }
+                found.push(component);
+            }
+        }
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use proptest::prelude::*;
+
+    use super::components;
+
+    /// Two tasks are in one component when each reaches the other.
+    fn by_reach(next: &[Vec<usize>]) -> BTreeSet<BTreeSet<usize>> {
+        let reach = |from: usize| {
+            let mut seen = BTreeSet::from([from]);
+            let mut work = vec![from];
+            while let Some(task) = work.pop() {
+                work.extend(next[task].iter().copied().filter(|to| seen.insert(*to)));
+            }
+            seen
+        };
+        let all: Vec<BTreeSet<usize>> = (0..next.len()).map(reach).collect();
+        (0..next.len()).map(|a| all[a].iter().copied().filter(|b| all[*b].contains(&a)).collect()).collect()
+    }
+
+    proptest! {
+        #[test]
+        fn components_are_those_that_reach_each_other(
+            next in (1_usize..9).prop_flat_map(|n| prop::collection::vec(prop::collection::vec(0..n, 0..4), n))
+        ) {
+            let found = components(&next);
+            prop_assert_eq!(found.iter().map(BTreeSet::len).sum::<usize>(), next.len());
+            prop_assert_eq!(found.into_iter().collect::<BTreeSet<_>>(), by_reach(&next));
+        }
+    }
 }

@@ -12,6 +12,10 @@ use crate::wait::{Resolver, ThreadKey};
 /// Stands for the threads of a process that were not seen. No thread has this number.
 pub(crate) const HIDDEN: Tid = Tid(0);
 
+/// Stands for any thread of a process: who could wake a futex that only this process can reach. One node for all
+/// threads keeps a process with ten thousand parked threads from having a hundred million waits.
+pub(crate) const ANY: Tid = Tid(u32::MAX);
+
 /// One snapshot in its capture.
 pub(crate) struct View<'a> {
     pub(crate) timeline: &'a Timeline,

@@ -1,10 +1,10 @@
 //! Waits as fragments of a sentence. Every kind of resource has one phrase with the resolver's name in it.
 
-use hangdog_schemas::{Actor, Edge, Resource};
+use hangdog_schemas::{Edge, Resource};
 
 use crate::graph::{Graph, Link};
 use crate::view::View;
-use crate::wait::{Class, ThreadKey, Wait};
+use crate::wait::{Class, Wait};
 
 /// The longest sentence of a report, in characters (DESIGN §8).
 pub(crate) const SENTENCE_LIMIT: usize = 400;
@@ -90,7 +90,7 @@ pub(crate) fn edge(view: &View<'_>, graph: &Graph, task: usize, wait: &Wait, to:
     let mut evidence = wait.evidence.clone();
     if let Some(link) = to {
         evidence.push(hangdog_schemas::Evidence {
-            text: format!("{} {}", view.name(link.resolver.thread), link.resolver.how),
+            text: format!("{} {}", view.name(graph.tasks[link.to].key), link.resolver.how),
             facts: link.resolver.facts.clone(),
         });
     }
@@ -109,12 +109,8 @@ pub(crate) fn edge(view: &View<'_>, graph: &Graph, task: usize, wait: &Wait, to:
             name: wait.name.clone(),
             call: graph.tasks[task].call.clone(),
         },
-        resolver: to.map(|link| actor(view, link.resolver.thread)),
+        resolver: to.map(|link| view.actor(graph.tasks[link.to].key)),
         confidence: wait.confidence,
         evidence,
     }
-}
-
-fn actor(view: &View<'_>, key: ThreadKey) -> Actor {
-    view.actor(key)
 }

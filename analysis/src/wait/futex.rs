@@ -6,7 +6,7 @@ use hangdog_schemas::{Address, Confidence, ResourceKey, Tid};
 
 use super::call::Outcome;
 use super::{Class, Resolver, Wait};
-use crate::view::View;
+use crate::view::{ANY, View};
 
 const PRIVATE: u64 = 0x80;
 const CLOCK_REALTIME: u64 = 0x100;
@@ -66,17 +66,19 @@ pub(super) fn wait(view: &View<'_>, thread: &ThreadFact, syscall: &Syscall) -> O
         );
     }
     // Only threads of this process can wake it.
-    let others = view.all_threads(process.pid, "could wake it", &facts);
+    let text =
+        format!("{} waits at a private futex: only threads of its own process can wake it", view.comm(process.pid));
+    let any = Resolver {
+        thread: (process.pid, ANY),
+        how: "could wake it".to_owned(),
+        facts: facts.clone(),
+        exact: false,
+        group: 0,
+    };
     Outcome::Waits(vec![
         Wait::new(Class::Event, key, format!("a wake-up at {address}"))
-            .because(
-                format!(
-                    "{} waits at a private futex: only threads of its own process can wake it",
-                    view.comm(process.pid)
-                ),
-                facts,
-            )
-            .resolved(others.into_iter().filter(|other| other.thread.1 != thread.thread.tid).collect())
+            .because(text, facts)
+            .resolved(vec![any])
             .at_most(Confidence::Likely, "who holds what it waits for: the futex names no owner"),
     ])
 }

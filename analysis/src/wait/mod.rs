@@ -22,7 +22,7 @@ use hangdog_schemas::fact::{Syscall, TaskState, ThreadFact};
 use hangdog_schemas::{Confidence, Evidence, FactRef, Pid, ResourceKey, Tid};
 use hangdog_timeline::Snapshot;
 
-use crate::view::{HIDDEN, View};
+use crate::view::{ANY, HIDDEN, View};
 
 /// A thread by its numbers.
 pub(crate) type ThreadKey = (Pid, Tid);
@@ -177,6 +177,8 @@ pub(crate) enum Rest {
     Opaque(String),
     /// It has ended.
     Ended,
+    /// No thread, but any of these.
+    AnyOf(Vec<ThreadKey>),
 }
 
 /// A thread and its wait.
@@ -192,6 +194,12 @@ pub(crate) struct Task {
 
 /// All threads of a snapshot with their waits. `before` is the snapshot that has to agree on each wait.
 pub(crate) fn tasks(view: &View<'_>, before: Option<&Snapshot>) -> Vec<Task> {
+    let any = view.snapshot.processes.keys().map(|pid| {
+        let threads = view.snapshot.threads_of(*pid).filter(|t| !matches!(t.state, TaskState::Z | TaskState::X));
+        let mut members: Vec<ThreadKey> = threads.map(|thread| (*pid, thread.thread.tid)).collect();
+        members.extend(view.hidden_threads(*pid).map(|_| (*pid, HIDDEN)));
+        Task { key: (*pid, ANY), rest: Rest::AnyOf(members), call: None, seen_twice: true }
+    });
     let hidden = view.snapshot.processes.keys().filter_map(|pid| {
         let count = view.hidden_threads(*pid)?;
         let rest = Rest::Opaque(format!("{count} of its threads were not seen"));
@@ -213,6 +221,7 @@ pub(crate) fn tasks(view: &View<'_>, before: Option<&Snapshot>) -> Vec<Task> {
             }
         })
         .chain(hidden)
+        .chain(any)
         .collect()
 }
 
