@@ -23,7 +23,7 @@ use hangdog_schemas::{Big, Pid, ProcessId, Record, RunNs, ThreadId, Tid, When};
 
 use super::parse::{stat, status};
 use super::pulse::{Budget, Change, Dir, Thread};
-use super::worker::{Ask, Hazard, Room, Worker};
+use super::worker::{self, Ask, Hazard, Room, Worker};
 use crate::clock::RunClock;
 
 /// Files that are held open between passes.
@@ -156,7 +156,7 @@ impl Tree {
         })
     }
 
-    /// Looks at everybody once. `helpers` are further processes of the observer to leave out.
+    /// Looks at everybody once. `helpers` are processes of the observer to leave out; workers need not be named.
     pub fn pass(&mut self, now: RunNs, helpers: &BTreeSet<Pid>) -> Pass {
         self.passes += 1;
         let mut out = Pass { sample: Sample { when: When::exactly(now), ..Sample::default() }, ..Pass::default() };
@@ -191,7 +191,7 @@ impl Tree {
                 thread.children(self.observer_dir.fd(), tid, &mut self.budget, &mut queue);
             }
         }
-        let own: BTreeSet<Pid> = self.worker.pids().collect();
+        let own = worker::ours();
         queue.retain(|pid| !helpers.contains(pid) && !own.contains(pid));
         queue.extend(self.roots.iter().copied().filter(|&root| root != self.observer));
         queue

@@ -53,7 +53,7 @@ pub struct Request {
     pub reason: TriggerReason,
     /// The process whose descendants are the run.
     pub observer: Pid,
-    /// Processes of the observer that are no part of the run. The snapshot's own worker need not be named.
+    /// Processes of the observer that are no part of the run. Workers need not be named.
     pub helpers: BTreeSet<Pid>,
     /// The command.
     pub root: Option<Pid>,

@@ -10,7 +10,7 @@ use super::Taking;
 use super::scene::{Link, Seen};
 use crate::observe::parse::text::text;
 use crate::observe::parse::{dirents, fdinfo, stat, status};
-use crate::observe::worker::{Ask, Hazard, What};
+use crate::observe::worker::{self, Ask, Hazard, What};
 
 /// Processes whose descriptors are read at a time: bounds the memory of what is asked.
 const CHUNK: usize = 64;
@@ -51,8 +51,8 @@ impl Taking {
     /// Who is of the run: known as such, or below the observer without being a helper of it.
     fn mark_run(&mut self) {
         let known: BTreeSet<Pid> = self.request.run.iter().map(|id| id.pid).collect();
-        let helpers: BTreeSet<Pid> =
-            self.request.helpers.iter().copied().chain(self.reader.worker.borrow().pids()).collect();
+        let mut helpers = worker::ours();
+        helpers.extend(&self.request.helpers);
         let observer = self.request.observer;
         let parents: Vec<(Pid, Pid)> =
             self.scene.processes.iter().map(|(&pid, seen)| (pid, seen.status.parent)).collect();
@@ -86,7 +86,7 @@ impl Taking {
     pub(super) fn outside(&self, pid: Pid) -> Belonging {
         let ours = pid == self.request.observer
             || self.request.helpers.contains(&pid)
-            || self.reader.worker.borrow().pids().any(|own| own == pid);
+            || worker::ours().contains(&pid);
         if ours { Belonging::Observer } else { Belonging::Outside }
     }
 

@@ -21,6 +21,7 @@ pub use ask::{Ask, Hazard, What};
 
 use std::collections::BTreeSet;
 use std::io;
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use hangdog_schemas::{Observed, Pid};
@@ -41,6 +42,14 @@ const STARVED: Duration = Duration::from_secs(1);
 const REAP: Duration = Duration::from_millis(5);
 /// Most workers that are left behind.
 const MOST_ABANDONED: usize = 8;
+
+/// All workers of this process, whoever supervises them: none of them is part of a run.
+static OURS: Mutex<BTreeSet<Pid>> = Mutex::new(BTreeSet::new());
+
+/// Workers of this process, those that were left behind included.
+pub fn ours() -> BTreeSet<Pid> {
+    OURS.lock().unwrap_or_else(PoisonError::into_inner).clone()
+}
 
 /// What a read gave: bytes, or why not.
 pub type Answer = Observed<Vec<u8>>;
@@ -445,11 +454,15 @@ fn nix_pid(pid: Pid) -> nix::unistd::Pid {
 /// Whether a child of ours has ended, and is reaped. Somebody else may have reaped it already.
 fn is_gone(pid: Pid) -> bool {
     use nix::sys::wait::WaitStatus;
-    match nix::sys::wait::waitpid(nix_pid(pid), Some(WaitPidFlag::WNOHANG)) {
+    let is_gone = match nix::sys::wait::waitpid(nix_pid(pid), Some(WaitPidFlag::WNOHANG)) {
         Ok(WaitStatus::Exited(..) | WaitStatus::Signaled(..)) => true,
         Ok(_) => false,
         Err(errno) => errno != nix::errno::Errno::EINTR,
+    };
+    if is_gone {
+        OURS.lock().unwrap_or_else(PoisonError::into_inner).remove(&pid);
     }
+    is_gone
 }
 
 /// State letter of a worker; its `status` never blocks.
@@ -485,7 +498,9 @@ fn fork(room: Room) -> io::Result<(Shared, Pid)> {
     if forked < 0 {
         return Err(failed);
     }
-    Ok((shared, Pid(forked as u32)))
+    let pid = Pid(forked as u32);
+    OURS.lock().unwrap_or_else(PoisonError::into_inner).insert(pid);
+    Ok((shared, pid))
 }
 
 #[cfg(test)]
