@@ -25,7 +25,7 @@ fn page(path: &str) -> String {
 }
 
 fn help(bench: &Bench, arguments: &[&str]) -> String {
-    let ended = bench.end_of(bench.hangdog(arguments.iter().copied().chain(["--help"])));
+    let ended = bench.end_of(&mut bench.hangdog(arguments.iter().copied().chain(["--help"])));
     assert_eq!(ended.status.code(), Some(0), "{}", ended.stderr);
     ended.stdout
 }

@@ -134,12 +134,13 @@ fn judge_member(stage: &Stage, verdict: &Finding, member: &str, list: &mut Vec<S
         list.push(format!("{member} to take part"));
         return;
     };
-    let label = format!("{member}[{pid}]");
-    if !verdict.sentence.contains(&label) {
-        list.push(format!("the sentence to name {label}"));
+    // By process, or by process and thread.
+    let labels = [format!("{member}[{pid}]"), format!("{member}[{pid}/")];
+    if !labels.iter().any(|label| verdict.sentence.contains(label)) {
+        list.push(format!("the sentence to name {member}[{pid}]"));
     }
     if !verdict.culprits.iter().any(|actor| actor.pid.0 == pid) {
-        list.push(format!("{label} among the culprits"));
+        list.push(format!("{member}[{pid}] among the culprits"));
     }
 }
 
