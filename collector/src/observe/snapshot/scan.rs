@@ -84,9 +84,8 @@ impl Taking {
 
     /// How a process that is not of the run belongs once it is kept.
     pub(super) fn outside(&self, pid: Pid) -> Belonging {
-        let ours = pid == self.request.observer
-            || self.request.helpers.contains(&pid)
-            || worker::ours().contains(&pid);
+        let ours =
+            pid == self.request.observer || self.request.helpers.contains(&pid) || worker::ours().contains(&pid);
         if ours { Belonging::Observer } else { Belonging::Outside }
     }
 

@@ -15,22 +15,21 @@
 
 mod ask;
 mod child;
+mod process;
 mod shared;
 
 pub use ask::{Ask, Hazard, What};
+pub use process::ours;
 
 use std::collections::BTreeSet;
 use std::io;
-use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use hangdog_schemas::{Observed, Pid};
-use nix::sys::signal::{SigSet, SigmaskHow};
-use nix::sys::wait::WaitPidFlag;
 use rustix::thread::futex;
 
+use self::process::{fork, is_gone, kill, letter, wchan};
 use self::shared::{SLOTS, Shared, Slot};
-use super::parse::status;
 
 /// How long a read may take without a sign of life.
 const PATIENCE: Duration = Duration::from_millis(20);
@@ -42,14 +41,6 @@ const STARVED: Duration = Duration::from_secs(1);
 const REAP: Duration = Duration::from_millis(5);
 /// Most workers that are left behind.
 const MOST_ABANDONED: usize = 8;
-
-/// All workers of this process, whoever supervises them: none of them is part of a run.
-static OURS: Mutex<BTreeSet<Pid>> = Mutex::new(BTreeSet::new());
-
-/// Workers of this process, those that were left behind included.
-pub fn ours() -> BTreeSet<Pid> {
-    OURS.lock().unwrap_or_else(PoisonError::into_inner).clone()
-}
 
 /// What a read gave: bytes, or why not.
 pub type Answer = Observed<Vec<u8>>;
@@ -70,6 +61,16 @@ pub enum Room {
     Small,
     /// Tables of a large machine.
     Large,
+}
+
+impl Room {
+    /// Bytes for paths and results.
+    fn arena(self) -> usize {
+        match self {
+            Self::Small => 64 << 10,
+            Self::Large => 8 << 20,
+        }
+    }
 }
 
 /// A worker that did not even die.
@@ -117,7 +118,7 @@ pub struct Worker {
 impl Worker {
     /// Forks a worker. Do it early: a fork of a small process is quick.
     pub fn spawn(room: Room) -> io::Result<Self> {
-        let (shared, pid) = fork(room)?;
+        let (shared, pid) = fork(room.arena())?;
         Ok(Self {
             shared,
             room,
@@ -362,7 +363,7 @@ impl Worker {
 
     fn kill(&self) {
         if let Some(pid) = self.pid {
-            let _ = nix::sys::signal::kill(nix_pid(pid), nix::sys::signal::Signal::SIGKILL);
+            kill(pid);
         }
     }
 
@@ -394,7 +395,7 @@ impl Worker {
     /// Forks the next worker, unless too many are left behind.
     fn replace(&mut self) {
         if self.abandoned.len() < MOST_ABANDONED
-            && let Ok((shared, pid)) = fork(self.room)
+            && let Ok((shared, pid)) = fork(self.room.arena())
         {
             self.shared = shared;
             self.bell = 0;
@@ -445,62 +446,6 @@ fn why<T>(errno: i32) -> Observed<T> {
         }
         other => Observed::Garbled(io::Error::from_raw_os_error(other).to_string()),
     }
-}
-
-fn nix_pid(pid: Pid) -> nix::unistd::Pid {
-    nix::unistd::Pid::from_raw(pid.0 as i32)
-}
-
-/// Whether a child of ours has ended, and is reaped. Somebody else may have reaped it already.
-fn is_gone(pid: Pid) -> bool {
-    use nix::sys::wait::WaitStatus;
-    let is_gone = match nix::sys::wait::waitpid(nix_pid(pid), Some(WaitPidFlag::WNOHANG)) {
-        Ok(WaitStatus::Exited(..) | WaitStatus::Signaled(..)) => true,
-        Ok(_) => false,
-        Err(errno) => errno != nix::errno::Errno::EINTR,
-    };
-    if is_gone {
-        OURS.lock().unwrap_or_else(PoisonError::into_inner).remove(&pid);
-    }
-    is_gone
-}
-
-/// State letter of a worker; its `status` never blocks.
-fn letter(pid: Pid) -> Option<char> {
-    let bytes = std::fs::read(format!("/proc/{pid}/status")).ok()?;
-    status::pulse(&bytes).map(|pulse| pulse.state.letter())
-}
-
-/// Where a worker is blocked. Nobody holds the exec lock of a process that never calls exec.
-fn wchan(pid: Pid) -> String {
-    std::fs::read_to_string(format!("/proc/{pid}/wchan")).unwrap_or_default()
-}
-
-/// A new worker with memory of its own.
-#[expect(unsafe_code, reason = "there is no safe fork")]
-fn fork(room: Room) -> io::Result<(Shared, Pid)> {
-    let arena = match room {
-        Room::Small => 64 << 10,
-        Room::Large => 8 << 20,
-    };
-    let shared = Shared::new(arena)?;
-    let parent = std::process::id();
-    // Blocked from the first instant on: a Ctrl-C of the terminal is not for the worker, and no
-    // handler of the supervisor may run in it.
-    let before = SigSet::all().thread_swap_mask(SigmaskHow::SIG_SETMASK)?;
-    // SAFETY: the child calls `child::main`, which neither allocates nor takes a lock nor returns.
-    let forked = unsafe { libc::fork() };
-    if forked == 0 {
-        child::main(shared, parent);
-    }
-    let failed = io::Error::last_os_error();
-    before.thread_set_mask()?;
-    if forked < 0 {
-        return Err(failed);
-    }
-    let pid = Pid(forked as u32);
-    OURS.lock().unwrap_or_else(PoisonError::into_inner).insert(pid);
-    Ok((shared, pid))
 }
 
 #[cfg(test)]

@@ -126,7 +126,7 @@ fn a_worker_holds_nothing_of_ours() {
 fn a_worker_that_is_killed_from_outside_is_replaced() {
     let mut worker = Worker::spawn(Room::Small).unwrap();
     let pid = worker.pids().next().unwrap();
-    nix::sys::signal::kill(nix_pid(pid), nix::sys::signal::Signal::SIGKILL).unwrap();
+    kill(pid);
     let answers = run(&mut worker, vec![Ask::table("/proc/self/comm"), Ask::table("/proc/self/comm")]);
     assert!(answers[1].seen().is_some(), "{answers:?}");
 }
