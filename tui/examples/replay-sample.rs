@@ -11,14 +11,14 @@ use hangdog_tui::{Options, run, screenshot};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let timeline = Timeline::build(sample::records())?;
-    let report = sample::report();
+    let report = Some(sample::report());
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     if let [size, keys, file] = &arguments[..] {
         let (columns, rows) = size.split_once('x').ok_or("a size is COLUMNSxROWS")?;
-        let shot = screenshot(&timeline, &report, (columns.parse()?, rows.parse()?), keys, Options::default())?;
+        let shot = screenshot(timeline, report, (columns.parse()?, rows.parse()?), keys)?;
         std::fs::write(file, shot.svg)?;
         return Ok(());
     }
-    run(&timeline, &report, Options::from_environment(|name| std::env::var(name).ok()))?;
+    run(timeline, report, Options::from_environment(|name| std::env::var(name).ok()))?;
     Ok(())
 }

@@ -87,9 +87,7 @@ fn argument(snapshot: &Snapshot, thread: &ThreadFact, call: &Syscall) -> String 
     });
     let rest = match name.as_str() {
         "futex" | "futex_waitv" => Some(args[0].to_string()),
-        "wait4" | "waitid" | "kill" | "tgkill" => {
-            Some((args[if name == "waitid" { 1 } else { 0 }].0 as i32).to_string())
-        }
+        "wait4" | "waitid" | "kill" | "tgkill" => Some((args[usize::from(name == "waitid")].0 as i32).to_string()),
         "poll" | "ppoll" | "select" | "pselect6" => Some(polled(memory)),
         _ => None,
     };

@@ -1,6 +1,8 @@
 //! The key table: what can be done, by which keys, in which words. Key handling, the help view, the hint bar and
 //! the table in the docs are all made from it.
 
+use std::fmt::Write as _;
+
 use crate::key::shown;
 use crate::state::{View, Way};
 
@@ -193,10 +195,10 @@ pub(crate) fn keys_shown(binding: &Binding) -> String {
 pub fn keys_markdown() -> String {
     let mut out = String::new();
     for group in KEYS {
-        out.push_str(&format!("### {}\n\n| keys | what |\n| --- | --- |\n", group.title));
+        _ = write!(out, "### {}\n\n| keys | what |\n| --- | --- |\n", group.title);
         for binding in group.bindings {
             let keys: Vec<String> = binding.keys.iter().map(|key| format!("`{}`", shown(key))).collect();
-            out.push_str(&format!("| {} | {} |\n", keys.join(" "), binding.help));
+            _ = writeln!(out, "| {} | {} |", keys.join(" "), binding.help);
         }
         out.push('\n');
     }

@@ -1,7 +1,7 @@
 //! The lanes of the time line, in the order in which they are drawn:
 //!
 //! ```text
-//! process                       a child stands one step further in than its parent
+//! process                       a child stands one step further in than its parent; with one thread, its states too
 //!   thread                      its states
 //!     phases                    one row a level of nesting; overlapping phases of a level get rows of their own
 //!   async task
@@ -39,6 +39,8 @@ pub(crate) enum LaneKind {
 #[derive(Clone, Debug)]
 pub(crate) struct Lane {
     pub(crate) kind: LaneKind,
+    /// The thread whose states it shows: its own, or of a process the only one.
+    pub(crate) shows: Option<ThreadId>,
     /// The lane around it.
     pub(crate) parent: Option<usize>,
     pub(crate) depth: u16,
@@ -50,7 +52,7 @@ pub(crate) struct Lane {
 
 impl Lane {
     pub(crate) fn thread(&self) -> Option<ThreadId> {
-        if let LaneKind::Thread(thread) = self.kind { Some(thread) } else { None }
+        self.shows
     }
 
     pub(crate) fn task(&self) -> Option<(ProcessId, Big)> {
@@ -135,7 +137,7 @@ impl<'a> Builder<'a> {
                 candidates.iter().rev().find(|parent| parent.start <= id.start && **parent != id).copied()
             });
             match parent {
-                Some(parent) => self.families.get_mut(&parent).map(|family| family.children.push(id)).unwrap_or(()),
+                Some(parent) => self.families.entry(parent).or_default().children.push(id),
                 None => roots.push(id),
             }
         }
@@ -158,7 +160,8 @@ impl<'a> Builder<'a> {
 
     fn push(&mut self, kind: LaneKind, parent: Option<usize>, label: String) -> usize {
         let depth = parent.map_or(0, |parent| self.lanes[parent].depth.saturating_add(1));
-        self.lanes.push(Lane { kind, parent, depth, label, end: 0 });
+        let shows = if let LaneKind::Thread(thread) = kind { Some(thread) } else { None };
+        self.lanes.push(Lane { kind, shows, parent, depth, label, end: 0 });
         self.lanes.len() - 1
     }
 
@@ -169,7 +172,13 @@ impl<'a> Builder<'a> {
         let comm = clean(comm.filter(|comm| !comm.is_empty()).unwrap_or("process")).into_owned();
         let own = self.push(LaneKind::Process(id), parent, format!("{comm} {}", id.pid));
         self.phases_of(Owner::Process(id), own);
-        for (thread, name) in &family.threads {
+        // A process of one thread needs no second lane for it.
+        let alone = matches!(&family.threads[..], [(thread, _)] if *thread == ThreadId::main_of(id));
+        if alone {
+            self.lanes[own].shows = Some(ThreadId::main_of(id));
+            self.phases_of(Owner::Thread(id, Tid(id.pid.0)), own);
+        }
+        for (thread, name) in family.threads.iter().filter(|_| !alone) {
             let name = match *name {
                 "" if thread.tid.0 == id.pid.0 => &comm,
                 "" => "thread",

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use hangdog_schemas::record::TriggerReason;
-use hangdog_schemas::{Actor, Big, Edge, Pid, ProcessId, Report, RunNs, ThreadId, Tid};
+use hangdog_schemas::{Actor, Big, Edge, Pid, ProcessId, REPORT_VERSION, Report, RunNs, RunSummary, ThreadId, Tid};
 use hangdog_timeline::{Moment, Phase, Snapshot, Timeline};
 
 use crate::event::{Event, events};
@@ -155,4 +155,24 @@ impl<'a> Model<'a> {
 
 fn is(actor: &Actor, pid: Pid, tid: Tid) -> bool {
     (actor.pid, actor.tid) == (pid, tid)
+}
+
+/// The report inside a capture; of a capture without one, a report that says nothing.
+pub(crate) fn own_report(timeline: &Timeline) -> Report {
+    timeline.report().cloned().unwrap_or_else(|| Report {
+        verdict: None,
+        findings: Vec::new(),
+        run: RunSummary {
+            id: timeline.header().run.clone(),
+            command: timeline.header().command.clone(),
+            host: timeline.header().host.clone(),
+            at: timeline.end(),
+            last_progress: None,
+            progress: None,
+            capture: None,
+            actions: Vec::new(),
+            missing: vec!["the report: the capture ends before one was written".to_owned()],
+        },
+        schema: REPORT_VERSION,
+    })
 }

@@ -27,17 +27,18 @@ pub struct Screenshot {
 
 /// Draws the screen of `size` columns and rows after `keys`, in the notation `t<Right>w` (see [`parse_keys`]).
 ///
-/// Keys behind one that quits are not pressed any more. A size is at most 1000 by 1000.
+/// Without a report the one inside the capture is shown. Keys behind one that quits are not pressed any more. A size is at most 1000 by 1000.
+#[expect(clippy::needless_pass_by_value, reason = "the same shape as `run`")]
 pub fn screenshot(
-    timeline: &Timeline,
-    report: &Report,
+    timeline: Timeline,
+    report: Option<Report>,
     size: (u16, u16),
     keys: &str,
-    options: Options,
 ) -> Result<Screenshot, BadKeys> {
     let keys = parse_keys(keys)?;
-    let model = Model::new(timeline, report);
-    let buffer = buffer(&model, size, &keys, options);
+    let report = report.unwrap_or_else(|| crate::model::own_report(&timeline));
+    let model = Model::new(&timeline, &report);
+    let buffer = buffer(&model, size, &keys, Options::default());
     Ok(Screenshot { text: text(&buffer), svg: svg::svg(&buffer) })
 }
 

@@ -40,14 +40,16 @@ pub enum Error {
 
 /// Shows a replay until the user quits.
 ///
-/// `report` is what the analysis says of the capture now (the one inside it may be of an older hangdog).
+/// `report` is what the analysis says of the capture now; without it the one inside the capture is shown.
 /// Signals that end a program end this one too, by the same signal, after the terminal was given back.
-pub fn run(timeline: &Timeline, report: &Report, options: Options) -> Result<(), Error> {
+#[expect(clippy::needless_pass_by_value, reason = "a replay owns the capture while it is shown")]
+pub fn run(timeline: Timeline, report: Option<Report>, options: Options) -> Result<(), Error> {
     if !stdout().is_terminal() || !io::stdin().is_terminal() {
         return Err(Error::NoTerminal);
     }
     let signals = Signals::watch()?;
-    let model = Model::new(timeline, report);
+    let report = report.unwrap_or_else(|| crate::model::own_report(&timeline));
+    let model = Model::new(&timeline, &report);
     let guard = Guard::enter()?;
     let result = replay(&model, options, &signals);
     drop(guard);

@@ -1,1 +1,395 @@
+//! Screens as snapshots, styles where they carry meaning, and keys at random.
 
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
+use hangdog_schemas::fact::TaskState;
+use hangdog_schemas::record::{ProcessStart, Sample, ThreadSample};
+use hangdog_schemas::{Big, Pid, ProcessId, Record, Report, RunNs, ThreadId, Tid, When};
+use hangdog_timeline::Timeline;
+use proptest::prelude::*;
+use ratatui::buffer::Buffer;
+use ratatui::style::{Color, Modifier};
+
+use crate::command::bindings;
+use crate::key::parse_keys;
+use crate::message::{Effect, Message};
+use crate::model::Model;
+use crate::options::{Colours, Glyphs, Options};
+use crate::screenshot::{buffer, text};
+use crate::state::{Overlay, Row, State, View};
+use crate::update::{opening, update};
+use crate::{sample, theme, view};
+
+fn timeline() -> Timeline {
+    Timeline::build(sample::records()).unwrap()
+}
+
+fn screen(size: (u16, u16), keys: &str, options: Options) -> Buffer {
+    let (timeline, report) = (timeline(), sample::report());
+    let model = Model::new(&timeline, &report);
+    buffer(&model, size, &parse_keys(keys).unwrap(), options)
+}
+
+fn shot(size: (u16, u16), keys: &str) -> String {
+    text(&screen(size, keys, Options::default()))
+}
+
+/// The views by name with the keys that lead there.
+const SCREENS: &[(&str, &str)] = &[
+    ("verdict", ""),
+    ("verdict_why", "ww"),
+    ("time_line", "t"),
+    ("time_line_why_details", "twww<Enter>"),
+    ("time_line_zoomed", "tP++<Left>"),
+    ("time_line_filter", "t/walk<Enter>"),
+    ("tasks", "s"),
+    ("tasks_early", "s0((}[["),
+    ("processes", "p"),
+    ("descriptors", "d"),
+    ("mounts", "m"),
+    ("mount_details", "m<Enter>"),
+    ("locks", "L"),
+    ("network", "n"),
+    ("findings", "f"),
+    ("finding_details", "f<Enter>"),
+    ("events", "e"),
+    ("help", "?"),
+];
+
+#[test]
+fn every_view_at_80x24() {
+    for (name, keys) in SCREENS {
+        insta::assert_snapshot!(format!("80x24_{name}"), shot((80, 24), keys));
+    }
+}
+
+#[test]
+fn every_view_at_160x50() {
+    for (name, keys) in SCREENS {
+        insta::assert_snapshot!(format!("160x50_{name}"), shot((160, 50), keys));
+    }
+}
+
+#[test]
+fn a_tiny_screen() {
+    insta::assert_snapshot!("40x10_verdict", shot((40, 10), ""));
+    insta::assert_snapshot!("40x10_time_line", shot((40, 10), "t"));
+}
+
+#[test]
+fn ascii_screens_hold_ascii_only() {
+    let options = Options { colours: Colours::None, glyphs: Glyphs::Ascii };
+    for (name, keys) in SCREENS {
+        let drawn = text(&screen((80, 24), keys, options));
+        assert!(drawn.is_ascii(), "{name}:\n{drawn}");
+    }
+    insta::assert_snapshot!("ascii_time_line", text(&screen((80, 24), "t", options)));
+}
+
+#[test]
+fn without_colours_nothing_is_coloured_and_the_selection_still_shows() {
+    let options = Options { colours: Colours::None, glyphs: Glyphs::Unicode };
+    for (name, keys) in SCREENS {
+        let drawn = screen((80, 24), keys, options);
+        assert!(drawn.content.iter().all(|cell| cell.fg == Color::Reset && cell.bg == Color::Reset), "{name}");
+    }
+    let drawn = screen((80, 24), "s", options);
+    let rows = (2..20).filter(|y| drawn[(20, *y)].modifier.contains(Modifier::REVERSED)).count();
+    assert_eq!(rows, 1);
+}
+
+#[test]
+fn sixteen_colours_are_enough() {
+    let options = Options { colours: Colours::Ansi, glyphs: Glyphs::Unicode };
+    let drawn = screen((160, 50), "t", options);
+    let indexed = |colour| matches!(colour, Color::Indexed(_) | Color::Rgb(..));
+    assert!(drawn.content.iter().all(|cell| !indexed(cell.fg) && !indexed(cell.bg)));
+}
+
+/// Style of the first cell with `sign` in the line that holds `text`, behind it.
+#[track_caller]
+fn cell_after<'a>(drawn: &'a Buffer, label: &str, sign: &str) -> &'a ratatui::buffer::Cell {
+    let lines = text(drawn);
+    let y = lines.lines().position(|line| line.contains(label)).unwrap_or_else(|| panic!("no {label:?} in\n{lines}"));
+    let from = drawn.area.width / 5;
+    (from..drawn.area.width)
+        .map(|x| &drawn[(x, y as u16)])
+        .find(|cell| cell.symbol() == sign)
+        .unwrap_or_else(|| panic!("no {sign:?} behind {label:?} in\n{lines}"))
+}
+
+#[test]
+fn states_have_their_colours() {
+    let drawn = screen((160, 50), "t", Options::default());
+    assert_eq!(cell_after(&drawn, "tokio-rt-worker 4413", "R").fg, Color::Green);
+    assert_eq!(cell_after(&drawn, "tokio-rt-worker 4413", "D").fg, Color::Red);
+    assert_eq!(cell_after(&drawn, "blocking-1 4414", "─").style().fg, theme::HANG.fg);
+    // A thread that nobody blames sleeps in peace.
+    assert_eq!(cell_after(&drawn, "git 4431", "─").fg, Color::Reset);
+    assert_ne!(cell_after(&drawn, "POST /api", "P").bg, Color::Reset);
+}
+
+#[test]
+fn the_first_screen_has_sentence_and_chain() {
+    let drawn = shot((80, 24), "");
+    for words in ["deadlock through a FUSE mount", "openat(", "fuse.test[4390/4391]", "the loop closes", "What to do"]
+    {
+        assert!(drawn.contains(words), "{words} in\n{drawn}");
+    }
+}
+
+fn pressed(model: &Model, keys: &str) -> State {
+    let mut state = opening(model, (80, 24));
+    for key in parse_keys(keys).unwrap() {
+        assert_ne!(update(model, &mut state, &Message::Key(key)), Effect::Quit);
+    }
+    state
+}
+
+#[test]
+fn why_follows_the_waits_until_the_loop_closes_and_back() {
+    let (timeline, report) = (timeline(), sample::report());
+    let model = Model::new(&timeline, &report);
+    for view in ["", "t", "s"] {
+        let state = pressed(&model, &format!("{view}www"));
+        let trail: Vec<u32> = state.trail.iter().map(|(_, tid)| tid.0).collect();
+        assert_eq!(trail, [4390, 4391, 4414, 4391], "in view {view:?}");
+        assert!(state.note.as_deref().is_some_and(|note| note.contains("the loop closes")), "{:?}", state.note);
+        let back = pressed(&model, &format!("{view}wwwWW"));
+        assert_eq!(back.trail.last().map(|(_, tid)| tid.0), Some(4391));
+    }
+    // The loop is found with a filter in the way, too.
+    let state = pressed(&model, "t/cargo<Enter>g");
+    assert_eq!(state.visible.len(), model.lanes.len(), "cargo is around everything");
+}
+
+#[test]
+fn a_hop_reaches_a_folded_or_filtered_lane() {
+    let (timeline, report) = (timeline(), sample::report());
+    let model = Model::new(&timeline, &report);
+    let walker = model.thread(Pid(4412), Tid(4414)).and_then(|thread| model.lane_of(thread)).map(Row::Lane);
+    assert_eq!(pressed(&model, "twOww").selected(), walker);
+    assert_eq!(pressed(&model, "t/fuse-loop<Enter>Gw").selected(), walker);
+}
+
+#[test]
+fn time_is_stepped_and_everything_follows() {
+    let (timeline, report) = (timeline(), sample::report());
+    let model = Model::new(&timeline, &report);
+    for (keys, ms) in [
+        ("0", 0),
+        ("$", 17_000),
+        ("P", 5_900),
+        ("0!", 16_000),
+        ("0]]", 400),
+        ("0]][", 200),
+        ("0}", 7_000),
+        ("0}}", 16_050),
+        ("${", 16_050),
+        ("0.", 300),
+        ("$,", 16_900),
+        ("0[", 0),
+        ("$}", 17_000),
+    ] {
+        assert_eq!(pressed(&model, keys).cursor, RunNs(ms * 1_000_000), "{keys}");
+    }
+    let drawn = shot((80, 24), "s0");
+    assert!(drawn.contains("4380") && !drawn.contains("4414"), "{drawn}");
+}
+
+#[test]
+fn play_runs_at_its_speed_and_stops_at_the_ends() {
+    let (timeline, report) = (timeline(), sample::report());
+    let model = Model::new(&timeline, &report);
+    let second = Message::Tick(std::time::Duration::from_secs(1));
+    let mut state = pressed(&model, "0<Space>>");
+    assert_eq!(update(&model, &mut state, &second), Effect::Draw);
+    assert_eq!(state.cursor, RunNs(2_000_000_000));
+    for _ in 0..20 {
+        let _ = update(&model, &mut state, &second);
+    }
+    assert_eq!((state.cursor, state.transport.playing), (timeline.end(), false));
+    assert_eq!(update(&model, &mut state, &second), Effect::None);
+    let mut state = pressed(&model, "$r<Space><lt><lt><lt>");
+    let _ = update(&model, &mut state, &second);
+    assert_eq!(state.cursor, RunNs(16_900_000_000));
+    // Stepping pauses.
+    let state = pressed(&model, "0<Space>]");
+    assert!(!state.transport.playing);
+}
+
+#[test]
+fn the_mouse_selects_a_lane_and_a_time_and_a_tab() {
+    let (timeline, report) = (timeline(), sample::report());
+    let model = Model::new(&timeline, &report);
+    let mut state = pressed(&model, "t");
+    let click = |column, row| {
+        let kind = MouseEventKind::Down(MouseButton::Left);
+        Message::Mouse(MouseEvent { kind, column, row, modifiers: KeyModifiers::NONE })
+    };
+    assert_eq!(update(&model, &mut state, &click(40, 6)), Effect::Draw);
+    assert_eq!(state.selected(), Some(Row::Lane(state.visible[2])));
+    let strip = view::strip_columns(&state);
+    assert_eq!(state.cursor, state.window.at(40 - (80 - strip), strip));
+    assert_eq!(update(&model, &mut state, &click(22, 1)), Effect::Draw);
+    assert_eq!(state.view, View::Tasks);
+}
+
+#[test]
+fn names_of_other_programs_cannot_move_the_cursor() {
+    let process = ProcessId { pid: Pid(7), start: Big(7) };
+    let records = [
+        sample::header(),
+        Record::ProcessStart(ProcessStart {
+            when: When::default(),
+            process,
+            parent: Pid(1),
+            comm: "\x1b[2J\u{202e}evil\n".to_owned(),
+        }),
+    ];
+    let timeline = Timeline::build(records).unwrap();
+    let report = crate::model::own_report(&timeline);
+    let model = Model::new(&timeline, &report);
+    for keys in ["t", "p", "p<Enter>", "e", "s"] {
+        let drawn = text(&buffer(&model, (80, 24), &parse_keys(keys).unwrap(), Options::default()));
+        assert!(!drawn.chars().any(|c| c != '\n' && hangdog_report::escape::is_deceptive(c)), "{keys}:\n{drawn}");
+    }
+    let drawn = text(&buffer(&model, (80, 24), &parse_keys("p").unwrap(), Options::default()));
+    assert!(drawn.contains("\\x1b[2J"), "what was made harmless is still seen:\n{drawn}");
+}
+
+/// Every view of a capture at every size, with what the keys lead to.
+fn look_at_all(timeline: &Timeline, report: &Report) {
+    let model = Model::new(timeline, report);
+    for size in [(80, 24), (300, 100), (40, 10), (7, 3), (1, 1)] {
+        for (_, keys) in SCREENS {
+            let drawn = buffer(&model, size, &parse_keys(keys).unwrap(), Options::default());
+            assert_eq!((drawn.area.width, drawn.area.height), size);
+        }
+    }
+}
+
+#[test]
+fn a_capture_of_one_record_opens() {
+    let timeline = Timeline::build([sample::header()]).unwrap();
+    let report = crate::model::own_report(&timeline);
+    look_at_all(&timeline, &report);
+    let model = Model::new(&timeline, &report);
+    let drawn = text(&buffer(&model, (80, 24), &parse_keys("m").unwrap(), Options::default()));
+    assert!(drawn.contains("no snapshots"), "{drawn}");
+}
+
+#[test]
+fn a_capture_cut_after_any_record_opens() {
+    let records = sample::records();
+    for cut in (1..records.len()).step_by(37) {
+        let timeline = Timeline::build(records[..cut].to_vec()).unwrap();
+        look_at_all(&timeline, &sample::report());
+    }
+}
+
+#[test]
+fn a_good_run_says_so() {
+    let (timeline, report) = (timeline(), sample::nothing());
+    let model = Model::new(&timeline, &report);
+    let drawn = text(&buffer(&model, (80, 24), &[], Options::default()));
+    assert!(drawn.contains("no hang"), "{drawn}");
+}
+
+#[test]
+fn fifty_thousand_threads_open_and_scroll() {
+    let process = ProcessId { pid: Pid(1), start: Big(1) };
+    let mut records = vec![sample::header()];
+    for tick in 0..2 {
+        let thread = |n: u32| ThreadSample {
+            thread: ThreadId { process, tid: Tid(n) },
+            comm: Some(format!("worker-{n}")),
+            state: TaskState::S,
+            cpu_ns: None,
+            vol: tick,
+            invol: 0,
+        };
+        let when = When::exactly(RunNs(tick * 1_000_000_000));
+        records.push(Record::Sample(Sample { when, threads: (1..=50_000).map(thread).collect(), gone: Vec::new() }));
+    }
+    let timeline = Timeline::build(records).unwrap();
+    let report = crate::model::own_report(&timeline);
+    let model = Model::new(&timeline, &report);
+    let drawn = text(&buffer(&model, (80, 24), &parse_keys("tOG").unwrap(), Options::default()));
+    assert!(drawn.contains("50000"), "{drawn}");
+    let drawn = text(&buffer(&model, (80, 24), &parse_keys("s/worker-49999<Enter>").unwrap(), Options::default()));
+    assert!(drawn.contains("worker-49999"), "{drawn}");
+}
+
+#[derive(Clone, Debug)]
+enum Doing {
+    Press(&'static str),
+    Type(char),
+    Resize(u16, u16),
+    Click(u16, u16),
+    Scroll(u16, u16),
+    Wait(u64),
+}
+
+fn doing() -> impl Strategy<Value = Doing> {
+    let keys: Vec<&'static str> =
+        bindings().flat_map(|binding| binding.keys).copied().filter(|key| !matches!(*key, "q" | "<C-c>")).collect();
+    prop_oneof![
+        12 => prop::sample::select(keys).prop_map(Doing::Press),
+        2 => any::<char>().prop_map(Doing::Type),
+        2 => (1u16..200, 1u16..70).prop_map(|(columns, rows)| Doing::Resize(columns, rows)),
+        1 => (0u16..200, 0u16..70).prop_map(|(x, y)| Doing::Click(x, y)),
+        1 => (0u16..200, 0u16..70).prop_map(|(x, y)| Doing::Scroll(x, y)),
+        1 => (0u64..5_000).prop_map(Doing::Wait),
+    ]
+}
+
+fn message(doing: &Doing) -> Message {
+    let mouse = |kind, column, row| Message::Mouse(MouseEvent { kind, column, row, modifiers: KeyModifiers::NONE });
+    match doing {
+        Doing::Press(key) => Message::Key(parse_keys(key).unwrap()[0]),
+        Doing::Type(c) => Message::Key(KeyEvent::new(KeyCode::Char(*c), KeyModifiers::NONE)),
+        Doing::Resize(columns, rows) => Message::Resize(*columns, *rows),
+        Doing::Click(x, y) => mouse(MouseEventKind::Down(MouseButton::Left), *x, *y),
+        Doing::Scroll(x, y) => mouse(MouseEventKind::ScrollDown, *x, *y),
+        Doing::Wait(ms) => Message::Tick(std::time::Duration::from_millis(*ms)),
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 32, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn whatever_is_pressed_nothing_panics_and_esc_then_q_leads_out(
+        cut in 0usize..6,
+        doings in prop::collection::vec(doing(), 1..60),
+    ) {
+        let records = sample::records();
+        let until = records.len() * cut / 5;
+        let timeline = Timeline::build(records[..until.max(1)].to_vec()).unwrap();
+        let report = if cut == 0 { crate::model::own_report(&timeline) } else { sample::report() };
+        let model = Model::new(&timeline, &report);
+        let mut state = opening(&model, (80, 24));
+        for doing in &doings {
+            let effect = update(&model, &mut state, &message(doing));
+            let typed_q = matches!(doing, Doing::Type('q'));
+            prop_assert!(effect != Effect::Quit || typed_q);
+            prop_assert!(state.cursor <= model.end());
+            let area = ratatui::layout::Rect::new(0, 0, state.size.0, state.size.1);
+            let mut drawn = Buffer::empty(area);
+            view::draw(&model, &state, &mut drawn);
+            theme::adapt(&mut drawn, Colours::Ansi, Glyphs::Ascii);
+            prop_assert!(drawn.content.iter().all(|cell| cell.symbol().is_ascii()));
+        }
+        let esc = Message::Key(KeyEvent::new(KeyCode::Esc, KeyModifiers::NONE));
+        let q = Message::Key(KeyEvent::new(KeyCode::Char('q'), KeyModifiers::NONE));
+        let mut quits = state.clone();
+        let _ = update(&model, &mut quits, &esc);
+        prop_assert_eq!(update(&model, &mut quits, &q), Effect::Quit);
+        // Esc alone leads back to the first screen.
+        for _ in 0..100 {
+            let _ = update(&model, &mut state, &esc);
+        }
+        prop_assert!(state.view == View::Verdict && state.overlay.is_none() && state.filter.is_empty());
+        prop_assert!(!matches!(state.overlay, Some(Overlay::Help(_))));
+    }
+}

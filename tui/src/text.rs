@@ -109,6 +109,7 @@ pub(crate) fn actor(actor: &Actor) -> String {
 }
 
 /// Whether every word of a filter stands somewhere in `text`. The words are lowercase.
+#[expect(clippy::needless_pass_by_value, reason = "an iterator that is cloned for each word")]
 pub(crate) fn matches<'a>(words: &str, texts: impl Iterator<Item = &'a str> + Clone) -> bool {
     words.split_whitespace().all(|word| texts.clone().any(|text| contains(text, word)))
 }

@@ -39,7 +39,12 @@ pub(crate) fn opening(model: &Model, size: (u16, u16)) -> State {
         trail: Vec::new(),
         note: None,
     };
-    state.visible = fold::visible(model, &state.folded, &state.filter);
+    // Who looks at the lanes or tasks first wants to see who hangs.
+    if let Some(first) = model.verdict_edges().first().and_then(|e| model.thread(e.waiter.pid, e.waiter.tid)) {
+        state.lists[View::TimeLine as usize].row = model.lane_of(first).map(Row::Lane);
+        state.lists[View::Tasks as usize].row = Some(Row::Thread(first));
+    }
+    refold(model, &mut state);
     settle(model, &mut state);
     state
 }
@@ -339,6 +344,13 @@ fn pointed(model: &Model, state: &mut State, mouse: MouseEvent) -> Effect {
 /// Works the lanes out anew after a fold or another filter.
 pub(crate) fn refold(model: &Model, state: &mut State) {
     state.visible = fold::visible(model, &state.folded, &state.filter);
+    // A lane that is folded away hands its selection to the lane around it.
+    let list = &mut state.lists[View::TimeLine as usize];
+    while let Some(Row::Lane(lane)) = list.row
+        && state.visible.binary_search(&lane).is_err()
+    {
+        list.row = model.lanes[lane].parent.map(Row::Lane);
+    }
 }
 
 /// Brings selection, scroll and window in line with what there is now and with the size of the screen.

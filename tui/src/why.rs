@@ -28,6 +28,12 @@ pub(crate) fn thread_of(model: &Model, row: Row) -> Option<(Pid, Tid)> {
 
 fn lane_thread(model: &Model, lane: usize) -> Option<(Pid, Tid)> {
     let lane = model.lanes.get(lane)?;
+    if let (LaneKind::Process(id), None) = (&lane.kind, lane.shows) {
+        return model.waiter_of(id.pid);
+    }
+    if let Some(thread) = lane.shows {
+        return Some((thread.process.pid, thread.tid));
+    }
     match &lane.kind {
         LaneKind::Thread(thread) => Some((thread.process.pid, thread.tid)),
         LaneKind::Process(id) | LaneKind::Task(id, _) => model.waiter_of(id.pid),

@@ -75,7 +75,8 @@ impl Window {
         let most = u64::from((columns / apart.max(1)).max(1));
         let step = round_up(self.span / most);
         let first = self.start.0.div_ceil(step);
-        (first..).map(|n| RunNs(n * step)).take_while(|t| t.0 - self.start.0 < self.span).collect()
+        let end = self.start.0.saturating_add(self.span).div_ceil(step);
+        (first..end).map(|n| RunNs(n * step)).collect()
     }
 }
 

@@ -6,7 +6,7 @@ use ratatui::layout::Rect;
 use ratatui::style::Modifier;
 
 use super::draw::{put, put_right};
-use crate::command::{bindings, keys_shown, letter_of};
+use crate::command::{Command, bindings, keys_shown, letter_of};
 use crate::event::EventKind;
 use crate::key::shown;
 use crate::model::Model;
@@ -105,7 +105,7 @@ fn scale(area: Rect, state: &State) -> Rect {
 fn speed(state: &State) -> String {
     let tenths = SPEEDS[state.transport.speed.min(SPEEDS.len() - 1)];
     let sign = if state.transport.way == Way::Back { "-" } else { "" };
-    if tenths % 10 == 0 { format!(" {sign}{}x", tenths / 10) } else { format!(" {sign}0.{tenths}x") }
+    if tenths.is_multiple_of(10) { format!(" {sign}{}x", tenths / 10) } else { format!(" {sign}0.{tenths}x") }
 }
 
 pub(super) fn transport(model: &Model, state: &State, area: Rect, buffer: &mut Buffer) {
@@ -139,13 +139,13 @@ pub(super) fn transport(model: &Model, state: &State, area: Rect, buffer: &mut B
     for trigger in model.timeline.triggers() {
         mark(trigger.when.t, &EventKind::Trigger.sign().to_string());
     }
-    if let Some(x) = run.column(state.cursor, scale.width) {
-        if let Some(cell) = buffer.cell_mut((scale.x + x, scale.y)) {
-            if cell.symbol() == "─" {
-                cell.set_symbol("┃");
-            }
-            cell.set_style(SELECTED.remove_modifier(Modifier::DIM));
+    if let Some(x) = run.column(state.cursor, scale.width)
+        && let Some(cell) = buffer.cell_mut((scale.x + x, scale.y))
+    {
+        if cell.symbol() == "─" {
+            cell.set_symbol("┃");
         }
+        cell.set_style(SELECTED.remove_modifier(Modifier::DIM));
     }
 }
 
@@ -168,6 +168,17 @@ pub(super) fn hints(state: &State, area: Rect, buffer: &mut Buffer) {
         put(buffer, area, 1, 0, &fit(note, usize::from(area.width).saturating_sub(2)), STRONG);
         return;
     }
+    // The way out and the help come first, at the right.
+    let mut right = area.width;
+    for (key, word) in [("q", "quit"), ("?", "help")] {
+        let size = (key.len() + word.len() + 3) as u16;
+        if right > size {
+            right -= size;
+            let at = put(buffer, area, right, 0, key, KEY);
+            put(buffer, area, at + 1, 0, word, PLAIN);
+        }
+    }
+    let area = Rect { width: right, ..area };
     let mut x = 1;
     if !state.filter.is_empty() {
         x = put(buffer, area, x, 0, &format!("/{} ", state.filter), STRONG);
@@ -178,7 +189,8 @@ pub(super) fn hints(state: &State, area: Rect, buffer: &mut Buffer) {
     }
     for binding in bindings() {
         let Some((word, views)) = binding.hint else { continue };
-        if !views.is_empty() && !views.contains(&state.view) {
+        let elsewhere = !views.is_empty() && !views.contains(&state.view);
+        if elsewhere || matches!(binding.command, Command::Quit | Command::Help) {
             continue;
         }
         let keys = match binding.keys[0] {

@@ -18,10 +18,12 @@ use crate::model::Model;
 use crate::state::{Row, State};
 use crate::text::{actor, clean, clock, fit, lasting, width};
 use crate::theme::{self, DIM, HANG, MARK, PLAIN, SELECTED, STRONG};
-use crate::window::Window;
 
 /// Columns between two times on the axis, at least.
-const TICKS_APART: u16 = 14;
+const TICKS_APART: u16 = 10;
+
+/// The same where they have milliseconds.
+const LONG_TICKS_APART: u16 = 16;
 
 /// Threads of a folded process that are looked at for its summary.
 const SUMMED: usize = 64;
@@ -93,9 +95,21 @@ fn axis(state: &State, area: Rect, buffer: &mut Buffer) {
     if area.is_empty() {
         return;
     }
-    for t in state.window.ticks(area.width, TICKS_APART) {
+    let ticks = state
+        .window
+        .ticks(area.width, if state.window.span < 3_000_000_000 { LONG_TICKS_APART } else { TICKS_APART });
+    let whole = ticks.iter().fold(1_000_000_000, |most, t| {
+        if t.0 % 1_000_000_000 == 0 {
+            most
+        } else if t.0 % 1_000_000 == 0 {
+            most.min(1_000_000)
+        } else {
+            1
+        }
+    });
+    for t in ticks {
         if let Some(x) = state.window.column(t, area.width) {
-            let label = format!("┊{}", tick_words(t, state.window));
+            let label = format!("┊{}", tick_words(t, whole));
             if usize::from(x) + width(&label) <= usize::from(area.width) {
                 put(buffer, area, x, 0, &label, DIM);
             }
@@ -103,15 +117,13 @@ fn axis(state: &State, area: Rect, buffer: &mut Buffer) {
     }
 }
 
-/// No more digits than the window needs to tell its ticks apart.
-fn tick_words(t: RunNs, window: Window) -> String {
+/// No more digits than the ticks need, which all are multiples of `whole` ns.
+fn tick_words(t: RunNs, whole: u64) -> String {
     let full = clock(t);
-    if window.span >= 20_000_000_000 {
-        full[..full.len() - 4].to_owned()
-    } else if window.span >= 50_000_000 {
-        full
-    } else {
-        format!("{full}{:03}", t.0 / 1000 % 1000)
+    match whole {
+        1_000_000_000 => full[..full.len() - 4].to_owned(),
+        1_000_000 => full,
+        _ => format!("{full}{:03}", t.0 / 1000 % 1000),
     }
 }
 
@@ -187,13 +199,14 @@ fn named(model: &Model, lane: &Lane) -> bool {
 
 fn strip(model: &Model, state: &State, index: usize, area: Rect, buffer: &mut Buffer) {
     let lane = &model.lanes[index];
+    if let Some(thread) = lane.shows {
+        let cells = strip::cells(model.timeline, thread, state.window, area.width);
+        states(&cells, named(model, lane).then(|| model.last_progress()).flatten(), state, area, buffer);
+        return;
+    }
     match &lane.kind {
-        LaneKind::Thread(thread) => {
-            let cells = strip::cells(model.timeline, *thread, state.window, area.width);
-            states(&cells, named(model, lane).then(|| model.last_progress()).flatten(), state, area, buffer);
-        }
         LaneKind::Process(_) => life(model, state, index, area, buffer),
-        LaneKind::Task(..) => {}
+        LaneKind::Thread(_) | LaneKind::Task(..) => {}
         LaneKind::Phases(row) => phases(model, state, row, area, buffer),
     }
 }
@@ -358,12 +371,12 @@ fn words(model: &Model, state: &State, parts: &Parts, buffer: &mut Buffer) {
             y += 1;
         }
     };
-    match &model.lanes[index].kind {
-        LaneKind::Thread(thread) => {
+    match (&model.lanes[index].kind, model.lanes[index].shows) {
+        (_, Some(thread)) => {
             let (pid, tid) = (thread.process.pid, thread.tid);
             let snapshot = model.snapshot(t);
             let fact = snapshot.and_then(|snapshot| Some((snapshot, snapshot.threads.get(&(pid, tid))?)));
-            let state = match model.timeline.thread_at(*thread, t) {
+            let state = match model.timeline.thread_at(thread, t) {
                 Some(at) => format!("{} for {}", state_words(at.state), lasting(t.0 - at.since.0)),
                 None => "not there".to_owned(),
             };
@@ -382,7 +395,8 @@ fn words(model: &Model, state: &State, parts: &Parts, buffer: &mut Buffer) {
                 say(&format!("phase {path}, open for {}", lasting(t.0 - since.0)), PLAIN);
             }
         }
-        LaneKind::Process(id) => {
+        (LaneKind::Thread(_), None) => {}
+        (LaneKind::Process(id), None) => {
             let process = model.timeline.process(*id);
             let parent = process.map(|process| format!(", child of {}", process.parent)).unwrap_or_default();
             let life = match process.and_then(|process| process.end) {
@@ -391,12 +405,12 @@ fn words(model: &Model, state: &State, parts: &Parts, buffer: &mut Buffer) {
             };
             say(&format!("{}: {life}{parent}", model.lanes[index].label), STRONG);
         }
-        LaneKind::Task(..) => {
+        (LaneKind::Task(..), None) => {
             let phase = tasks::innermost(model, t, Some(index));
             let phase = phase.map(|(path, since)| format!("in {path} for {}", lasting(t.0 - since.0)));
             say(&format!("{}: {}", model.lanes[index].label, phase.unwrap_or("in no phase".to_owned())), STRONG);
         }
-        LaneKind::Phases(row) => {
+        (LaneKind::Phases(row), None) => {
             let all = model.timeline.phases();
             let begun = row.partition_point(|p| all[*p].open.t <= t);
             match begun.checked_sub(1).map(|p| &all[row[p]]) {

@@ -1,6 +1,7 @@
 //! Sockets of the snapshot at the cursor.
 
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 
 use hangdog_schemas::RunNs;
 use hangdog_schemas::fact::{SocketFact, SocketFamily, SocketState};
@@ -68,10 +69,8 @@ pub(super) fn words(socket: &SocketFact) -> String {
         words.push_str(&clean(&socket.remote));
     }
     if let Some(unread) = socket.receive_queue.filter(|unread| *unread > 0) {
-        words.push_str(&format!(
-            ", {unread} {}",
-            if socket.state == SocketState::Listen { "to accept" } else { "unread" }
-        ));
+        let what = if socket.state == SocketState::Listen { "to accept" } else { "unread" };
+        _ = write!(words, ", {unread} {what}");
     }
     words
 }

@@ -21,7 +21,7 @@ pub(super) const TABLE: Table = Table {
         Column::number("for", 8),
         Column::stretching("in", 18, 3),
         Column::new("wchan", 20).from(140),
-        Column::stretching("phase", 16, 2).from(60),
+        Column::stretching("phase", 16, 2).from(100),
     ],
     rows,
     cells,

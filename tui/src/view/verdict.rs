@@ -59,9 +59,9 @@ impl Page {
         self.line(row, Vec::new());
     }
 
-    fn heading(&mut self, text: &str) {
+    /// A heading, part of the row below it.
+    fn heading(&mut self, text: &str, row: Row) {
         self.gap();
-        let row = Row::Paragraph(self.paragraph);
         self.line(row, vec![piece(format!(" {text}"), HEADING)]);
     }
 
@@ -69,7 +69,7 @@ impl Page {
         if items.is_empty() {
             return;
         }
-        self.heading(title);
+        self.heading(title, Row::Paragraph(self.paragraph));
         for item in items {
             self.paragraph(" • ", "   ", &clean(item), PLAIN);
         }
@@ -101,7 +101,7 @@ fn entries(model: &Model, state: &State, columns: u16, evidence: bool) -> Vec<En
     let others =
         &model.report.findings[usize::from(model.report.verdict.is_some()).min(model.report.findings.len())..];
     if !others.is_empty() {
-        page.heading("Other findings (f)");
+        page.heading("Other findings (f)", Row::Paragraph(page.paragraph));
         for finding in others {
             let text = format!("{}: {}", finding.kind.name(), clean(&finding.sentence));
             page.paragraph(" • ", "   ", &text, PLAIN);
@@ -138,7 +138,7 @@ fn chain(page: &mut Page, verdict: &Finding, evidence: bool, selected: Option<Ro
     if edges.is_empty() {
         return;
     }
-    page.heading("Who waits for whom");
+    page.heading("Who waits for whom", Row::Edge(0));
     let target = loop_target(edges);
     let mut before: Option<&Actor> = None;
     for (i, edge) in edges.iter().enumerate() {
@@ -158,7 +158,7 @@ fn chain(page: &mut Page, verdict: &Finding, evidence: bool, selected: Option<Ro
         wait(page, row, if in_loop { "│ " } else { "  " }, edge, evidence, marked);
         let last_of_segment = edges.get(i + 1).zip(edge.resolver.as_ref()).is_none_or(|(n, r)| !same(&n.waiter, r));
         if last_of_segment {
-            end(page, row, edge, target.filter(|(_, to)| *to == i).is_some());
+            end(page, row, edge, target.is_some_and(|(_, to)| to == i));
         }
         before = edge.resolver.as_ref();
     }
