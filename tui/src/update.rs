@@ -44,6 +44,8 @@ pub(crate) fn opening(model: &Model, size: (u16, u16)) -> State {
         state.lists[View::TimeLine as usize].row = model.lane_of(first).map(Row::Lane);
         state.lists[View::Tasks as usize].row = Some(Row::Thread(first));
     }
+    let now = model.events.partition_point(|event| event.t <= state.cursor).saturating_sub(1);
+    state.lists[View::Events as usize].row = Some(Row::Event(now));
     refold(model, &mut state);
     settle(model, &mut state);
     state
@@ -151,7 +153,7 @@ fn act(model: &Model, state: &mut State, command: Command) -> Effect {
         C::Event(way) => event(model, state, way),
         C::ToTrigger => go_or_say(state, model.trigger(), "the watchdog never fired in this capture"),
         C::ToProgress => {
-            go_or_say(state, model.last_progress(), "the capture does not say when progress was last seen")
+            go_or_say(state, model.last_progress(), "the capture does not say when progress was last seen");
         }
         C::ToBegin => go(state, RunNs(0)),
         C::ToEnd => go(state, model.end()),

@@ -67,12 +67,12 @@ pub(crate) fn on(model: &Model, state: &mut State) {
     let to = (resolver.pid, resolver.tid);
     let closes = state.trail.contains(&to);
     state.note = Some(format!(
-        "{} waits for {} → {} ({}){}",
+        "{} → {} ({}){}: {}",
         actor(&edge.waiter),
-        clean(&edge.resource.name),
         actor(resolver),
         edge.confidence.word(),
-        if closes { " ↺ the loop closes" } else { "" }
+        if closes { " ↺ the loop closes" } else { "" },
+        clean(&edge.resource.name),
     ));
     if state.trail.len() < LONGEST_TRAIL {
         state.trail.push(to);
@@ -114,19 +114,16 @@ fn select(model: &Model, state: &mut State, (pid, tid): (Pid, Tid)) {
             thread.map(Row::Thread)
         }
     };
-    match row {
-        Some(row) => {
-            // A filter that hides the target would make the hop a leap into nothing.
-            state.list_mut().row = Some(row);
-            if !crate::view::rows(model, state).contains(&row) {
-                state.filter.clear();
-                crate::update::refold(model, state);
-            }
+    if let Some(row) = row {
+        // A filter that hides the target would make the hop a leap into nothing.
+        state.list_mut().row = Some(row);
+        if !crate::view::rows(model, state).contains(&row) {
+            state.filter.clear();
+            crate::update::refold(model, state);
         }
-        None => {
-            let where_to = state.note.take().unwrap_or_default();
-            state.note = Some(format!("{where_to}; {} was not sampled", number((pid, tid))));
-        }
+    } else {
+        let where_to = state.note.take().unwrap_or_default();
+        state.note = Some(format!("{where_to}; {} was not sampled", number((pid, tid))));
     }
 }
 

@@ -115,7 +115,7 @@ pub(super) fn transport(model: &Model, state: &State, area: Rect, buffer: &mut B
     let (sign, word) = match (state.transport.playing, state.transport.way) {
         (true, Way::On) => ("▶", "playing"),
         (true, Way::Back) => ("◀", "playing"),
-        (false, _) => ("⏸", "paused"),
+        (false, _) => ("‖", "paused"),
     };
     put(buffer, area, 1, 0, sign, if state.transport.playing { MARK } else { DIM });
     put(buffer, area, 3, 0, word, if state.transport.playing { MARK } else { DIM });

@@ -14,7 +14,7 @@ use crate::theme::DIM;
 pub(super) const TABLE: Table = Table {
     columns: &[
         Column::number("pid", 7),
-        Column::new("process", 15).from(70),
+        Column::new("process", 15).from(100),
         Column::number("fd", 4),
         Column::new("for", 3),
         Column::stretching("target", 20, 3).cut(Cut::Front),

@@ -59,7 +59,7 @@ impl Sheet {
         self.fact("in phase", &edge.waiter.phase.as_deref().map(|p| clean(p).into_owned()).unwrap_or_default());
         self.fact("in", &edge.resource.call.as_deref().map(|call| clean(call).into_owned()).unwrap_or_default());
         self.fact("waits for", &format!("{} ({})", clean(&edge.resource.name), clean(&edge.resource.kind)));
-        self.styled("who could end it", &resolver, if edge.resolver.is_some() { STRONG } else { HANG });
+        self.styled("could end it", &resolver, if edge.resolver.is_some() { STRONG } else { HANG });
         self.fact("sure", edge.confidence.word());
         for evidence in &edge.evidence {
             let facts: Vec<_> = evidence.facts.iter().map(|fact| clean(&fact.0)).collect();

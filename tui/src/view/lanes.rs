@@ -387,9 +387,9 @@ fn words(model: &Model, state: &State, parts: &Parts, buffer: &mut Buffer) {
                 let resolver = edge
                     .resolver
                     .as_ref()
-                    .map_or("nobody can end that".to_owned(), |who| format!("{} could end that", actor(who)));
+                    .map_or("waits, and nobody can end that".to_owned(), |who| format!("waits for {}", actor(who)));
                 let sure = edge.confidence.word();
-                say(&format!("waits for {}; {resolver} ({sure})", clean(&edge.resource.name)), HANG);
+                say(&format!("{resolver} ({sure}): {}", clean(&edge.resource.name)), HANG);
             }
             if let Some((path, since)) = tasks::innermost(model, t, Some(index)) {
                 say(&format!("phase {path}, open for {}", lasting(t.0 - since.0)), PLAIN);

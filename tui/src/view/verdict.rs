@@ -297,7 +297,7 @@ pub(super) fn draw(model: &Model, state: &State, area: Rect, buffer: &mut Buffer
     }
     let below = entries.len().saturating_sub(top + usize::from(area.height));
     if below > 0 && area.height > 1 {
-        let words = format!(" ↓ {below} more lines ");
+        let words = if area.width >= 60 { format!(" ↓ {below} more lines ") } else { " ↓ ".to_owned() };
         let area = Rect { y: area.y + area.height - 1, height: 1, ..area };
         super::draw::put_right(buffer, area, 0, 0, &words, DIM);
     }
