@@ -55,8 +55,10 @@ fn findings_at(timeline: &Timeline, snapshot: &Snapshot, patience: Duration) -> 
     for found in cause::causes(&view, &graph, &main.map_or(command, |main| vec![main])) {
         let mut finding = explain::finding(&view, &graph, &found);
         if goes_on {
-            finding.confidence = finding.confidence.and(Confidence::Possible);
-            finding.unknown.push("the command has other threads that go on".to_owned());
+            // They cannot break a ring, but one of them may end the program; a holder they may still wake.
+            let cap = if found.cycle.is_empty() { Confidence::Possible } else { Confidence::Likely };
+            finding.confidence = finding.confidence.and(cap);
+            finding.unknown.push("what the other threads of the command do, which go on".to_owned());
         }
         push(&mut findings, finding);
     }

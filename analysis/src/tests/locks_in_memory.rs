@@ -53,3 +53,14 @@ fn a_phase_says_who_holds_what_the_futex_does_not() {
         "deadlock-cycle likely: 12 13; 10>12 thread-exit, 12>13 named-resource, 13>12 named-resource",
     );
 }
+
+#[test]
+fn a_heartbeat_beside_a_ring_makes_it_likely() {
+    check(
+        "proc 10 cache <5 futex(0x7f00,0x109,12;12)
+         task 10.12 a futex(0x100,0x80,2;2+0+13+1+0)
+         task 10.13 b futex(0x200,0x80,2;2+0+12+1+0)
+         task 10.14 heartbeat clock_nanosleep() moved",
+        "deadlock-cycle likely: 12 13; 10>12 thread-exit, 12>13 mutex, 13>12 mutex",
+    );
+}
