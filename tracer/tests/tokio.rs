@@ -8,6 +8,12 @@ use tokio::sync::oneshot;
 use tracing::Instrument;
 use tracing_subscriber::prelude::*;
 
+/// The recorder is made before any test records: while one thread makes it, others have none.
+fn started() {
+    static STARTED: std::sync::Once = std::sync::Once::new();
+    STARTED.call_once(|| assert!(hangdog_flight::current().is_some(), "{}", hangdog_tracer::status()));
+}
+
 fn recording() -> Recording {
     let recorder = hangdog_flight::current().expect("a recorder");
     Reader::from_file(recorder.file().unwrap()).unwrap().read().unwrap()
@@ -55,6 +61,7 @@ fn runtime() -> tokio::runtime::Runtime {
 
 #[test]
 fn spans_across_awaits_are_open_and_not_polled() {
+    started();
     with_layers(|_| {
         runtime().block_on(async {
             let (answer, asked) = oneshot::channel::<()>();
@@ -94,6 +101,7 @@ fn spans_across_awaits_are_open_and_not_polled() {
 
 #[test]
 fn a_blocking_thread_is_shown_inside_its_span_while_the_handler_waits() {
+    started();
     with_layers(|_| {
         let dispatch = tracing::dispatcher::get_default(Clone::clone);
         let handler = async {
@@ -121,6 +129,7 @@ fn a_blocking_thread_is_shown_inside_its_span_while_the_handler_waits() {
 
 #[test]
 fn panics_and_dropped_futures_mark_their_phases() {
+    started();
     let quiet = std::panic::catch_unwind(|| {
         let _phase = phase!("panics");
         std::panic::resume_unwind(Box::new("on purpose"));
@@ -155,6 +164,7 @@ fn a_destructor_that_works_during_a_panic_is_no_panic() {
             let _phase = phase!("clean up");
         }
     }
+    started();
     let _caught = std::panic::catch_unwind(|| {
         let _cleans_up = CleansUp;
         std::panic::resume_unwind(Box::new("on purpose"));
@@ -166,6 +176,7 @@ fn a_destructor_that_works_during_a_panic_is_no_panic() {
 fn every_way_to_write_a_field() {
     #[derive(Debug)]
     struct Path;
+    started();
     let (count, path) = (3_usize, "/x".to_owned());
     let _phase =
         phase!("fields", count, path, list = ?[1, 2], %path, a.b.c = -1, debug = ?Path, ratio = 0.5, yes = true,);
@@ -188,6 +199,7 @@ fn every_way_to_write_a_field() {
 
 #[test]
 fn a_phase_may_go_to_another_thread_and_end_there() {
+    started();
     let phase = Phase::from(phase!("moved", hang.op = "register ws-1"));
     let before = find(&recording(), "moved");
     assert!(!before.polled_now);
@@ -203,6 +215,7 @@ fn a_phase_may_go_to_another_thread_and_end_there() {
 
 #[test]
 fn parents_are_followed_past_spans_below_the_level() {
+    started();
     let layer = hangdog_tracer::layer().with_max_level(tracing::Level::INFO);
     tracing::subscriber::with_default(tracing_subscriber::registry().with(layer), || {
         let top = tracing::info_span!("top");
@@ -220,6 +233,7 @@ fn parents_are_followed_past_spans_below_the_level() {
 
 #[test]
 fn ten_thousand_spans_leave_nothing_behind() {
+    started();
     tracing::subscriber::with_default(tracing_subscriber::registry().with(hangdog_tracer::layer()), || {
         std::thread::scope(|scope| {
             for _ in 0..4 {
