@@ -20,7 +20,7 @@ pub struct Wait {
 pub struct Expected {
     /// Names of kinds of which it must be one.
     pub kinds: &'static [&'static str],
-    /// Roles that may be blamed; at least one must be.
+    /// Roles that may be blamed; one must be, where there is somebody to blame.
     pub blamed: &'static [&'static str],
     /// Waits that must be among its edges.
     pub waits: &'static [Wait],
@@ -38,7 +38,7 @@ impl Expected {
         assert!(self.kinds.contains(&kind.as_str()), "{kind} is none of {:?}: {told}", self.kinds);
         assert!(verdict.sentence.len() <= 400, "the sentence is longer than 400: {told}");
         let blamed: Vec<u32> = self.blamed.iter().map(|role| bench.pid_of(role)).collect();
-        assert!(!verdict.culprits.is_empty(), "nobody is blamed: {told}");
+        assert_eq!(verdict.culprits.is_empty(), blamed.is_empty(), "who is blamed: {told}");
         for culprit in &verdict.culprits {
             assert!(blamed.contains(&culprit.pid.0), "{} is blamed, not {:?}: {told}", culprit.comm, self.blamed);
         }

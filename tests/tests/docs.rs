@@ -62,6 +62,8 @@ fn all_verbs() {
         .skip_while(|line| !line.starts_with("Commands:"))
         .skip(1)
         .take_while(|line| line.starts_with("  "))
+        // Longer descriptions go on in lines that are indented further.
+        .filter_map(|line| line.strip_prefix("  ").filter(|rest| !rest.starts_with(' ')))
         .filter_map(|line| line.split_whitespace().next())
         .collect();
     assert_eq!(verbs, VERBS, "VERBS are those that --help lists");

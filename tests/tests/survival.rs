@@ -103,7 +103,7 @@ fn full_disk() {
     let bench = Bench::new(programs!());
     let capture = bench.path("disk/run.hang");
     let hangdog = bench.hangdog(["run"]);
-    let script = "\"$0\" run --quiet-after 2s --report \"$1\" -o \"$2\" -- \"$3\" pipe-full-cycle\n\
+    let script = "\"$0\" run --quiet-after 2s --timeout 30s --report \"$1\" -o \"$2\" -- \"$3\" pipe-full-cycle\n\
                   echo \"run: $?\"\n\
                   \"$0\" report \"$2\" > /dev/null\n\
                   echo \"report: $?\"";

@@ -97,8 +97,7 @@ fn watch(mut run: Command) -> Result<ExitStatus, DemoError> {
         ours.add(signal);
     }
     ours.thread_block().map_err(DemoError::call("sigprocmask"))?;
-    // The standard library starts children with an empty signal mask.
-    let mut child = run.spawn().map_err(|source| DemoError::Start { what: "hangdog run", source })?;
+    let mut child = spawn_unmasked(&mut run, ours)?;
     let status = loop {
         if let Some(status) = child.try_wait().map_err(|source| DemoError::Call { call: "waitpid", source })? {
             break status;
@@ -111,6 +110,16 @@ fn watch(mut run: Command) -> Result<ExitStatus, DemoError> {
     };
     ours.thread_unblock().map_err(DemoError::call("sigprocmask"))?;
     Ok(status)
+}
+
+/// A child starts with the signal mask of the thread that starts it: so does this one, from a thread that holds
+/// nothing back.
+fn spawn_unmasked(run: &mut Command, held_back: SigSet) -> Result<Child, DemoError> {
+    let starter = || {
+        held_back.thread_unblock().map_err(DemoError::call("sigprocmask"))?;
+        run.spawn().map_err(|source| DemoError::Start { what: "hangdog run", source })
+    };
+    std::thread::scope(|scope| scope.spawn(starter).join()).unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 
 fn pass_on(child: &Child, signal: Signal) {

@@ -34,6 +34,8 @@ type Scenario = fn(&[String]) -> Outcome;
 const SCENARIOS: &[(&str, Scenario)] = &[
     ("pipe-full-cycle", pipes::full_cycle),
     ("pipe-copier", pipes::copier),
+    ("pipe-splice-cycle", pipes::splice_cycle),
+    ("pipe-splicer", pipes::splicer),
     ("pipe-own-writer", pipes::own_writer),
     ("pipe-eof-daemon", pipes::eof_daemon),
     ("pipe-daemon-starter", pipes::daemon_starter),

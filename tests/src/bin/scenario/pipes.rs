@@ -11,8 +11,17 @@ const MORE_THAN_FITS: usize = 4 << 20;
 
 /// Writes all of a child's input before it reads any of its output: both pipes fill up.
 pub(crate) fn full_cycle(_: &[String]) -> Outcome {
+    fill("pipe-copier")
+}
+
+/// The same with a child that moves pages with `splice(2)`.
+pub(crate) fn splice_cycle(_: &[String]) -> Outcome {
+    fill("pipe-splicer")
+}
+
+fn fill(copier: &str) -> Outcome {
     role::take("filler")?;
-    let mut child = role::part("pipe-copier")?.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
+    let mut child = role::part(copier)?.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
     let mut input = child.stdin.take().ok_or("no input")?;
     input.write_all(&vec![b'x'; MORE_THAN_FITS])?;
     drop(input);
@@ -22,11 +31,29 @@ pub(crate) fn full_cycle(_: &[String]) -> Outcome {
     Ok(())
 }
 
-/// Copies standard input to standard output.
+/// Copies standard input to standard output, with `read(2)` and `write(2)`.
 pub(crate) fn copier(_: &[String]) -> Outcome {
     role::take("copier")?;
-    io::copy(&mut io::stdin().lock(), &mut io::stdout().lock())?;
-    Ok(())
+    let (mut input, mut output) = (io::stdin().lock(), io::stdout().lock());
+    let mut chunk = vec![0; 1 << 14];
+    loop {
+        match input.read(&mut chunk)? {
+            0 => return Ok(()),
+            n => output.write_all(&chunk[..n])?,
+        }
+    }
+}
+
+/// Copies standard input to standard output, with `splice(2)`.
+pub(crate) fn splicer(_: &[String]) -> Outcome {
+    role::take("copier")?;
+    let (input, output) = (io::stdin(), io::stdout());
+    loop {
+        let flags = rustix::pipe::SpliceFlags::empty();
+        if rustix::pipe::splice(&input, None, &output, None, 1 << 16, flags)? == 0 {
+            return Ok(());
+        }
+    }
 }
 
 /// Reads a pipe to its end while it has the other end open itself.
