@@ -15,9 +15,12 @@ use std::os::unix::process::CommandExt as _;
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use nix::sys::signal::SigSet;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{MemfdFlags, OFlags, fcntl_getfl, fcntl_setfl, memfd_create};
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
+
+use crate::masked::start_with;
 
 /// Longest answer that is taken, bytes.
 const LONGEST: usize = 16 << 20;
@@ -46,13 +49,9 @@ pub(crate) struct Fed {
 impl Fed {
     /// Starts `hangdog VERB ARGUMENTS…` with `food` as its input. It has until `limit` to answer.
     pub(crate) fn start(arguments: &[&OsStr], food: &Food, limit: Duration) -> io::Result<Self> {
-        let mut child = Command::new("/proc/self/exe")
-            .args(arguments)
-            .stdin(food.stdin()?)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .process_group(0)
-            .spawn()?;
+        let mut command = Command::new("/proc/self/exe");
+        command.args(arguments).stdin(food.stdin()?).stdout(Stdio::piped()).stderr(Stdio::null()).process_group(0);
+        let mut child = start_with(&mut command, SigSet::empty()).spawn()?;
         let pipe = child.stdout.take().ok_or(io::ErrorKind::BrokenPipe)?;
         fcntl_setfl(&pipe, fcntl_getfl(&pipe)? | OFlags::NONBLOCK)?;
         let pidfd = Pid::from_raw(child.id() as i32).and_then(|pid| pidfd_open(pid, PidfdFlags::empty()).ok());

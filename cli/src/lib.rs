@@ -26,6 +26,7 @@ pub mod exit;
 pub mod failure;
 mod fed;
 mod judge;
+mod masked;
 mod outputs;
 mod verb;
 

@@ -19,6 +19,7 @@ use nix::sys::signal::{SigSet, SigmaskHow, Signal, kill};
 use rustix::time::{ClockId, clock_gettime};
 
 use crate::failure::Failure;
+use crate::masked::start_with;
 use crate::{console, die, exit};
 
 /// Longest line that appenders do not mix: `PIPE_BUF`, which tmpfs keeps for files as well.
@@ -208,7 +209,7 @@ fn run(phase: Phase, command: &[OsString]) -> Result<u8, Failure> {
     if std::env::var_os("HANGDOG_PHASES").is_some() {
         call.env(AROUND, &id);
     }
-    let mut child = call.spawn().map_err(|error| {
+    let mut child = start_with(&mut call, waiting.before).spawn().map_err(|error| {
         let code = if error.kind() == io::ErrorKind::NotFound { exit::NOT_FOUND } else { exit::CANNOT_RUN };
         Failure::new(format!("{} cannot be run", program.to_string_lossy())).because(&error).exit_with(code)
     })?;
@@ -233,6 +234,7 @@ fn like(status: ExitStatus) -> u8 {
 /// Waits for a command and passes signals on to it. The terminal sends Ctrl-C and Ctrl-\ to it by itself.
 struct Waiting {
     signals: SigSet,
+    before: SigSet,
 }
 
 impl Waiting {
@@ -249,9 +251,8 @@ impl Waiting {
         ] {
             signals.add(signal);
         }
-        // The standard library starts commands with an empty mask.
-        signals.thread_swap_mask(SigmaskHow::SIG_BLOCK)?;
-        Ok(Self { signals })
+        let before = signals.thread_swap_mask(SigmaskHow::SIG_BLOCK)?;
+        Ok(Self { signals, before })
     }
 
     fn for_end(&self, child: &mut std::process::Child) -> io::Result<ExitStatus> {

@@ -1,0 +1,17 @@
+//! Commands that start with a signal mask of their own.
+#![expect(unsafe_code, reason = "code between fork and exec has no safe interface")]
+
+use std::io;
+use std::os::unix::process::CommandExt as _;
+use std::process::Command;
+
+use nix::sys::signal::SigSet;
+
+/// Lets `command` start with `mask`. The standard library passes our own on, in which signals are blocked that we
+/// wait for.
+pub(crate) fn start_with(command: &mut Command, mask: SigSet) -> &mut Command {
+    let set = move || mask.thread_set_mask().map_err(io::Error::from);
+    // SAFETY: between fork and exec only calls are allowed that are safe in a signal handler. This is one system
+    // call (`rt_sigprocmask`) on a set that was copied before; converting an error number allocates nothing.
+    unsafe { command.pre_exec(set) }
+}
