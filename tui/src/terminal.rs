@@ -199,13 +199,29 @@ struct Signals {
     ids: Vec<SigId>,
 }
 
+/// Ends the program when its terminal goes away.
+///
+/// Not by a flag that the loop looks at: crossterm 0.29 reads a terminal that was hung up over and over and never
+/// returns (seen after `tmux kill-server`: a whole core, for ever).
+fn end_with_the_terminal() -> io::Result<()> {
+    let mut hangups = signal_hook::iterator::Signals::new([SIGHUP])?;
+    std::thread::Builder::new().name("hangup".to_owned()).spawn(move || {
+        if hangups.forever().next().is_some() {
+            Guard::give_back();
+            _ = low_level::emulate_default_handler(SIGHUP);
+        }
+    })?;
+    Ok(())
+}
+
 impl Signals {
     fn watch() -> io::Result<Self> {
         let mut signals =
             Self { end: Arc::default(), stop: Arc::default(), continued: Arc::default(), ids: Vec::new() };
-        for signal in [SIGTERM, SIGHUP, SIGINT, SIGQUIT] {
+        for signal in [SIGTERM, SIGINT, SIGQUIT] {
             signals.ids.push(flag::register_usize(signal, Arc::clone(&signals.end), signal as usize)?);
         }
+        end_with_the_terminal()?;
         signals.ids.push(flag::register(SIGTSTP, Arc::clone(&signals.stop))?);
         signals.ids.push(flag::register(SIGCONT, Arc::clone(&signals.continued))?);
         Ok(signals)
