@@ -28,6 +28,7 @@ mod fed;
 mod judge;
 mod masked;
 mod outputs;
+mod quiet;
 mod verb;
 
 use std::process::ExitCode;

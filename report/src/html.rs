@@ -9,7 +9,7 @@ use crate::words;
 
 /// The report as an HTML page.
 pub fn html(report: &Report) -> String {
-    let title = report.verdict.as_ref().map_or("nothing is wrong".to_owned(), |verdict| verdict.kind.name());
+    let title = report.verdict.as_ref().map_or("no hang".to_owned(), |verdict| verdict.kind.name());
     let mut out = String::with_capacity(16 * 1024);
     _ = write!(
         out,

@@ -43,7 +43,7 @@ pub(crate) fn stillness(report: &Report) -> Option<String> {
 /// The first line of a report without a verdict.
 pub(crate) fn all_clear(report: &Report) -> String {
     if report.findings.is_empty() {
-        "nothing is wrong: no hang was seen".to_owned()
+        "no hang was seen".to_owned()
     } else {
         "no hang was seen; there are other findings".to_owned()
     }

@@ -148,3 +148,28 @@ fn summary(records: &[Record]) -> RunSummary {
         missing: Vec::new(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use hangdog_schemas::sample;
+
+    use super::*;
+
+    #[test]
+    fn a_child_that_answers_nonsense_gives_a_report_without_a_verdict() {
+        // In a test the program that is started again is the test's own, which knows no verb.
+        let mut judge = ChildJudge::new(&Thinking::default(), OnHang::Rescue);
+        judge.ask(&[Record::Run(Box::new(sample::header()))]);
+        assert!(judge.is_busy());
+        assert_eq!(judge.helpers().len(), 1);
+        let report = loop {
+            if let Some(report) = judge.answer() {
+                break report;
+            }
+            std::thread::yield_now();
+        };
+        assert!(!judge.is_busy());
+        assert_eq!((report.verdict, report.run.id), (None, sample::header().run));
+        assert_eq!(report.run.missing, ["the analysis ended without an answer"]);
+    }
+}

@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use hangdog_collector::{Ended, KeepCapture, OnHang, RunError, RunOptions, RunOutcome};
 use hangdog_report::{escape, github, text};
@@ -12,7 +12,10 @@ use hangdog_schemas::Report;
 use crate::failure::Failure;
 use crate::judge::{ChildJudge, Extent, Thinking, Told, framed};
 use crate::outputs::{Put, ReportFile, put_guarded, report_file};
-use crate::{console, die, exit};
+use crate::{console, die, exit, quiet};
+
+/// How long stderr may take the last words.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 const AFTER_HELP: &str = "\
 Exit codes:
@@ -102,8 +105,13 @@ pub(crate) fn perform(arguments: Arguments) -> Result<u8, Failure> {
     }
     options.noted.extend(arguments.thinking.arguments().iter().map(|word| word.to_string_lossy().into_owned()));
     let mut judge = ChildJudge::new(&arguments.thinking, on_hang);
+    let (command, begin) = (options.command.clone(), Instant::now());
     let outcome = hangdog_collector::run(options, &mut judge).map_err(|error| failure(&error))?;
-    tell(&outcome, &arguments.report, judge.told());
+    let took = begin.elapsed();
+    say(&outcome, judge.told());
+    let report =
+        outcome.report.unwrap_or_else(|| quiet::report(&outcome.run, &command, took, outcome.capture.as_deref()));
+    write(&report, &arguments.report);
     Ok(match outcome.end {
         Ended::Code(code) => code as u8,
         Ended::HangEnded => exit::HANG_ENDED,
@@ -118,8 +126,8 @@ fn failure(error: &RunError) -> Failure {
     Failure::of(error).advise(error.advice()).exit_with(error.exit_code() as u8)
 }
 
-/// Says and writes what there is to say. Nothing in here changes how the run ends.
-fn tell(outcome: &RunOutcome, files: &[ReportFile], mut told: Told) {
+/// Says what there is to say. Nothing in here changes how the run ends.
+fn say(outcome: &RunOutcome, mut told: Told) {
     let mut out = told.take_unsaid();
     if let Some(report) = outcome.report.as_ref().filter(|report| report.verdict.is_some()) {
         out.push_str(&match told.extent_of(report) {
@@ -131,14 +139,17 @@ fn tell(outcome: &RunOutcome, files: &[ReportFile], mut told: Told) {
     for note in &outcome.notes {
         _ = writeln!(out, "hangdog: {}", escape::terminal(note));
     }
-    console::print_error(&out);
+    // What a reader who sleeps has not taken by then is in the report files.
+    let _untold = console::print_error_within(&out, PATIENCE);
+}
+
+/// Writes the reports that were asked for. Nothing in here changes how the run ends.
+fn write(report: &Report, files: &[ReportFile]) {
     let mut troubles = Vec::new();
     for file in files {
-        let result =
-            outcome.report.as_ref().map_or(Err("there is no report".to_owned()), |report| file.write(report));
-        troubles.extend(result.err().map(|why| (file.path().to_owned(), why)));
+        troubles.extend(file.write(report).err().map(|why| (file.path().to_owned(), why)));
     }
-    if let Some(report) = outcome.report.as_ref().filter(|report| report.verdict.is_some())
+    if report.verdict.is_some()
         && let Some(place) = console::variable("GITHUB_STEP_SUMMARY").map(PathBuf::from)
         && console::variable("GITHUB_ACTIONS").as_deref() == Some("true")
     {
