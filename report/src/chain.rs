@@ -41,13 +41,15 @@ struct Drawing<'a> {
     nodes: Vec<(Actor, usize)>,
     rails: Vec<Rail>,
     width: usize,
+    /// Whether the last row is a task that may wait for something itself.
+    open: bool,
 }
 
 /// Draws the edges of a finding; no rows when it has none.
 pub(crate) fn draw(finding: &Finding, style: &Style) -> Vec<Row> {
     let rails = RAILS.min(finding.edges.len());
     let width = style.width.saturating_sub(2 + 2 * rails);
-    let mut drawing = Drawing { style, rows: Vec::new(), nodes: Vec::new(), rails: Vec::new(), width };
+    let mut drawing = Drawing { style, rows: Vec::new(), nodes: Vec::new(), rails: Vec::new(), width, open: false };
     for (i, edge) in finding.edges.iter().enumerate() {
         drawing.edge(finding, edge, finding.edges.get(i + 1));
     }
@@ -61,7 +63,11 @@ fn same(one: &Actor, other: &Actor) -> bool {
 
 impl Drawing<'_> {
     fn edge(&mut self, finding: &Finding, edge: &Edge, next: Option<&Edge>) {
-        if !self.nodes.last().is_some_and(|(node, _)| same(node, &edge.waiter)) {
+        let goes_on = self.open && self.nodes.last().is_some_and(|(node, _)| same(node, &edge.waiter));
+        if !goes_on {
+            if !self.rows.is_empty() {
+                self.row("", Ink::Plain, "");
+            }
             self.node(&edge.waiter);
         }
         let bar = self.style.glyph("  │ ", "  | ");
@@ -83,6 +89,7 @@ impl Drawing<'_> {
     }
 
     fn resolver(&mut self, finding: &Finding, edge: &Edge, next: Option<&Edge>) {
+        self.open = false;
         let Some(resolver) = &edge.resolver else {
             let cross = self.style.glyph("✗ ", "X ");
             self.text(cross, "  ", Ink::Bad, words::nobody(finding.kind));
@@ -104,6 +111,7 @@ impl Drawing<'_> {
     }
 
     fn node(&mut self, actor: &Actor) {
+        self.open = true;
         self.nodes.push((actor.clone(), self.rows.len()));
         let name = words::actor(actor);
         let label = match &actor.phase {
@@ -129,22 +137,33 @@ impl Drawing<'_> {
         self.rails.sort_by_key(|rail| std::cmp::Reverse(rail.bottom - rail.top));
         let room = if self.rails.is_empty() { 0 } else { 2 + 2 * self.rails.len() };
         for (i, row) in self.rows.iter_mut().enumerate() {
-            let mut gutter = vec![' '; room];
-            for (rail, column) in self.rails.iter().zip((0..).step_by(2)) {
-                if i > rail.top && i < rail.bottom {
-                    gutter[column] = self.style.glyph("│", "|").chars().next().unwrap_or('|');
-                } else if i == rail.top || i == rail.bottom {
-                    let down = i == rail.top;
-                    let corner = self.style.glyph(if down { "╭" } else { "╰" }, "+");
-                    gutter[column..room - 1].fill(if self.style.glyph("u", "a") == "u" { '─' } else { '-' });
-                    gutter[column] = corner.chars().next().unwrap_or('+');
-                    if down {
-                        gutter[room - 2] = self.style.glyph("▶", ">").chars().next().unwrap_or('>');
-                    }
-                }
-            }
-            row.prefix.insert_str(0, &gutter.into_iter().collect::<String>());
-            row.prefix.insert_str(0, "  ");
+            let gutter = gutter(&self.rails, i, room, self.style);
+            row.prefix.insert_str(0, &format!("  {gutter}"));
         }
     }
+}
+
+/// The rails in one row.
+fn gutter(rails: &[Rail], row: usize, room: usize, style: &Style) -> String {
+    let (bar, dash, arrow) = (style.glyph("│", "|"), style.glyph("─", "-"), style.glyph("▶", ">"));
+    let mut gutter = vec![" "; room];
+    for (rail, column) in rails.iter().zip((0..).step_by(2)) {
+        if row > rail.top && row < rail.bottom {
+            gutter[column] = bar;
+        } else if row == rail.top || row == rail.bottom {
+            // A rail further out may pass here already.
+            let joins = gutter[column] == dash;
+            gutter[column..room - 1].fill(dash);
+            gutter[column] = match (row == rail.top, joins) {
+                (true, false) => style.glyph("╭", "+"),
+                (true, true) => style.glyph("┬", "+"),
+                (false, false) => style.glyph("╰", "+"),
+                (false, true) => style.glyph("┴", "+"),
+            };
+            if row == rail.top {
+                gutter[room - 2] = arrow;
+            }
+        }
+    }
+    gutter.concat()
 }

@@ -211,6 +211,20 @@ pub(crate) fn hostile() -> Report {
     report
 }
 
+/// A ring of two, and a thread outside of it that waits for it.
+pub(crate) fn side_wait() -> Report {
+    let (a, b) = (actor("a", 10, 10, None), actor("b", 11, 11, None));
+    let side = actor("a", 10, 12, None);
+    let lock = |name| ("file-lock", name, "flock(3)");
+    let edges = vec![
+        edge(&a, lock("/tmp/m"), Some(&b), &[]),
+        edge(&b, lock("/tmp/n"), Some(&a), &[]),
+        edge(&side, ("thread-exit", "thread 10", "futex"), Some(&a), &[]),
+    ];
+    let sentence = "a[10] and b[11] hold what the other wants";
+    report(Some(finding(FindingKind::DeadlockCycle, Confidence::Certain, sentence, edges)))
+}
+
 /// A run that ended well.
 pub(crate) fn clean() -> Report {
     let mut report = report(None);

@@ -5,13 +5,14 @@ use hangdog_schemas::Report;
 use crate::style::{Colour, Glyphs, Style};
 use crate::{github, html, json, junit, markdown, sample, text};
 
-fn samples() -> [(&'static str, Report); 6] {
+fn samples() -> [(&'static str, Report); 7] {
     [
         ("fuse-cycle", sample::fuse_cycle()),
         ("idle-holder", sample::idle_holder()),
         ("orphan", sample::orphan()),
         ("unknown", sample::unknown()),
         ("hostile", sample::hostile()),
+        ("side-wait", sample::side_wait()),
         ("clean", sample::clean()),
     ]
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use hangdog_collector::{Moment, OnHang};
-use hangdog_report::{escape, github, text};
+use hangdog_report::{Style, escape, github, text};
 use hangdog_schemas::Report;
 
 use crate::console;
@@ -44,7 +44,7 @@ impl Told {
             return;
         }
         let mut out = match extent {
-            Extent::All => framed(&text(report, &console::stderr_style())),
+            Extent::All => framed(report),
             _ => format!("hangdog: {}\n", escape::terminal(&verdict.sentence)),
         };
         out.push_str(&self.annotation(report));
@@ -82,7 +82,10 @@ impl Told {
     }
 }
 
-/// A text of several lines among the command's own: it begins on a line of its own and is set off.
-pub(crate) fn framed(text: &str) -> String {
-    format!("\nhangdog: {text}\n")
+/// A report among the command's own lines: it begins on a line of its own and is set off.
+pub(crate) fn framed(report: &Report) -> String {
+    const NAME: &str = "hangdog: ";
+    let style = console::stderr_style();
+    let room = Style { width: style.width.saturating_sub(NAME.len()), ..style };
+    format!("\n{NAME}{}\n", text(report, &room))
 }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use hangdog_collector::{Ended, KeepCapture, OnHang, RunError, RunOptions, RunOutcome};
-use hangdog_report::{escape, github, text};
+use hangdog_report::{escape, github};
 use hangdog_schemas::Report;
 
 use crate::failure::Failure;
@@ -131,7 +131,7 @@ fn say(outcome: &RunOutcome, mut told: Told) {
     let mut out = told.take_unsaid();
     if let Some(report) = outcome.report.as_ref().filter(|report| report.verdict.is_some()) {
         out.push_str(&match told.extent_of(report) {
-            Extent::Nothing | Extent::Sentence => framed(&text(report, &console::stderr_style())),
+            Extent::Nothing | Extent::Sentence => framed(report),
             Extent::All => after_all_was_told(report),
         });
         out.push_str(&told.annotation(report));
