@@ -64,13 +64,12 @@ fn hangdog_is_killed() {
     hangdog.kill().expect("our own child");
     let status = hangdog.wait().expect("our own child");
     assert_eq!(status.signal(), Some(Signal::SIGKILL as i32));
-    let (records, missing) = captured(&bench).expect("a readable capture");
+    let (records, _) = captured(&bench).expect("a readable capture");
     assert!(opened(&records, "lock table"));
+    assert!(!records.iter().any(|record| matches!(record, Record::RunEnd(_))), "nobody saw the run end");
     assert_eq!(bench.alive().len(), 1, "the command goes on");
     drop(input);
     until("the end of the command", || bench.alive().is_empty().then_some(()));
-    // The writer finishes the file once nobody feeds it; whatever it does, a reader is told what is not there.
-    assert!(!missing.is_empty(), "nothing is said to be missing");
 }
 
 fn phases_after(signal: &str) {
@@ -98,12 +97,12 @@ fn signal_is_passed_on() {
     assert_eq!(bench.alive(), Vec::<String>::new());
 }
 
-/// Two pages of disk: the first frames fit, the snapshot does not.
+/// Two pages of disk: the first frames fit, not those of a hang that is watched for a while.
 fn full_disk() {
     let bench = Bench::new(programs!());
     let capture = bench.path("disk/run.hang");
     let hangdog = bench.hangdog(["run"]);
-    let script = "\"$0\" run --quiet-after 2s --timeout 30s --report \"$1\" -o \"$2\" -- \"$3\" pipe-full-cycle\n\
+    let script = "\"$0\" run --quiet-after 2s --on-hang report --timeout 8s --report \"$1\" -o \"$2\" -- \"$3\" pipe-full-cycle\n\
                   echo \"run: $?\"\n\
                   \"$0\" report \"$2\" > /dev/null\n\
                   echo \"report: $?\"";
@@ -124,7 +123,7 @@ fn full_disk() {
     );
     let ended = bench.end_of(&mut bench.unwatched(line));
     assert!(ended.stdout.contains("run: 124"), "{}{}", ended.stdout, ended.stderr);
-    assert!(ended.stderr.contains("No space left on device"), "{}", ended.stderr);
+    assert!(ended.stderr.to_lowercase().contains("no space left on device"), "{}", ended.stderr);
     let kind = bench.report().and_then(|report| report.verdict).map(|verdict| verdict.kind.name());
     assert_eq!(kind.as_deref(), Some("deadlock-cycle"), "{}", ended.stderr);
     assert!(ended.stdout.contains("report: 0"), "what was whole is readable: {}{}", ended.stdout, ended.stderr);
