@@ -17,16 +17,17 @@ const STYLES: Styles = Styles::styled()
     .placeholder(AnsiColor::Green.on_default());
 
 /// Says who waits on what, held by whom, and which link to cut
-///
-///     hangdog run -- cargo test        watch a command; on a hang: name the cause, free what is stuck
-///     hangdog replay run.hang          scrub through what happened
-///     hangdog demo                     see it work
 #[derive(Debug, Parser)]
 #[command(
     name = "hangdog",
     version,
     styles = STYLES,
-    verbatim_doc_comment,
+    long_about = "\
+Says who waits on what, held by whom, and which link to cut
+
+  hangdog run -- cargo test    watch a command; on a hang: name the cause, free what is stuck
+  hangdog replay run.hang      scrub through what happened
+  hangdog demo                 see it work",
     disable_help_subcommand = true,
     after_help = "`hangdog VERB --help` tells more of each, with an example."
 )]
