@@ -5,11 +5,21 @@ use std::process::ExitStatus;
 
 use hangdog_schemas::{Finding, FindingKind, Report};
 
-use super::Answer;
 use super::stage::Stage;
 
 /// Exit code of `hangdog run` when it ended a hang.
 const ENDED_A_HANG: i32 = 124;
+
+/// How the run has to go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Wanted {
+    /// It ends by itself, and there is nothing to say.
+    Nothing,
+    /// The hang is named; a person ends it.
+    Named,
+    /// The hang is named and ended.
+    Freed,
+}
 
 /// Which hang was built.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,30 +77,26 @@ impl Case {
 pub(super) fn surprises(
     stage: &Stage,
     case: &Case,
-    answer: Answer,
+    wanted: Wanted,
     status: ExitStatus,
     report: Option<&Report>,
 ) -> Vec<String> {
     let verdict = report.and_then(|report| report.verdict.as_ref());
     let mut list = Vec::new();
-    match answer {
-        Answer::First => {
-            if status.code() != Some(0) {
-                list.push(format!("exit code 0; the run ended with {status}"));
-            }
-            if let Some(verdict) = verdict {
-                list.push(format!("no verdict; it was: {}", verdict.sentence));
-            }
+    match wanted {
+        Wanted::Nothing if status.code() != Some(0) => {
+            list.push(format!("exit code 0; the run ended with {status}"));
         }
-        Answer::Last => {
-            if status.code() != Some(ENDED_A_HANG) {
-                list.push(format!("exit code {ENDED_A_HANG} (a hang was ended); the run ended with {status}"));
-            }
-            match verdict {
-                Some(verdict) => judge(stage, case, verdict, &mut list),
-                None => list.push("a verdict; there is none".to_owned()),
-            }
+        Wanted::Freed if status.code() != Some(ENDED_A_HANG) => {
+            list.push(format!("exit code {ENDED_A_HANG} (a hang was ended); the run ended with {status}"));
         }
+        Wanted::Nothing | Wanted::Named | Wanted::Freed => {}
+    }
+    match (wanted, verdict) {
+        (Wanted::Nothing, Some(verdict)) => list.push(format!("no verdict; it was: {}", verdict.sentence)),
+        (Wanted::Nothing, None) => {}
+        (Wanted::Named | Wanted::Freed, Some(verdict)) => judge(stage, case, verdict, &mut list),
+        (Wanted::Named | Wanted::Freed, None) => list.push("a verdict; there is none".to_owned()),
     }
     list
 }

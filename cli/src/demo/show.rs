@@ -9,7 +9,7 @@ use hangdog_schemas::Report;
 use nix::sys::signal::{SigSet, Signal, kill};
 use nix::unistd::Pid;
 
-use super::expect::{self, Case};
+use super::expect::{self, Case, Wanted};
 use super::mount::{self, Way};
 use super::stage::Stage;
 use super::{Answer, DemoArgs, DemoError};
@@ -28,8 +28,10 @@ pub(crate) enum Shown {
 pub(crate) fn run(args: &DemoArgs) -> Result<Shown, DemoError> {
     let stage = Stage::new()?;
     let played = play(&stage, args);
+    // What is held is for us to free, all else for `hangdog run`.
+    let mut stuck = if args.hold { stage.detach_mounts() } else { Vec::new() };
     let left = stage.left_behind();
-    let stuck = stage.strike();
+    stuck.extend(stage.strike());
     let mut surprises = played?;
     surprises.extend(left.into_iter().map(|what| format!("nothing to stay behind; {what} did")));
     surprises.extend(stuck.into_iter().map(|what| format!("everything to be removable; this is not: {what}")));
@@ -64,7 +66,11 @@ fn play(stage: &Stage, args: &DemoArgs) -> Result<Vec<String>, DemoError> {
     };
     let status = watch(under_hangdog(stage, args, &test)?)?;
     let report = read_report(stage)?;
-    let wanted = if args.hold { Answer::Last } else { answer };
+    let wanted = match answer {
+        Answer::First => Wanted::Nothing,
+        Answer::Last if args.hold => Wanted::Named,
+        Answer::Last => Wanted::Freed,
+    };
     Ok(expect::surprises(stage, &case, wanted, status, report.as_ref()))
 }
 
@@ -161,6 +167,8 @@ fn conclude(args: &DemoArgs, surprises: &[String]) -> Shown {
     if surprises.is_empty() {
         say(if args.answer_first {
             "\nAs expected: it ended by itself, and hangdog found nothing."
+        } else if args.hold {
+            "\nAs expected: the loop was named, and nothing stayed behind after it was interrupted."
         } else {
             "\nAs expected: the loop was named and freed, and nothing stayed behind."
         });

@@ -142,14 +142,18 @@ impl Stage {
         mounts
     }
 
+    /// Takes mounts that were left out of the tree; returns those that would not go.
+    pub(super) fn detach_mounts(&self) -> Vec<String> {
+        let detach = |point: PathBuf| {
+            let error = super::mount::detach(&point).err()?;
+            Some(format!("the mount {}: {error}", point.display()))
+        };
+        self.mounts().into_iter().filter_map(detach).collect()
+    }
+
     /// Removes everything; returns what would not go.
     pub(super) fn strike(self) -> Vec<String> {
-        let mut stuck = Vec::new();
-        for point in self.mounts() {
-            if let Err(error) = super::mount::detach(&point) {
-                stuck.push(format!("the mount {}: {error}", point.display()));
-            }
-        }
+        let mut stuck = self.detach_mounts();
         // Below a mount that stays, removing would reach into somebody's file system.
         if stuck.is_empty()
             && let Err(error) = fs::remove_dir_all(&self.base)
