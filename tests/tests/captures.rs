@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use hangdog_schemas::file::Reader;
 use hangdog_schemas::{Record, Report};
@@ -11,36 +11,48 @@ use libtest_mimic::Arguments;
 
 fn main() {
     let arguments = Arguments::from_args();
+    let shared = Arc::new(Shared::default());
+    let of_shared = |name: &str, test: fn(&Recorded)| {
+        let shared = Arc::clone(&shared);
+        trial(name, Needs::Nothing, move || test(shared.recorded()))
+    };
     let trials = vec![
-        trial("zstd and JSON tools read it, and each line is valid", Needs::Nothing, lines_are_valid),
-        trial("the report is valid by its schema", Needs::Nothing, report_is_valid),
-        trial("the verdict is the same live and afterwards", Needs::Nothing, same_verdict_afterwards),
-        trial("cut at 1,000 places", Needs::Nothing, cut_at_1000_places),
-        trial("the program reads a cut capture", Needs::Nothing, program_reads_cut),
+        of_shared("zstd and JSON tools read it, and each line is valid", lines_are_valid),
+        of_shared("the report is valid by its schema", report_is_valid),
+        of_shared("the verdict is the same live and afterwards", same_verdict_afterwards),
+        of_shared("cut at 1,000 places", cut_at_1000_places),
+        of_shared("the program reads a cut capture", program_reads_cut),
         trial("kept after a hang, dropped after a clean run", Needs::Nothing, kept_or_dropped),
         trial("secrets are not in it", Needs::Nothing, no_secrets),
     ];
-    libtest_mimic::run(&arguments, trials).exit();
+    let conclusion = libtest_mimic::run(&arguments, trials);
+    // `exit` runs no destructors, and this one removes a directory.
+    drop(shared);
+    conclusion.exit();
 }
 
-/// A hang that was recorded once, for all tests of this file.
+/// A hang that is recorded once, when the first test asks for it.
+#[derive(Default)]
+struct Shared(OnceLock<Recorded>);
+
 struct Recorded {
     bench: Bench,
     bytes: Vec<u8>,
     report: Report,
 }
 
-fn recorded() -> &'static Recorded {
-    static ONCE: OnceLock<Recorded> = OnceLock::new();
-    ONCE.get_or_init(|| {
-        let bench = Bench::new(programs!());
-        let line = bench.scenario("flock-abba", &[bench.path("").as_ref()]);
-        let ended = bench.end_of(&mut bench.watched(&[], line));
-        assert_eq!(ended.status.code(), Some(124), "{}", ended.stderr);
-        let bytes = fs::read(bench.capture_path()).expect("a capture");
-        let report = bench.report().expect("a report");
-        Recorded { bench, bytes, report }
-    })
+impl Shared {
+    fn recorded(&self) -> &Recorded {
+        self.0.get_or_init(|| {
+            let bench = Bench::new(programs!());
+            let line = bench.scenario("flock-abba", &[bench.path("").as_ref()]);
+            let ended = bench.end_of(&mut bench.watched(&[], line));
+            assert_eq!(ended.status.code(), Some(124), "{}", ended.stderr);
+            let bytes = fs::read(bench.capture_path()).expect("a capture");
+            let report = bench.report().expect("a report");
+            Recorded { bench, bytes, report }
+        })
+    }
 }
 
 fn schema(name: &str) -> jsonschema::Validator {
@@ -50,8 +62,7 @@ fn schema(name: &str) -> jsonschema::Validator {
     jsonschema::validator_for(&schema).expect("a valid schema")
 }
 
-fn lines_are_valid() {
-    let recorded = recorded();
+fn lines_are_valid(recorded: &Recorded) {
     let text = zstd::decode_all(recorded.bytes.as_slice()).expect("zstd reads it to its end");
     let text = String::from_utf8(text).expect("UTF-8");
     let schema = schema("record.json");
@@ -69,8 +80,8 @@ fn lines_are_valid() {
     }
 }
 
-fn report_is_valid() {
-    let text = fs::read(recorded().bench.report_path()).expect("a report");
+fn report_is_valid(recorded: &Recorded) {
+    let text = fs::read(recorded.bench.report_path()).expect("a report");
     let value = serde_json::from_slice(&text).expect("JSON");
     let wrong: Vec<String> = schema("report.json").iter_errors(&value).map(|error| error.to_string()).collect();
     assert_eq!(wrong, Vec::<String>::new());
@@ -79,8 +90,7 @@ fn report_is_valid() {
     assert_eq!(first_key.as_deref(), Some("verdict"), "the verdict comes first");
 }
 
-fn same_verdict_afterwards() {
-    let recorded = recorded();
+fn same_verdict_afterwards(recorded: &Recorded) {
     let ended = recorded
         .bench
         .end_of(recorded.bench.hangdog(["report", "--format", "json"]).arg(recorded.bench.capture_path()));
@@ -91,8 +101,8 @@ fn same_verdict_afterwards() {
     assert_eq!(later.map(|verdict| &verdict.signature), live.map(|verdict| &verdict.signature));
 }
 
-fn cut_at_1000_places() {
-    let bytes = &recorded().bytes;
+fn cut_at_1000_places(recorded: &Recorded) {
+    let bytes = &recorded.bytes;
     let all = records(bytes).expect("the whole capture");
     let mut before = 0;
     for n in 1..=1000 {
@@ -122,8 +132,7 @@ fn records(bytes: &[u8]) -> Option<Vec<Record>> {
     summary.is_complete().then_some(records)
 }
 
-fn program_reads_cut() {
-    let recorded = recorded();
+fn program_reads_cut(recorded: &Recorded) {
     for n in 1..=9 {
         let path = recorded.bench.path(format!("cut-{n}.hang"));
         fs::write(&path, &recorded.bytes[..recorded.bytes.len() * n / 10]).expect("a file");

@@ -7,7 +7,7 @@ use std::process::Stdio;
 
 use hangdog_schemas::Record;
 use hangdog_schemas::file::Reader;
-use hangdog_tests::{Bench, Needs, programs, trial, until};
+use hangdog_tests::{Bench, Ended, Needs, programs, trial, until};
 use libtest_mimic::Arguments;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -126,6 +126,7 @@ fn full_disk() {
     assert!(ended.stderr.to_lowercase().contains("no space left on device"), "{}", ended.stderr);
     let kind = bench.report().and_then(|report| report.verdict).map(|verdict| verdict.kind.name());
     assert_eq!(kind.as_deref(), Some("deadlock-cycle"), "{}", ended.stderr);
+    take_first_facts(&ended);
     assert!(ended.stdout.contains("report: 0"), "what was whole is readable: {}{}", ended.stdout, ended.stderr);
 }
 
@@ -135,4 +136,14 @@ fn no_room_at_all() {
     let ended = bench.end_of(command.args(bench.scenario("exit", &[OsStr::new("7")])));
     assert_eq!(ended.status.code(), Some(7), "{}", ended.stderr);
     assert!(ended.stderr.contains("/dev/full"), "the message names the place: {}", ended.stderr);
+    take_first_facts(&ended);
+}
+
+/// What could not be written is kept in memory, and the message says where; it is for the user to remove.
+fn take_first_facts(ended: &Ended) {
+    let place =
+        ended.stderr.split_whitespace().find(|word| word.ends_with("spool.jsonl")).expect("where the facts are");
+    let facts = fs::read_to_string(place).expect("the first facts");
+    assert!(facts.starts_with("{\"kind\":\"run\""), "{place} begins with {:?}", facts.lines().next());
+    fs::remove_dir_all(std::path::Path::new(place).parent().expect("the run's directory")).expect("to remove it");
 }
