@@ -49,17 +49,36 @@ pub(crate) fn phrase(graph: &Graph, task: usize, wait: &Wait, resolver: &str) ->
     }
 }
 
+/// Whether names carry the operations that their threads are in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Phases {
+    Named,
+    LeftOut,
+}
+
 /// A chain of waits as one sentence part: `A waits for …B, which waits for …C`.
 pub(crate) fn chain(view: &View<'_>, graph: &Graph, links: &[Link<'_>]) -> String {
+    chain_with(view, graph, links, Phases::LeftOut)
+}
+
+/// The same, where each task is named with its phase the first time: `A (in POST /x > walk) waits for …`.
+pub(crate) fn chain_with(view: &View<'_>, graph: &Graph, links: &[Link<'_>], phases: Phases) -> String {
+    let mut told: Vec<usize> = Vec::new();
+    let mut name = |task: usize| {
+        let key = graph.tasks[task].key;
+        let phase = view.phase_names(key).filter(|_| phases == Phases::Named && !told.contains(&task));
+        told.push(task);
+        phase.map_or_else(|| view.name(key), |phase| format!("{} (in {})", view.name(key), short(&phase)))
+    };
     let mut text = String::new();
     for (i, link) in links.iter().enumerate() {
         if i == 0 {
-            text.push_str(&view.name(graph.tasks[link.waiter].key));
+            text.push_str(&name(link.waiter));
             text.push(' ');
         } else {
             text.push_str(", which ");
         }
-        let to = if link.to == link.waiter { "itself".to_owned() } else { view.name(graph.tasks[link.to].key) };
+        let to = if link.to == link.waiter { "itself".to_owned() } else { name(link.to) };
         text.push_str(&phrase(graph, link.waiter, link.wait, &to));
     }
     text

@@ -3,25 +3,17 @@
 use super::{Story, Told};
 use crate::graph::Link;
 use crate::wait::Class;
-use crate::words;
+use crate::words::{self, Phases};
 
 pub(super) fn tell(story: &Story<'_>) -> Told {
     let ring = ring_from_its_mount(&story.cause.cycle);
     let through_fuse = ring.first().is_some_and(|link| link.wait.class == Class::FuseReply);
     let head = if through_fuse { "deadlock through a FUSE mount" } else { "deadlock" };
-    let body = words::chain(story.view, story.graph, &ring);
-    let bare = format!("{head}: {body}");
-    let phases: Vec<String> = ring
-        .iter()
-        .filter_map(|link| {
-            let key = story.graph.tasks[link.waiter].key;
-            Some(format!("{} is in phase {:?}", story.view.name(key), story.view.phase_names(key)?))
-        })
-        .collect();
-    let with_phases = if phases.is_empty() { bare.clone() } else { format!("{bare}; {}", phases.join(", ")) };
+    let bare = format!("{head}: {}", words::chain(story.view, story.graph, &ring));
+    let with_phases = format!("{head}: {}", words::chain_with(story.view, story.graph, &ring, Phases::Named));
     let whole = format!("{with_phases}{}", story.behind());
     let fits = |text: &String| text.chars().count() <= words::SENTENCE_LIMIT;
-    let sentence = [whole, with_phases, bare].into_iter().find(fits).unwrap_or_else(|| format!("{head}: {body}"));
+    let sentence = [whole, with_phases].into_iter().find(fits).unwrap_or(bare);
     Told { sentence, advice: advice(&ring) }
 }
 

@@ -41,9 +41,10 @@ fn phases_name_the_request_and_who_serves_it() {
     );
     check_sentence(
         &scene,
-        "deadlock through a FUSE mount: indexd[11/16] is in openat(\"/tmp/x/mount/conversation\") on a FUSE mount served \
-         by fuse.test[10/12], which waits for the reply to POST /api/conversations/new from indexd[11/16]; indexd[11/16] is \
-         in phase \"POST /api/conversations/new > walk /tmp/x\", fuse.test[10/12] is in phase \"flush send\"",
+        "deadlock through a FUSE mount: indexd[11/16] (in POST /api/conversations/new > walk /tmp/x) is in \
+         openat(\"/tmp/x/mount/conversation\") on a FUSE mount served by fuse.test[10/12] (in flush send), which waits for \
+         the reply to POST /api/conversations/new from indexd[11/16]; behind it fuse.test[10/13] is in close(fd 9) on a \
+         FUSE mount served by fuse.test[10/12]",
     );
 }
 
@@ -118,5 +119,14 @@ fn a_helper_keeps_the_device_of_a_dead_daemon() {
          mount /mnt fuse.cachefs 41
          fuse 41 1",
         "self-deadlock certain: 13; 10>12 child-exit, 12>13 fuse-reply, 13>13 pipe-data",
+    );
+}
+
+#[test]
+fn without_the_kernels_counters_the_only_connection_of_the_run_is_meant() {
+    check(
+        &WALK.replace("fuse 41 2", ""),
+        "deadlock-cycle likely: 12 16; 10>13 thread-exit, 13>12 fuse-reply, 12>16 tcp-reply, 16>12 fuse-reply, \
+         13>10 fuse-reply, 16>10 fuse-reply",
     );
 }

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use hangdog_schemas::fact::{Argument, FdFact, FuseFact, MountFact, Syscall, ThreadFact};
+use hangdog_schemas::fact::{Argument, FdDetail, FdFact, FuseFact, MountFact, Syscall, ThreadFact};
 use hangdog_schemas::{Confidence, FactRef, Fd, FuseConnection, Pid, ResourceKey};
 
 use super::call::{Outcome, descriptor, is_cwd};
@@ -163,8 +163,10 @@ pub(super) fn by_kernel_function(view: &View<'_>, thread: &ThreadFact) -> Option
     };
     let mount = view.snapshot.mounts_of_fuse(connection).next();
     let place = mount.map_or_else(|| format!("connection {connection}"), |mount| mount.mount_point.clone());
+    let counted = view.snapshot.fuse.get(&connection).is_some_and(|fuse| fuse.waiting.seen().is_some());
+    let why = if counted { "with requests without an answer" } else { "that the run has" };
     let text = format!(
-        "it sleeps in {}, and connection {connection} ({place}) is the only one with requests without an answer",
+        "it sleeps in {}, and connection {connection} ({place}) is the only one {why}",
         if wchan.is_empty() || wchan == "0" { "a FUSE function" } else { wchan }
     );
     let reference = FactRef::fuse(view.snapshot.id, connection);
@@ -280,9 +282,20 @@ fn sleeps_in_fuse(thread: &ThreadFact) -> bool {
         || thread.stack.seen().is_some_and(|stack| stack.iter().any(|name| is_fuse(name)))
 }
 
+/// Connections with requests without an answer. Where the kernel's counters cannot be read (fusectl is not mounted,
+/// or belongs to somebody else), those that the run serves or has mounted.
 fn busy_connections(view: &View<'_>) -> Vec<FuseConnection> {
-    let waits = |fuse: &&FuseFact| fuse.waiting.seen().is_some_and(|waiting| *waiting > 0);
-    view.snapshot.fuse.values().filter(waits).map(|fuse| fuse.connection).collect()
+    let counted: Vec<&FuseFact> = view.snapshot.fuse.values().filter(|fuse| fuse.waiting.seen().is_some()).collect();
+    if !counted.is_empty() {
+        let waits = |fuse: &&&FuseFact| fuse.waiting.seen().is_some_and(|waiting| *waiting > 0);
+        return counted.iter().filter(waits).map(|fuse| fuse.connection).collect();
+    }
+    let mounted = view.snapshot.mounts.iter().filter(|mount| mount.made_by_run).filter_map(MountFact::fuse);
+    let served = view.snapshot.fds.values().flat_map(|fds| fds.values()).filter_map(|fd| match &fd.detail {
+        FdDetail::FuseServer { connection } => *connection,
+        _ => None,
+    });
+    mounted.chain(served).collect::<BTreeSet<_>>().into_iter().collect()
 }
 
 /// `open` of a FIFO sleeps until somebody opens the other end.
