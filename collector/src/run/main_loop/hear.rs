@@ -1,0 +1,66 @@
+//! Signals that came: noted, passed on after a short look; children that ended: waited for.
+
+use hangdog_schemas::record::{SnapshotExtent, TriggerReason};
+use hangdog_schemas::{Pid, Record, RunNs, When};
+use rustix::process::{Signal, pidfd_send_signal};
+
+use super::MainLoop;
+use crate::judge::Moment;
+use crate::run::signals::Heard;
+
+/// What a signal waits for: one short look.
+const SIGNAL_LOOK: u64 = 20_000_000;
+
+impl MainLoop<'_> {
+    pub(super) fn hear_signals(&mut self, now: RunNs) {
+        while let Some(heard) = self.parts.signals.next(self.parts.group) {
+            match heard {
+                Heard::Child => self.reap(now),
+                Heard::Continued => self.was_continued = true,
+                Heard::Pass(signal) => self.pass(now, signal),
+                Heard::PassAfterLook(signal) => {
+                    self.to_pass.push((signal, now.plus(SIGNAL_LOOK)));
+                    self.begin_look(now, SnapshotExtent::Light, TriggerReason::Signal(signal));
+                }
+                Heard::AlreadyThere(signal) => {
+                    self.last_signal = Some(signal);
+                    self.begin_look(now, SnapshotExtent::Light, TriggerReason::Signal(signal));
+                }
+            }
+        }
+    }
+
+    /// Passes on what has waited long enough, or whose look is complete.
+    pub(super) fn pass_signals(&mut self, now: RunNs) {
+        let is_looking = self.looking.is_some();
+        let (due, waiting) = self.to_pass.drain(..).partition(|(_, until)| !is_looking || now >= *until);
+        self.to_pass = waiting;
+        let due: Vec<(i32, RunNs)> = due;
+        for (signal, _) in due {
+            self.last_signal = Some(signal);
+            self.pass(now, signal);
+            if let Some(report) = self.report.clone().filter(|report| report.verdict.is_some()) {
+                self.announce(&report, Moment::Signal(signal));
+            }
+        }
+    }
+
+    fn pass(&mut self, now: RunNs, signal: i32) {
+        let Some(number) = Signal::from_named_raw(signal) else { return };
+        let outcome = pidfd_send_signal(self.parts.started.pidfd(), number);
+        let deed = hangdog_schemas::record::Deed::Signal { process: self.root(), signal };
+        self.parts.records.deed(now, deed, outcome.err().map(|error| error.to_string()));
+    }
+
+    pub(super) fn reap(&mut self, now: RunNs) {
+        for (pid, how) in self.children.reap() {
+            let Some(process) = self.parts.tree.process(Pid(pid)).or((self.root().pid.0 == pid).then(|| self.root()))
+            else {
+                continue;
+            };
+            let end = hangdog_schemas::record::ProcessEnd { when: When::exactly(now), process, how: Some(how) };
+            self.parts.records.push(now, &Record::ProcessEnd(end));
+        }
+        self.children.forget_all_but(self.root().pid.0);
+    }
+}

@@ -1,0 +1,95 @@
+//! Snapshots: begun when the watchdog says so or a signal came, followed step by step, handed to the judge.
+
+use std::time::{Duration, Instant};
+
+use hangdog_schemas::record::{Sample, SnapshotExtent, ThreadSample, Trigger, TriggerReason};
+use hangdog_schemas::{Pid, Record, RunNs, SnapshotId, When};
+
+use super::MainLoop;
+use crate::judge::Moment;
+use crate::observe::{self, Request, Tree};
+use crate::watchdog::Event;
+
+/// While a snapshot runs, it gets this long at a time before the loop looks at everything else.
+const LOOK_STEP: Duration = Duration::from_millis(10);
+/// A snapshot that takes longer than this is cut: what it has is worth more than what it lacks.
+const LONGEST_LIGHT_LOOK: Duration = Duration::from_secs(2);
+const LONGEST_FULL_LOOK: Duration = Duration::from_secs(10);
+
+/// A snapshot that is being taken.
+pub(super) struct Looking {
+    began: RunNs,
+    extent: SnapshotExtent,
+    sample: Sample,
+    own_cpu: u64,
+}
+
+impl MainLoop<'_> {
+    pub(super) fn begin_look(&mut self, now: RunNs, extent: SnapshotExtent, reason: TriggerReason) {
+        if self.looking.is_some() {
+            return;
+        }
+        let (last_progress, news) = self.watchdog.last_progress();
+        let trigger = Trigger { when: When::exactly(now), reason, last_progress, progress: news.word().to_owned() };
+        self.parts.records.push(now, &Record::Trigger(trigger));
+        self.snapshots += 1;
+        let own_cpu = self.own_cpu();
+        let tree = &self.parts.tree;
+        let request = Request {
+            snapshot: SnapshotId(self.snapshots),
+            extent,
+            reason,
+            observer: Pid(std::process::id()),
+            helpers: self.children.helpers().iter().map(|pid| Pid(*pid)).collect(),
+            root: Some(self.parts.started.process.pid),
+            run: tree.processes().collect(),
+            baseline: self.parts.baseline.clone(),
+        };
+        self.looking = Some(Looking { began: now, extent, sample: all_threads(now, tree), own_cpu });
+        self.parts.snapshotter.begin(request);
+    }
+
+    /// Goes on with a snapshot; asks the judge when it is complete and there is one before it.
+    pub(super) fn follow_look(&mut self, now: RunNs) -> Option<Moment> {
+        let looking = self.looking.as_ref()?;
+        let longest = match looking.extent {
+            SnapshotExtent::Light => LONGEST_LIGHT_LOOK,
+            SnapshotExtent::Full => LONGEST_FULL_LOOK,
+        };
+        let is_awaited = self.to_pass.iter().any(|(_, until)| now >= *until);
+        if is_awaited || now.since(looking.began) > longest {
+            self.parts.snapshotter.cut();
+        }
+        let facts = match self.parts.snapshotter.work(Instant::now() + LOOK_STEP) {
+            observe::Progress::Working => return None,
+            observe::Progress::Idle => Vec::new(),
+            observe::Progress::Done(facts) => facts,
+        };
+        let looking = self.looking.take()?;
+        let namespace = self.parts.records.question.header().mount_namespace;
+        self.owned.learn(&self.parts.before, namespace, &facts);
+        self.parts.records.snapshot(now, looking.began, looking.sample, facts);
+        let judged = self.judge_cpu - std::mem::replace(&mut self.judge_cpu_before, self.judge_cpu);
+        let spent = Duration::from_nanos(self.own_cpu().saturating_sub(looking.own_cpu) + judged);
+        let stop = self.tell(now, &Event::Looked { extent: looking.extent, spent });
+        if let Some(since) = self.parts.records.question.since() {
+            self.asked_since = since;
+            let question = self.parts.records.question.records(self.told.phases.open());
+            self.judge.ask(&question);
+        }
+        stop
+    }
+}
+
+/// All threads as of the last pass, as one sample.
+fn all_threads(now: RunNs, tree: &Tree) -> Sample {
+    let threads = tree.threads().map(|thread| ThreadSample {
+        thread: thread.thread,
+        comm: None,
+        state: thread.state,
+        cpu_ns: thread.cpu_ns,
+        vol: thread.vol,
+        invol: thread.invol,
+    });
+    Sample { when: When::exactly(now), threads: threads.collect(), gone: Vec::new() }
+}

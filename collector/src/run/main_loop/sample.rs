@@ -1,0 +1,93 @@
+//! One look at everybody, several times a second: what is new, and who is still.
+
+use std::collections::BTreeSet;
+
+use hangdog_schemas::{Pid, ProcessId, Record, RunNs};
+
+use super::MainLoop;
+use crate::observe::{Pass, Tree};
+use crate::phases::{self, Found, Processes};
+use crate::run::question::Question;
+use crate::watchdog::{News, Progress};
+
+impl MainLoop<'_> {
+    /// Looks at everybody once.
+    pub(in crate::run) fn sample(&mut self, now: RunNs) -> Progress {
+        let helpers: BTreeSet<Pid> = self.children.helpers().iter().map(|pid| Pid(*pid)).collect();
+        let pass = self.parts.tree.pass(now, &helpers);
+        let mut news = news_of(&pass);
+        for mut record in pass.into_records() {
+            if let Record::ProcessEnd(end) = &mut record {
+                // Those that were our children were noted with their status when they were waited for.
+                end.how = end.how.or(self.children.end_of(end.process.pid.0));
+            }
+            self.parts.records.push(now, &record);
+        }
+        let tree = &self.parts.tree;
+        let first_threads = tree.threads().filter(|thread| thread.thread.tid.0 == thread.thread.process.pid.0);
+        let processes = first_threads.map(|thread| (thread.thread.process, thread.state));
+        for output in self.parts.outputs.look(now, processes) {
+            news = news.max(Some(News::Output));
+            self.parts.records.push(now, &Record::Output(output));
+        }
+        let found = self.look_at_phases(now);
+        if found.is_new {
+            news = news.max(Some(News::Phase));
+        }
+        for record in found.records {
+            self.parts.records.push(now, &record);
+        }
+        if std::mem::take(&mut self.was_continued) {
+            self.stillness.forget(now);
+            news = Some(News::Continued);
+        }
+        let pulse = self.stillness.look(now, self.parts.started.process, self.parts.tree.threads());
+        if pulse.computes {
+            news = news.max(Some(News::Cpu));
+        }
+        self.last_sample = now;
+        Progress { news, still_since: pulse.still_since, root_still_since: pulse.root_still_since }
+    }
+
+    fn look_at_phases(&mut self, now: RunNs) -> Found {
+        let mut found = Found::default();
+        let Some(directory) = self.parts.directory else { return found };
+        let moment = phases::Moment { clock: self.parts.clock, now, before: self.last_sample };
+        let told = &mut self.told;
+        let question = &self.parts.records.question;
+        let known = Known { tree: &self.parts.tree, question };
+        if let Some(lines) = &mut told.lines {
+            lines.look(&mut told.phases, moment, &known, &mut found);
+        }
+        let own = question.header().pid_namespace.0;
+        told.recorders.look(directory.flight(), own, &mut told.phases, moment, &known, &mut found);
+        found
+    }
+}
+
+fn news_of(pass: &Pass) -> Option<News> {
+    let found = [
+        (!pass.started.is_empty(), News::ProcessStart),
+        (!pass.ended.is_empty(), News::ProcessEnd),
+        (!pass.changed.is_empty(), News::Program),
+    ];
+    found.into_iter().filter(|(is_so, _)| *is_so).map(|(_, news)| news).max()
+}
+
+/// The processes of a run, those that ended included.
+struct Known<'a> {
+    tree: &'a Tree,
+    question: &'a Question,
+}
+
+impl Processes for Known<'_> {
+    fn by_pid(&self, pid: u32) -> Option<ProcessId> {
+        self.tree.process(Pid(pid)).or_else(|| self.question.process(Pid(pid)))
+    }
+
+    fn by_start(&self, start: u64) -> Option<ProcessId> {
+        let mut found = self.tree.processes().filter(|process| process.start.0 == start);
+        // Two processes of one tick cannot be told apart: better none than the wrong one.
+        found.next().filter(|_| found.next().is_none())
+    }
+}
