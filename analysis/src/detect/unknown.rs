@@ -17,7 +17,8 @@ const REASONS: usize = 8;
 pub(crate) fn unknown(view: &View<'_>, graph: &Graph) -> Finding {
     let mut calls: BTreeMap<String, usize> = BTreeMap::new();
     let mut reasons: Vec<String> = Vec::new();
-    for task in graph.tasks.iter().filter(|task| view.is_of_run(task.key.0)) {
+    let threads = graph.tasks.iter().filter(|task| view.is_of_run(task.key.0) && view.thread(task.key).is_some());
+    for task in threads {
         let call = task.call.clone().unwrap_or_else(|| "running".to_owned());
         *calls.entry(call.split('(').next().unwrap_or_default().to_owned()).or_default() += 1;
         if let Rest::Opaque(why) = &task.rest {

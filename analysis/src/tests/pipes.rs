@@ -128,3 +128,16 @@ fn a_pipe_without_a_visible_writer_has_a_hidden_one() {
         "nothing",
     );
 }
+
+#[test]
+fn a_child_that_splices_waits_at_the_end_that_the_kernel_names() {
+    check(
+        "proc 10 filler <5 write(4) @anon_pipe_write
+         proc 11 copier <10 splice(0,0,1) @pipe_wait_writable
+         fd 10.4 pipe:[90] w
+         fd 10.5 pipe:[91] r
+         fd 11.0 pipe:[90] r
+         fd 11.1 pipe:[91] w",
+        "deadlock-cycle certain: 10 11; 10>11 pipe-room, 11>10 pipe-room",
+    );
+}

@@ -152,7 +152,7 @@ fn transfer(view: &View<'_>, thread: &ThreadFact, syscall: &Syscall, name: &str)
     let wchan = thread.wchan.seen().map_or("", String::as_str);
     if wchan.contains("read") || wchan.contains("recv") || wchan.contains("ipipe") {
         with_fd(view, thread, syscall, source, Direction::Read)
-    } else if wchan.contains("write") || wchan.contains("send") || wchan.contains("opipe") {
+    } else if wchan.contains("writ") || wchan.contains("send") || wchan.contains("opipe") {
         with_fd(view, thread, syscall, sink, Direction::Write)
     } else {
         Outcome::Opaque(format!("{name} waits at one of two descriptors, and the kernel does not say at which"))
