@@ -31,7 +31,7 @@ fn abort_file(connection: FuseConnection) -> String {
 pub(super) fn detach(owned: &Owned, before: &Before, children: &mut Children, done: &mut Vec<Done>) {
     let mounts = own_mounts();
     let of_run = mounts.iter().rev().filter(|mount| {
-        !before.has_mount(mount.id) && mount.fuse().is_some_and(|connection| owned.owns_connection(connection))
+        !before.has_mount(mount) && mount.fuse().is_some_and(|connection| owned.owns_connection(connection))
     });
     for mount in of_run {
         let Ok(point) = CString::new(mount.point.clone()) else { continue };

@@ -16,7 +16,7 @@ pub(super) fn census(owned: &Owned, before: &Before, children: &Children, identi
         left.push((format!("process {} ({process})", who.pid), Some(format!("kill -9 {pid}"))));
     }
     let mounts = own_mounts();
-    for mount in mounts.iter().filter(|mount| !before.has_mount(mount.id)) {
+    for mount in mounts.iter().filter(|mount| !before.has_mount(mount)) {
         let is_of_run = mount.fuse().is_some_and(|connection| owned.owns_connection(connection));
         // Other mounts come and go for other reasons, and a mount inside a container is none of ours.
         if !is_of_run && mount.fuse().is_none() {

@@ -8,7 +8,7 @@ use hangdog_schemas::{FuseConnection, Inode, Observed, Pid, Record};
 /// Mounts and FUSE connections that were there before the run: they are never touched.
 #[derive(Clone, Debug, Default)]
 pub struct Before {
-    mounts: BTreeSet<u32>,
+    mounts: BTreeSet<Mount>,
     connections: BTreeSet<u32>,
 }
 
@@ -18,21 +18,26 @@ impl Before {
         let mounts = own_mounts();
         Self {
             connections: connections().into_iter().chain(mounts.iter().filter_map(Mount::fuse)).collect(),
-            mounts: mounts.into_iter().map(|mount| mount.id).collect(),
+            mounts: mounts.into_iter().collect(),
         }
     }
 
-    pub(super) fn has_mount(&self, mount: u32) -> bool {
-        self.mounts.contains(&mount)
+    /// Whether this very mount was there. Its number alone would not tell: the kernel gives it out again.
+    pub(super) fn has_mount(&self, mount: &Mount) -> bool {
+        self.mounts.contains(mount)
     }
 
-    pub(super) fn has_connection(&self, connection: u32) -> bool {
-        self.connections.contains(&connection)
+    /// Whether this very connection was there. The kernel gives its number out again as well (seen with demos
+    /// side by side): where all mounts that it had then are gone, it is another one.
+    fn has_connection(&self, connection: u32, now: &BTreeSet<Mount>) -> bool {
+        let mut had = self.mounts.iter().filter(|mount| mount.fuse() == Some(connection)).peekable();
+        let all_gone = had.peek().is_some() && had.all(|mount| !now.contains(mount));
+        self.connections.contains(&connection) && !all_gone
     }
 }
 
 /// A mount of our own mount namespace, as far as it matters here.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Mount {
     pub(super) id: u32,
     device: (u32, u32),
@@ -115,22 +120,27 @@ impl Owned {
                 }
             }
         }
+        let now: BTreeSet<Mount> = own_mounts().into_iter().collect();
         let mut has_silent_server = false;
+        let mut foreign = BTreeSet::new();
         for fact in facts {
             let Record::Fd(fd) = fact else { continue };
             let FdDetail::FuseServer { connection } = fd.detail else { continue };
             if !run.contains_key(&fd.process) {
+                foreign.extend(connection);
                 continue;
             }
             match connection {
-                Some(connection) if !before.has_connection(connection.0) => drop(self.fuse.insert(connection)),
+                Some(connection) if !before.has_connection(connection.0, &now) => drop(self.fuse.insert(connection)),
                 Some(_) => {}
                 None => has_silent_server = true,
             }
         }
         if has_silent_server {
-            self.learn_from_private_mounts(before, own_mount_namespace, &run, facts);
+            self.learn_from_private_mounts(before, &now, own_mount_namespace, &run, facts);
         }
+        // A connection that somebody outside the run can serve too is not the run's alone.
+        self.fuse.retain(|connection| !foreign.contains(connection));
     }
 
     /// Before Linux 6.16 a server's descriptor does not say which connection it serves. Then only a mount
@@ -138,6 +148,7 @@ impl Owned {
     fn learn_from_private_mounts(
         &mut self,
         before: &Before,
+        now: &BTreeSet<Mount>,
         own: Inode,
         run: &BTreeMap<hangdog_schemas::ProcessId, Option<Inode>>,
         facts: &[Record],
@@ -147,7 +158,7 @@ impl Owned {
         for fact in facts {
             let Record::Mount(mount) = fact else { continue };
             let Some(connection) = mount.fuse() else { continue };
-            if mount.made_by_run && private.contains(&mount.namespace) && !before.has_connection(connection.0) {
+            if mount.made_by_run && private.contains(&mount.namespace) && !before.has_connection(connection.0, now) {
                 self.fuse.insert(connection);
             }
         }
@@ -175,6 +186,24 @@ impl Owned {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_number_that_was_given_out_again_is_another_connection() {
+        let at = |id: u32, point: &str| {
+            mount(&format!("{id} 1 0:41 / {point} rw - fuse.x x rw")).expect("a line of mountinfo")
+        };
+        let before = Before { mounts: [at(68, "/a")].into(), connections: [41, 42].into() };
+        for (connection, now, was_there) in [
+            (41, vec![at(68, "/a")], true),
+            (41, vec![at(68, "/b")], false),
+            (41, vec![], false),
+            (42, vec![], true),
+            (43, vec![], false),
+        ] {
+            let now = now.into_iter().collect();
+            assert_eq!(before.has_connection(connection, &now), was_there, "{connection} with {now:?}");
+        }
+    }
 
     #[test]
     fn a_line_of_mountinfo_is_read_with_its_escapes() {
