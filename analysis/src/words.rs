@@ -56,6 +56,30 @@ pub(crate) enum Phases {
     LeftOut,
 }
 
+/// What is waited for, so that it reads well after "waits for".
+fn wanted(wait: &Wait) -> String {
+    let name = &wait.name;
+    match wait.class {
+        Class::FuseReply => format!("an answer of the FUSE server about {name}"),
+        Class::TcpReply if name.starts_with("the reply") => name.clone(),
+        Class::TcpReply => format!("an answer over {name}"),
+        Class::TcpAccept | Class::UnixAccept => format!("{name} to be accepted"),
+        Class::TcpRoom | Class::UnixRoom => format!("room to send over {name}"),
+        Class::UnixData => format!("data on {name}"),
+        Class::PipeData => format!("data or the end of {name}"),
+        Class::PipeRoom => format!("room in {name}"),
+        Class::ChildExit => format!("the exit of {name}"),
+        Class::ThreadExit => format!("the end of {name}"),
+        Class::TerminalInput => format!("input from {name}"),
+        Class::TerminalOutput => format!("output on {name}"),
+        Class::TerminalRoom => format!("room to write to {name}"),
+        Class::Continue => format!("SIGCONT for {name}"),
+        Class::Thaw => format!("{name} to be thawed"),
+        Class::Tracer => format!("its tracer {name}"),
+        _ => name.clone(),
+    }
+}
+
 /// A chain of waits as one sentence part: `A waits for …B, which waits for …C`.
 pub(crate) fn chain(view: &View<'_>, graph: &Graph, links: &[Link<'_>]) -> String {
     chain_with(view, graph, links, Phases::LeftOut)
@@ -125,7 +149,7 @@ pub(crate) fn edge(view: &View<'_>, graph: &Graph, task: usize, wait: &Wait, to:
         waiter: view.actor(graph.tasks[task].key),
         resource: Resource {
             kind: wait.class.word().to_owned(),
-            name: wait.name.clone(),
+            name: wanted(wait),
             call: graph.tasks[task].call.clone(),
         },
         resolver: to.map(|link| view.actor(graph.tasks[link.to].key)),

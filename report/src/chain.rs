@@ -74,7 +74,7 @@ impl Drawing<'_> {
         if let Some(call) = &edge.resource.call {
             self.text(bar, bar, Ink::Plain, &format!("is in {call}"));
         }
-        let wait = format!("waits for {} {} ({})", edge.resource.kind, edge.resource.name, edge.confidence.word());
+        let wait = format!("waits for {} ({})", edge.resource.name, edge.confidence.word());
         self.text(bar, bar, Ink::Plain, &wait);
         let (first, rest) = (self.style.glyph("  │   - ", "  |   - "), self.style.glyph("  │     ", "  |     "));
         for evidence in &edge.evidence {

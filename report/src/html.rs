@@ -116,13 +116,7 @@ fn wait(out: &mut String, edge: &Edge) {
     if let Some(call) = &edge.resource.call {
         _ = writeln!(out, "<p>is in <code>{}</code></p>", esc(call));
     }
-    _ = writeln!(
-        out,
-        "<p>waits for {} <code>{}</code> {}</p>",
-        esc(&edge.resource.kind),
-        esc(&edge.resource.name),
-        tag(edge.confidence)
-    );
+    _ = writeln!(out, "<p>waits for <code>{}</code> {}</p>", esc(&edge.resource.name), tag(edge.confidence));
     if !edge.evidence.is_empty() {
         out.push_str("<ul>\n");
         for evidence in &edge.evidence {

@@ -74,13 +74,13 @@ pub(crate) fn fuse_cycle() -> Report {
     let edges = vec![
         edge(
             &cargo,
-            ("child-exit", "the end of fuse.test[4390]", "wait4(-1)"),
+            ("child-exit", "the exit of fuse.test[4390]", "wait4(-1)"),
             Some(&test),
             &[("fuse.test[4390] is its only child", "snapshot:2/process:4390")],
         ),
         edge(
             &server,
-            ("tcp-reply", "POST /api/conversations/new at 127.0.0.1:8080", "recvfrom(9)"),
+            ("tcp-reply", "the reply to POST /api/conversations/new", "recvfrom(9)"),
             Some(&indexd),
             &[
                 ("phase `flush send` waits for http:127.0.0.1:8080", "phase:4390:3"),
@@ -126,7 +126,7 @@ pub(crate) fn idle_holder() -> Report {
     let daemon = actor("gpg-agent", 733, 733, None);
     let edges = vec![edge(
         &shell,
-        ("pipe-data", "pipe 81234, read at fd 3", "read(3)"),
+        ("pipe-data", "data or the end of pipe:[81234]", "read(3)"),
         Some(&daemon),
         &[("the only write end left is fd 1 of gpg-agent[733]", "snapshot:1/fd:733:1")],
     )];
@@ -159,7 +159,7 @@ pub(crate) fn orphan() -> Report {
     let cat = actor("cat", 512, 512, None);
     let edges = vec![edge(
         &cat,
-        ("fifo-open", "/run/x/jobs", "openat(AT_FDCWD, \"/run/x/jobs\", O_RDONLY)"),
+        ("fifo-peer", "a writer of the FIFO /run/x/jobs", "openat(AT_FDCWD, \"/run/x/jobs\", O_RDONLY)"),
         None,
         &[("no process has /run/x/jobs open for writing", "snapshot:1/thread:512:512")],
     )];
@@ -192,11 +192,11 @@ pub(crate) fn hostile() -> Report {
     let edges = vec![
         edge(
             &evil,
-            ("file-lock", "/tmp/```\n# big\n<b>\u{200b}", "flock(3)"),
+            ("file-lock", "the flock on /tmp/```\n# big\n<b>\u{200b}", "flock(3)"),
             Some(&other),
             &[("]]> & \0 \u{9b}2J", "snapshot:1/lock:1")],
         ),
-        edge(&other, ("file-lock", "/tmp/https://evil.example/##[error]", "flock(4)"), Some(&evil), &[]),
+        edge(&other, ("file-lock", "the flock on /tmp/https://evil.example/##[error]", "flock(4)"), Some(&evil), &[]),
     ];
     let mut verdict = finding(
         FindingKind::DeadlockCycle,
