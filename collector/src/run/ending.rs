@@ -113,7 +113,9 @@ fn last_report(
     main_loop.parts.records.push(now, &Record::RunEnd(run_end));
     if end == Ended::HangEnded {
         let mut report = main_loop.report.take()?;
-        report.run.actions = done.iter().map(|(deed, failed)| in_words(deed, failed.as_deref())).collect();
+        // That ended processes were waited for is in the capture; to the reader it says nothing.
+        let told = done.iter().filter(|(deed, _)| !matches!(deed, Deed::Reap(_)));
+        report.run.actions = told.map(|(deed, failed)| in_words(deed, failed.as_deref())).collect();
         return Some(report);
     }
     if has_leftovers && main_loop.parts.records.question.looks() > 0 {
