@@ -16,6 +16,9 @@ use crate::liveness::Liveness;
 use crate::view::View;
 use crate::wait::{Class, Wait};
 
+/// Causes of one kind that are told in full, the nearest ones: a thousand daemons at one pipe are one story.
+const NEAREST: usize = 16;
+
 /// A root cause and the way to it.
 pub(crate) struct Cause<'g> {
     pub(crate) kind: FindingKind,
@@ -37,20 +40,25 @@ pub(crate) fn causes<'g>(view: &View<'_>, graph: &'g Graph, from: &[usize]) -> V
     let reach = graph.reach(from.iter().copied().filter(|task| graph.alive(*task) != Liveness::Live));
     let from: Vec<usize> = from.iter().copied().filter(|task| graph.alive(*task) != Liveness::Live).collect();
     let mut found: Vec<(usize, Cause<'g>)> = Vec::new();
-    for ring in graph.rings() {
-        let Some(distance) = ring.iter().filter_map(|task| reach.get(task)).min() else { continue };
-        found.extend(ring_cause(graph, &from, &ring).map(|cause| (*distance, cause)));
+    let mut rings: Vec<(usize, BTreeSet<usize>)> = graph
+        .rings()
+        .into_iter()
+        .filter_map(|ring| Some((*ring.iter().filter_map(|task| reach.get(task)).min()?, ring)))
+        .collect();
+    rings.sort();
+    for (distance, ring) in rings.iter().take(NEAREST) {
+        found.extend(ring_cause(graph, &from, ring).map(|cause| (*distance, cause)));
     }
-    for (task, distance) in &reach {
-        if let Some((kind, wait, own)) = end_of_the_line(view, graph, *task, from.contains(task)) {
-            let Some(way) = graph.path(&from, &[*task].into()) else { continue };
-            let confidence = own.and(way_confidence(graph, &way, &[*task].into()));
-            let blame = if kind == FindingKind::OrphanWait { Vec::new() } else { vec![*task] };
-            found.push((
-                *distance,
-                Cause { kind, way, cycle: Vec::new(), at: *task, wait: Some(wait), blame, confidence },
-            ));
-        }
+    let mut ends: Vec<(usize, usize)> = reach.iter().map(|(task, distance)| (*distance, *task)).collect();
+    ends.sort_unstable();
+    let ends = ends.into_iter().filter_map(|(distance, task)| {
+        end_of_the_line(view, graph, task, from.contains(&task)).map(|end| (distance, task, end))
+    });
+    for (distance, task, (kind, wait, own)) in ends.take(NEAREST) {
+        let Some(way) = graph.path(&from, &[task].into()) else { continue };
+        let confidence = own.and(way_confidence(graph, &way, &[task].into()));
+        let blame = if kind == FindingKind::OrphanWait { Vec::new() } else { vec![task] };
+        found.push((distance, Cause { kind, way, cycle: Vec::new(), at: task, wait: Some(wait), blame, confidence }));
     }
     let doubt = graph.confidence(reach.keys().copied());
     for (_, cause) in &mut found {
@@ -115,7 +123,7 @@ fn end_of_the_line<'g>(
     if graph.alive(task) == Liveness::Dead {
         // Parked with all of its process, and none of them waits for anything else.
         let nobody = |wait: &Wait| wait.resolvers.iter().all(|resolver| graph.find(resolver.thread).is_none());
-        let ended = waits.iter().all(nobody) || graph.is_parked(task) && graph.links(task).is_empty();
+        let ended = waits.iter().all(nobody) || graph.is_parked(task) && graph.links(task).next().is_none();
         return ended.then_some((FindingKind::OrphanWait, first, Confidence::Certain));
     }
     let open = waits.iter().find(|wait| wait.outside.is_some())?;

@@ -53,8 +53,8 @@ fn edges(story: &Story<'_>) -> Vec<Edge> {
     }
     for link in &main {
         // The others who could end the same wait cannot either.
-        for beside in graph.links(link.waiter).iter().filter(|other| other.to != link.to).take(BESIDE) {
-            draw(beside);
+        for beside in graph.links(link.waiter).filter(|other| other.to != link.to).take(BESIDE) {
+            draw(&beside);
         }
     }
     let told: BTreeSet<usize> = main.iter().flat_map(|link| [link.waiter, link.to]).chain([cause.at]).collect();
@@ -63,7 +63,7 @@ fn edges(story: &Story<'_>) -> Vec<Edge> {
     for task in (0..graph.tasks.len()).filter(|task| view.is_of_run(graph.tasks[*task].key.0)) {
         // Who could be woken by somebody else too, or is merely parked, is not behind it.
         let is_stuck = graph.waits(task).iter().all(|wait| wait.outside.is_none() && wait.class != Class::Event);
-        let onto = graph.links(task).into_iter().find(|link| is_stuck && ring.contains(&link.to));
+        let onto = graph.links(task).find(|link| is_stuck && ring.contains(&link.to));
         if let Some(link) = onto.filter(|_| !ring.contains(&task) && behind < BEHIND) {
             behind += usize::from(!told.contains(&task));
             draw(&link);
@@ -71,8 +71,8 @@ fn edges(story: &Story<'_>) -> Vec<Edge> {
     }
     for task in &told {
         if *task != cause.at {
-            for link in graph.links(*task).iter().filter(|link| told.contains(&link.to)).take(BESIDE) {
-                draw(link);
+            for link in graph.links(*task).filter(|link| told.contains(&link.to)).take(BESIDE) {
+                draw(&link);
             }
         }
     }

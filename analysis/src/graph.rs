@@ -25,6 +25,15 @@ pub(crate) struct Graph {
     pub(crate) tasks: Vec<Task>,
     index: BTreeMap<ThreadKey, usize>,
     alive: Vec<Liveness>,
+    links: Vec<Vec<LinkAt>>,
+}
+
+/// A [`Link`] by numbers: which wait of the waiter, which resolver of the wait, which task.
+#[derive(Clone, Copy, Debug)]
+struct LinkAt {
+    wait: usize,
+    resolver: usize,
+    to: usize,
 }
 
 impl Graph {
@@ -32,7 +41,9 @@ impl Graph {
         let index: BTreeMap<ThreadKey, usize> = tasks.iter().enumerate().map(|(i, task)| (task.key, i)).collect();
         let nodes: Vec<Node> = tasks.iter().map(|task| node(task, &index)).collect();
         let alive = spread(&nodes);
-        Self { tasks, index, alive }
+        let mut graph = Self { tasks, index, alive, links: Vec::new() };
+        graph.links = (0..graph.tasks.len()).map(|task| graph.join(task)).collect();
+        graph
     }
 
     pub(crate) fn find(&self, key: ThreadKey) -> Option<usize> {
@@ -55,20 +66,25 @@ impl Graph {
     }
 
     /// Waits of a task on tasks that cannot help it now: everything that is not live. Named threads first.
-    pub(crate) fn links(&self, task: usize) -> Vec<Link<'_>> {
-        let mut links: Vec<Link<'_>> = Vec::new();
+    pub(crate) fn links(&self, task: usize) -> impl Iterator<Item = Link<'_>> {
+        let waits = self.waits(task);
+        self.links[task].iter().map(move |at| {
+            let wait = &waits[at.wait];
+            Link { waiter: task, wait, resolver: &wait.resolvers[at.resolver], to: at.to }
+        })
+    }
+
+    fn join(&self, task: usize) -> Vec<LinkAt> {
+        let mut links: Vec<LinkAt> = Vec::new();
         let mut seen: BTreeSet<usize> = BTreeSet::new();
-        for wait in self.waits(task) {
-            for resolver in &wait.resolvers {
-                let Some(to) = self.find(resolver.thread) else { continue };
-                for to in self.stuck_behind(to) {
-                    if seen.insert(to) {
-                        links.push(Link { waiter: task, wait, resolver, to });
-                    }
-                }
+        let waits = self.waits(task);
+        for (wait, Wait { resolvers, .. }) in waits.iter().enumerate() {
+            for (resolver, Resolver { thread, .. }) in resolvers.iter().enumerate() {
+                let stuck = self.find(*thread).map(|to| self.stuck_behind(to)).unwrap_or_default();
+                links.extend(stuck.into_iter().filter(|to| seen.insert(*to)).map(|to| LinkAt { wait, resolver, to }));
             }
         }
-        links.sort_by_key(|link| (!link.resolver.exact, link.to));
+        links.sort_by_key(|at| (!waits[at.wait].resolvers[at.resolver].exact, at.to));
         links
     }
 
@@ -148,7 +164,7 @@ impl Graph {
     pub(crate) fn rings(&self) -> Vec<BTreeSet<usize>> {
         let next: Vec<Vec<usize>> = (0..self.tasks.len())
             .map(|task| match self.alive[task] {
-                Liveness::Dead => self.links(task).iter().map(|link| link.to).collect(),
+                Liveness::Dead => self.links(task).map(|link| link.to).collect(),
                 _ => Vec::new(),
             })
             .collect();
@@ -165,7 +181,7 @@ impl Graph {
     pub(crate) fn cycle(&self, ring: &BTreeSet<usize>) -> Vec<Link<'_>> {
         let mut best: Option<(CycleWeight, Vec<Link<'_>>)> = None;
         for start in ring {
-            for first in self.links(*start).into_iter().filter(|link| ring.contains(&link.to)) {
+            for first in self.links(*start).filter(|link| ring.contains(&link.to)) {
                 let Some(rest) = self.path(&[first.to], &[*start].into()) else { continue };
                 let mut cycle = vec![first];
                 cycle.extend(rest);
