@@ -40,9 +40,9 @@ pub(crate) fn causes<'g>(view: &View<'_>, graph: &'g Graph, from: &[usize]) -> V
     let reach = graph.reach(from.iter().copied().filter(|task| graph.alive(*task) != Liveness::Live));
     let from: Vec<usize> = from.iter().copied().filter(|task| graph.alive(*task) != Liveness::Live).collect();
     let mut found: Vec<(usize, Cause<'g>)> = Vec::new();
-    let mut rings: Vec<(usize, BTreeSet<usize>)> = graph
+    let mut rings: Vec<(usize, &BTreeSet<usize>)> = graph
         .rings()
-        .into_iter()
+        .iter()
         .filter_map(|ring| Some((*ring.iter().filter_map(|task| reach.get(task)).min()?, ring)))
         .collect();
     rings.sort();

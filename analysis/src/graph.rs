@@ -26,6 +26,7 @@ pub(crate) struct Graph {
     index: BTreeMap<ThreadKey, usize>,
     alive: Vec<Liveness>,
     links: Vec<Vec<LinkAt>>,
+    rings: Vec<BTreeSet<usize>>,
 }
 
 /// A [`Link`] by numbers: which wait of the waiter, which resolver of the wait, which task.
@@ -41,8 +42,9 @@ impl Graph {
         let index: BTreeMap<ThreadKey, usize> = tasks.iter().enumerate().map(|(i, task)| (task.key, i)).collect();
         let nodes: Vec<Node> = tasks.iter().map(|task| node(task, &index)).collect();
         let alive = spread(&nodes);
-        let mut graph = Self { tasks, index, alive, links: Vec::new() };
+        let mut graph = Self { tasks, index, alive, links: Vec::new(), rings: Vec::new() };
         graph.links = (0..graph.tasks.len()).map(|task| graph.join(task)).collect();
+        graph.rings = graph.find_rings();
         graph
     }
 
@@ -161,7 +163,11 @@ impl Graph {
 
     /// Dead tasks that wait for each other in a ring and for nobody else: the roots of the dead set. Tasks that
     /// wait for themselves count.
-    pub(crate) fn rings(&self) -> Vec<BTreeSet<usize>> {
+    pub(crate) fn rings(&self) -> &[BTreeSet<usize>] {
+        &self.rings
+    }
+
+    fn find_rings(&self) -> Vec<BTreeSet<usize>> {
         let next: Vec<Vec<usize>> = (0..self.tasks.len())
             .map(|task| match self.alive[task] {
                 Liveness::Dead => self.links(task).map(|link| link.to).collect(),

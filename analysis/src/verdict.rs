@@ -40,6 +40,9 @@ pub fn analyse(timeline: &Timeline, options: &Options) -> Report {
     Report { verdict, findings, run: summary(timeline, at), schema: REPORT_VERSION }
 }
 
+/// Rings told that the command does not wait for.
+const RINGS_APART: usize = 16;
+
 fn findings_at(timeline: &Timeline, snapshot: &Snapshot, patience: Duration) -> Vec<Finding> {
     let before = timeline.snapshots().iter().rev().find(|earlier| earlier.begin < snapshot.begin && earlier.complete);
     let view = View::new(timeline, snapshot, patience);
@@ -63,15 +66,15 @@ fn findings_at(timeline: &Timeline, snapshot: &Snapshot, patience: Duration) -> 
         push(&mut findings, finding);
     }
     // Rings of the run that the command does not wait for.
-    for ring in graph.rings() {
+    let told = graph.reach(main);
+    let apart = graph.rings().iter().filter(|ring| ring.iter().all(|task| !told.contains_key(task)));
+    for ring in apart.take(RINGS_APART) {
         let members: Vec<usize> =
             ring.iter().copied().filter(|task| view.is_of_run(graph.tasks[*task].key.0)).collect();
         for found in cause::causes(&view, &graph, &members).into_iter().take(1) {
             let mut finding = explain::finding(&view, &graph, &found);
-            if findings.iter().all(|told| told.culprits != finding.culprits) {
-                finding.confidence = finding.confidence.and(Confidence::Likely);
-                push(&mut findings, finding);
-            }
+            finding.confidence = finding.confidence.and(Confidence::Likely);
+            push(&mut findings, finding);
         }
     }
     if let Some(before) = before {
