@@ -24,7 +24,7 @@ fn a_mutex_whose_holder_works_is_no_hang() {
 
 #[test]
 fn an_ownerless_futex_in_a_process_without_other_threads() {
-    check("proc 10 relock <5 futex(0x100,0x89,2)", "orphan-wait likely: ; 10>nobody event");
+    check("proc 10 relock <5 futex(0x100,0x89,2)", "self-deadlock likely: 10; 10>10 event");
 }
 
 #[test]
@@ -62,5 +62,15 @@ fn a_heartbeat_beside_a_ring_makes_it_likely() {
          task 10.13 b futex(0x200,0x80,2;2+0+12+1+0)
          task 10.14 heartbeat clock_nanosleep() moved",
         "deadlock-cycle likely: 12 13; 10>12 thread-exit, 12>13 mutex, 13>12 mutex",
+    );
+}
+
+#[test]
+fn all_threads_of_a_process_are_parked() {
+    check(
+        "proc 10 py <5 futex(0x100,0x189,0,0)
+         task 10.12 a futex(0x200,0x189,0,0)
+         task 10.13 b futex(0x300,0x189,0,0)",
+        "orphan-wait likely: ; 10>nobody event",
     );
 }

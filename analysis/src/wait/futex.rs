@@ -68,11 +68,13 @@ pub(super) fn wait(view: &View<'_>, thread: &ThreadFact, syscall: &Syscall) -> O
     // Only threads of this process can wake it.
     let text =
         format!("{} waits at a private futex: only threads of its own process can wake it", view.comm(process.pid));
+    // In a process of one thread that is the waiter itself.
+    let alone = view.hidden_threads(process.pid).is_none() && view.snapshot.threads_of(process.pid).count() == 1;
     let any = Resolver {
-        thread: (process.pid, ANY),
+        thread: (process.pid, if alone { thread.thread.tid } else { ANY }),
         how: "could wake it".to_owned(),
         facts: facts.clone(),
-        exact: false,
+        exact: alone,
         group: 0,
     };
     Outcome::Waits(vec![
