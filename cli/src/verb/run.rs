@@ -26,7 +26,8 @@ Exit codes:
   127  the command was not found
 
 Environment:
-  HANGDOG_QUIET_AFTER, HANGDOG_TIMEOUT, HANGDOG_PATIENCE, HANGDOG_ON_HANG, HANGDOG_REPORT, HANGDOG_OUTPUT
+  HANGDOG_QUIET_AFTER, HANGDOG_TIMEOUT, HANGDOG_PATIENCE, HANGDOG_ON_HANG, HANGDOG_REPORT, HANGDOG_OUTPUT,
+  HANGDOG_TEE
                      the same as the flags; a flag wins
   XDG_STATE_HOME     captures are kept in its `hangdog` directory (~/.local/state/hangdog)
   GITHUB_ACTIONS, GITHUB_STEP_SUMMARY
@@ -41,7 +42,7 @@ Examples:
 
 /// Watch a command: on a hang name the cause, free what is stuck and keep the run for a replay
 ///
-/// The command sees the same stdin, stdout, stderr, signals and terminal as without hangdog. A hang that is certain
+/// The command sees the same stdin, stdout, stderr, signals and terminal as without hangdog (but for --tee). A hang that is certain
 /// is ended at once, one that is likely after --quiet-after; a run that is merely quiet is never ended.
 #[derive(Debug, clap::Args)]
 #[command(after_help = AFTER_HELP)]
@@ -64,6 +65,10 @@ pub(crate) struct Arguments {
     /// What to do with a hang
     #[arg(long, value_name = "WHAT", env = "HANGDOG_ON_HANG", value_enum, default_value_t = Deed::Rescue)]
     on_hang: Deed,
+    /// Keep the text that the command writes in the capture, secrets removed. Its stdout and stderr become pipes that
+    /// are passed on at once: to the command a terminal is no terminal any more (no colours, no progress bars)
+    #[arg(long, env = "HANGDOG_TEE", value_parser = clap::builder::FalseyValueParser::new())]
+    tee: bool,
     /// The command and its arguments
     #[arg(last = true, required = true, value_name = "CMD")]
     command: Vec<OsString>,
@@ -100,6 +105,7 @@ pub(crate) fn perform(arguments: Arguments) -> Result<u8, Failure> {
     options.quiet_after = arguments.quiet_after;
     options.timeout = arguments.timeout;
     options.on_hang = on_hang;
+    options.tee = arguments.tee;
     if let Some(file) = arguments.output {
         options.capture = KeepCapture::In(file);
     }

@@ -46,6 +46,13 @@ pub(crate) fn cpu_of(pid: u32) -> u64 {
         .sum()
 }
 
+/// Whether a process still has its table of descriptors. One that exits gives it up first (`exit_files`), and may
+/// then hang in closing one of them; in an exec it keeps the table.
+pub(crate) fn has_files(pid: u32) -> bool {
+    let status = std::fs::read(format!("/proc/{pid}/status")).unwrap_or_default();
+    status.split(|byte| *byte == b'\n').any(|line| line.strip_prefix(b"FDSize:\t").is_some_and(|size| size != b"0"))
+}
+
 /// Field 22 of our own or a not yet started child's `stat`: when it began, in ticks since boot. Only for
 /// processes that are known not to be in an exec, whose lock this read would wait for.
 pub(crate) fn start_of_own(pid: u32) -> std::io::Result<u64> {

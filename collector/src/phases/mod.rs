@@ -33,6 +33,8 @@ pub trait Processes {
     fn by_pid(&self, pid: u32) -> Option<ProcessId>;
     /// By start time: for a process that knows itself under another number, in a nested pid namespace.
     fn by_start(&self, start: u64) -> Option<ProcessId>;
+    /// Whether it is alive and not on its way out: then a recorder that nobody writes any more was left by an exec.
+    fn runs(&self, process: ProcessId) -> bool;
 }
 
 /// The times that a look is made with.

@@ -30,6 +30,8 @@ struct Recorder {
     owner: Option<ProcessId>,
     open: BTreeSet<PhaseId>,
     dropped: u64,
+    /// Its program has become another one by an exec: what is open in the file is open no more.
+    is_over: bool,
 }
 
 impl Recorders {
@@ -70,7 +72,8 @@ impl Recorders {
         let Ok(file) = openat(directory, &name, flags, Mode::empty()) else { return };
         // A file that is still being made is opened again at the next look.
         let Ok(reader) = Reader::from_file(file.into()) else { return };
-        let recorder = Recorder { reader, heartbeat: None, owner: None, open: BTreeSet::new(), dropped: 0 };
+        let recorder =
+            Recorder { reader, heartbeat: None, owner: None, open: BTreeSet::new(), dropped: 0, is_over: false };
         self.files.insert(name, recorder);
     }
 }
@@ -88,16 +91,21 @@ impl Recorder {
         let owner = &recording.owner;
         let Some(process) = self.owner.or_else(|| find(owner, own_pid_namespace, processes)) else { return };
         self.owner = Some(process);
-        if self.heartbeat == Some(recording.heartbeat)
+        let ends_now = !self.is_over && !recording.attached && processes.runs(process);
+        if !ends_now
+            && self.heartbeat == Some(recording.heartbeat)
             && recording.events.is_empty()
             && self.dropped == recording.dropped
         {
             return;
         }
         self.heartbeat = Some(recording.heartbeat);
+        self.is_over |= ends_now;
+        // After its end the phases stay as they were: they tell what the process was doing then.
+        let open = if self.is_over { [].as_slice() } else { recording.open.as_slice() };
         let is_ours = owner.pid_namespace == own_pid_namespace;
-        let now_open: BTreeSet<PhaseId> = recording.open.iter().map(|phase| number(process, phase.id)).collect();
-        for phase in &recording.open {
+        let now_open: BTreeSet<PhaseId> = open.iter().map(|phase| number(process, phase.id)).collect();
+        for phase in open {
             table.opened(open_phase(process, phase, is_ours, moment), found);
         }
         self.closed(process, &recording, &now_open, table, moment, found);

@@ -15,6 +15,10 @@ impl Processes for One {
     fn by_start(&self, start: u64) -> Option<ProcessId> {
         (self.0.start.0 == start).then_some(self.0)
     }
+
+    fn runs(&self, process: ProcessId) -> bool {
+        self.0 == process
+    }
 }
 
 const PROCESS: ProcessId = ProcessId { pid: Pid(4412), start: Big(99) };

@@ -11,7 +11,7 @@
 
 use std::ffi::{CString, OsStr, OsString};
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
 use hangdog_schemas::{Big, Pid, ProcessId};
@@ -20,6 +20,7 @@ use nix::unistd::{ForkResult, fork, setpgid};
 use rustix::pipe::{PipeFlags, pipe_with};
 
 use super::stdio;
+use super::tee::Substitute;
 use crate::kernel::{open_process, start_of_own};
 
 /// Whether the command gets a process group of its own.
@@ -39,16 +40,19 @@ pub(super) struct Plan {
     environment: Vec<CString>,
     group: Group,
     mask: SigSet,
+    streams: Vec<Substitute>,
 }
 
 impl Plan {
     /// `extra` variables override inherited ones. `mask` is the signal mask that hangdog was started with.
+    /// `streams` take the place of ours.
     pub(super) fn new(
         command: &[OsString],
         inherited: impl Iterator<Item = (OsString, OsString)>,
         extra: &[(&str, OsString)],
         group: Group,
         mask: SigSet,
+        streams: Vec<Substitute>,
     ) -> io::Result<Self> {
         let arguments =
             command.iter().map(|word| c_string(word.clone().into_vec())).collect::<io::Result<Vec<_>>>()?;
@@ -59,11 +63,12 @@ impl Plan {
             .chain(added)
             .map(|(name, value)| c_string([name.as_bytes(), b"=", value.as_bytes()].concat()))
             .collect::<io::Result<Vec<_>>>()?;
-        Ok(Self { program, arguments, environment, group, mask })
+        Ok(Self { program, arguments, environment, group, mask, streams })
     }
 
-    /// Forks. The child waits until [`Held::go`].
-    pub(super) fn fork(&self) -> io::Result<Held> {
+    /// Forks. The child waits until [`Held::go`]. Its streams are closed here: nobody but the command holds
+    /// their writing ends.
+    pub(super) fn fork(self) -> io::Result<Held> {
         let (status_read, status_write) = pipe_with(PipeFlags::CLOEXEC)?;
         rustix::io::ioctl_fionbio(&status_read, true)?;
         let (go_read, go_write) = pipe_with(PipeFlags::CLOEXEC)?;
@@ -109,6 +114,11 @@ impl Plan {
         for fd in stdio::closed_at_start() {
             // SAFETY: Rust's start opened /dev/null here, since the caller had left it closed; nothing owns it.
             unsafe { libc::close(fd) };
+        }
+        for (stream, fd) in self.streams.iter().flat_map(|stream| stream.becomes.iter().map(move |fd| (stream, *fd)))
+        {
+            // SAFETY: replaces a standard descriptor; no Rust object of this process uses it from here on.
+            unsafe { libc::dup2(stream.pipe.as_raw_fd(), fd) };
         }
         // Rust's start ignores SIGPIPE; a command that inherits that does not die of a closed pipe.
         // SAFETY: the default action installs no handler.

@@ -14,6 +14,8 @@ use crate::write::{Message, Verdict};
 
 /// How long the judge gets after the command has ended.
 const LAST_WORD: Duration = Duration::from_secs(3);
+/// How long the readers of a hung run's last output get; the hang may be that they take nothing.
+const LAST_OUTPUT: Duration = Duration::from_secs(2);
 /// How long the writer gets to finish; after that it goes on alone.
 const LAST_BYTES: Duration = Duration::from_secs(5);
 
@@ -25,9 +27,11 @@ pub(super) fn finish(mut main_loop: MainLoop<'_>, stop: &Stop, mut notes: Vec<St
                 notes.push(format!("the command was ended after {:.1} s: --timeout", main_loop.now().seconds()));
             }
             let done = end_run(&mut main_loop);
+            main_loop.finish_output(Some(LAST_OUTPUT));
             (Ended::HangEnded, main_loop.children.end_of(main_loop.root().pid.0), done)
         }
         Stop::Ended(how) => {
+            main_loop.finish_output(None);
             let done = leftovers(&mut main_loop);
             let end = match *how {
                 ExitStatus::Code(code) => Ended::Code(code),
@@ -37,6 +41,7 @@ pub(super) fn finish(mut main_loop: MainLoop<'_>, stop: &Stop, mut notes: Vec<St
         }
         Stop::NotStarted(_) => unreachable!("a command that was not started has no outcome"),
     };
+    notes.extend(main_loop.parts.outputs.tee.notes());
     let has_leftovers = note_deeds(&done, end, &mut notes);
     let report = last_report(&mut main_loop, end, how, has_leftovers, &done);
     let run = main_loop.parts.records.question.header().run.clone();

@@ -57,6 +57,7 @@ fn in_force(options: &RunOptions) -> Vec<String> {
     if let KeepCapture::In(path) = &options.capture {
         words.push(format!("--output={}", path.display()));
     }
+    words.extend(options.tee.then(|| "--tee".to_owned()));
     words.extend(options.noted.iter().cloned());
     words
 }

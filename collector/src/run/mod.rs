@@ -25,6 +25,7 @@ mod signals;
 mod start;
 mod stdio;
 mod stillness;
+mod tee;
 
 pub(crate) use directory::names;
 pub use options::{Ended, KeepCapture, OnHang, RunError, RunOptions, RunOutcome};

@@ -57,6 +57,8 @@ pub struct RunOptions {
     pub on_hang: OnHang,
     /// Where the capture goes.
     pub capture: KeepCapture,
+    /// Whether stdout and stderr of the command are pipes to a relay, so that the capture keeps their text.
+    pub tee: bool,
     /// Further options in force, for the header of the capture: `--patience=10s`.
     pub noted: Vec<String>,
 }
@@ -70,6 +72,7 @@ impl RunOptions {
             timeout: None,
             on_hang: OnHang::default(),
             capture: KeepCapture::default(),
+            tee: false,
             noted: Vec::new(),
         }
     }

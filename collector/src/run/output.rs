@@ -1,9 +1,11 @@
-//! Whether the command wrote something, without standing in its way: its stdout and stderr are ours too.
+//! Whether the command wrote something, without standing in its way: its stdout and stderr are ours too,
+//! or the pipes of `--tee`.
 //!
 //! | stdout is | what tells | how exact |
 //! | --- | --- | --- |
 //! | a file | the position of the open file, which we share (`/proc/self/fdinfo`) | bytes |
 //! | a terminal | the time of its last change (`fstat` of devpts, which no program serves) | 8 s, the kernel's own step |
+//! | relayed (`--tee`) | the relay | bytes, with the text |
 //! | a pipe, a socket | bytes written by each process (`io`, through the guarded worker) | bytes, all descriptors together |
 //!
 //! A pipe keeps no time of its last change on Linux 6.18 (seen), and FIONREAD takes the pipe's mutex, which
@@ -17,7 +19,8 @@ use hangdog_schemas::fact::TaskState;
 use hangdog_schemas::record::{Output, Stream};
 use hangdog_schemas::{Observed, Pid, ProcessId, RunNs, When};
 
-use super::stdio::closed_at_start;
+use super::stdio::{closed_at_start, target};
+use super::tee::Tee;
 use crate::observe::worker::{Answer, Ask, Hazard, Room, Worker};
 
 /// Processes whose written bytes are asked for in one round.
@@ -35,25 +38,26 @@ enum Kind {
 pub(super) struct Outputs {
     streams: Vec<(Stream, Kind)>,
     written: Written,
+    pub(super) tee: Tee,
 }
 
 impl Outputs {
-    /// Looks at our own stdout and stderr. `None` for the worker when the streams need none.
-    pub(super) fn new() -> Self {
+    /// Looks at our own stdout and stderr, but for those that are relayed.
+    pub(super) fn new(tee: Tee) -> Self {
         let closed: Vec<i32> = closed_at_start().collect();
         let mut streams = Vec::new();
         for (fd, stream) in [(1, Stream::Stdout), (2, Stream::Stderr)] {
-            if !closed.contains(&fd) {
+            if !closed.contains(&fd) && !tee.has(stream) {
                 streams.push((stream, kind(fd)));
             }
         }
         let is_piped = streams.iter().any(|(_, kind)| matches!(kind, Kind::Piped));
-        Self { streams, written: Written::new(is_piped) }
+        Self { streams, written: Written::new(is_piped), tee }
     }
 
     /// Processes of ours that are no part of the run.
     pub(super) fn helpers(&self) -> impl Iterator<Item = Pid> {
-        self.written.worker.iter().flat_map(Worker::pids)
+        self.written.worker.iter().flat_map(Worker::pids).chain(self.tee.helpers())
     }
 
     /// What was written since the last look. Never waits.
@@ -88,15 +92,12 @@ impl Outputs {
             found.truncate(1);
             found[0].stream = Stream::Both;
         }
+        found.extend(self.tee.look(now));
         if let Some(bytes) = self.written.look(now, processes) {
             found.push(Output { when: When::exactly(now), stream: Stream::Both, bytes, text: None });
         }
         found
     }
-}
-
-fn target(fd: i32) -> Option<std::path::PathBuf> {
-    std::fs::read_link(format!("/proc/self/fd/{fd}")).ok()
 }
 
 fn kind(fd: i32) -> Kind {

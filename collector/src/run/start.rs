@@ -15,6 +15,7 @@ use super::output::Outputs;
 use super::question::Question;
 use super::records::Records;
 use super::signals::Signals;
+use super::tee::Tee;
 use crate::act::Before;
 use crate::clock::RunClock;
 use crate::judge::Judge;
@@ -64,7 +65,9 @@ fn start(
     let before = Before::look();
     // Helpers are forked first: from a small process, and before there is anything of the command's.
     let feed = start_writer(options, name, &mut notes);
-    let outputs = Outputs::new();
+    let (tee, streams) = if options.tee { Tee::start() } else { Ok((Tee::default(), Vec::new())) }
+        .map_err(RunError::own("no process can be started that passes the output on"))?;
+    let outputs = Outputs::new(tee);
     let own = hangdog_schemas::Pid(std::process::id());
     let tree = Tree::new(clock, own, Vec::new()).map_err(RunError::own("the process tree cannot be read"))?;
     let snapshotter = Snapshotter::new(clock).map_err(RunError::own("snapshots cannot be taken"))?;
@@ -72,7 +75,7 @@ fn start(
 
     let group = if terminal().is_some() { Group::Shared } else { Group::Own };
     let extra = environment(name, directory);
-    let plan = Plan::new(&options.command, std::env::vars_os(), &extra, group, signals.mask_before())
+    let plan = Plan::new(&options.command, std::env::vars_os(), &extra, group, signals.mask_before(), streams)
         .map_err(|source| cannot_run(options, source))?;
     let held = plan.fork().map_err(RunError::own("no process can be started for the command"))?;
     let header = header(options, name, clock, held.process).map_err(RunError::own("/proc cannot be read"))?;

@@ -1,5 +1,8 @@
-#![expect(unsafe_code, reason = "runs before Rust's own start, which hides what it finds")]
-//! Which of stdin, stdout and stderr the caller left closed.
+#![expect(
+    unsafe_code,
+    reason = "looks before Rust's own start, which hides what it finds; and kcmp has no safe form"
+)]
+//! What stdin, stdout and stderr are: which of them the caller left closed, and which are the same.
 //!
 //! Rust's start opens `/dev/null` on standard descriptors that are closed (it must, or the next file would
 //! become stdout). A command would then find an open stdin where without hangdog it finds none. So this
@@ -29,4 +32,18 @@ fn is_closed(fd: i32) -> bool {
 pub(super) fn closed_at_start() -> impl Iterator<Item = i32> {
     let closed = CLOSED.load(Ordering::Relaxed);
     (0..3).filter(move |fd| closed & 1 << fd != 0)
+}
+
+/// Where one of our own descriptors points. Asks nobody who serves the file.
+pub(super) fn target(fd: i32) -> Option<std::path::PathBuf> {
+    std::fs::read_link(format!("/proc/self/fd/{fd}")).ok()
+}
+
+/// Whether two of our own descriptors are one open file, with one position. `false` where the kernel does not tell.
+pub(super) fn is_one_open_file(one: i32, other: i32) -> bool {
+    /// `KCMP_FILE` of include/uapi/linux/kcmp.h.
+    const FILE: libc::c_int = 0;
+    let own = std::process::id();
+    // SAFETY: compares two descriptors of this process; any number is allowed.
+    unsafe { libc::syscall(libc::SYS_kcmp, own, own, FILE, one, other) == 0 }
 }

@@ -53,6 +53,9 @@ fn our_stat_is_read_alike() {
     let ours = stat::stat(&bytes).expect("we read it");
     assert_eq!(ours.comm, theirs.comm);
     assert_eq!(ours.start, theirs.starttime);
-    assert_eq!((i64::from(ours.group.0), i64::from(ours.session.0)), (i64::from(theirs.pgrp), i64::from(theirs.session)));
+    assert_eq!(
+        (i64::from(ours.group.0), i64::from(ours.session.0)),
+        (i64::from(theirs.pgrp), i64::from(theirs.session))
+    );
     assert_eq!((ours.foreground, ours.flags), (theirs.tpgid, theirs.flags));
 }

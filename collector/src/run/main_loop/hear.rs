@@ -1,5 +1,8 @@
 //! Signals that came: noted, passed on after a short look; children that ended: waited for.
 
+use std::os::fd::AsFd;
+use std::time::Duration;
+
 use hangdog_schemas::record::{SnapshotExtent, TriggerReason};
 use hangdog_schemas::{Pid, Record, RunNs, When};
 use rustix::process::{Signal, pidfd_send_signal};
@@ -12,6 +15,22 @@ use crate::run::signals::Heard;
 const SIGNAL_LOOK: u64 = 20_000_000;
 
 impl MainLoop<'_> {
+    /// After the command's end: waits until its output is through. Who is asked to end does not wait for a
+    /// reader that takes nothing.
+    pub(in crate::run) fn finish_output(&mut self, limit: Option<Duration>) {
+        let parts = &mut self.parts;
+        let (signals, group) = (&mut parts.signals, parts.group);
+        let Ok(interrupt) = signals.fd().try_clone_to_owned() else { return };
+        parts.outputs.tee.finish(limit, interrupt.as_fd(), || {
+            let mut heard = std::iter::from_fn(|| signals.next(group));
+            heard.any(|heard| matches!(heard, Heard::PassAfterLook(_) | Heard::AlreadyThere(_)))
+        });
+        let now = self.now();
+        for record in self.parts.outputs.tee.rest(now) {
+            self.parts.records.push(now, &record);
+        }
+    }
+
     pub(super) fn hear_signals(&mut self, now: RunNs) {
         while let Some(heard) = self.parts.signals.next(self.parts.group) {
             match heard {

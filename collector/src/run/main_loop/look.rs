@@ -29,6 +29,9 @@ impl MainLoop<'_> {
         if self.looking.is_some() {
             return;
         }
+        for record in self.parts.outputs.tee.held_back(now) {
+            self.parts.records.push(now, &record);
+        }
         let (last_progress, news) = self.watchdog.last_progress();
         let trigger = Trigger { when: When::exactly(now), reason, last_progress, progress: news.word().to_owned() };
         self.parts.records.push(now, &Record::Trigger(trigger));

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use hangdog_schemas::{Pid, ProcessId, Record, RunNs};
 
 use super::MainLoop;
+use crate::kernel::has_files;
 use crate::observe::{Pass, Tree};
 use crate::phases::{self, Found, Processes};
 use crate::run::question::Question;
@@ -89,5 +90,9 @@ impl Processes for Known<'_> {
         let mut found = self.tree.processes().filter(|process| process.start.0 == start);
         // Two processes of one tick cannot be told apart: better none than the wrong one.
         found.next().filter(|_| found.next().is_none())
+    }
+
+    fn runs(&self, process: ProcessId) -> bool {
+        self.tree.process(process.pid) == Some(process) && has_files(process.pid.0)
     }
 }
