@@ -407,9 +407,11 @@ pub struct Output {
     pub when: When,
     /// Where to.
     pub stream: Stream,
-    /// Bytes since the record before.
+    /// Bytes since the record before. 0: only the fact is known (terminals), or earlier records counted the bytes of
+    /// this text already.
     pub bytes: u64,
-    /// The text itself, under `--tee` only, secrets removed.
+    /// The text itself, under `--tee` only, secrets removed; bytes that are no UTF-8 stand as `\xNN`. It may come later
+    /// than its bytes, and some of it may be missing: then a `lost` record says how much.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,
 }

@@ -13,6 +13,7 @@
 mod feed;
 mod place;
 mod process;
+mod ration;
 
 pub use feed::{Feed, Verdict};
 pub use place::{Place, default_place, prune};

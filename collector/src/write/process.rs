@@ -8,10 +8,11 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use hangdog_schemas::Record;
-use hangdog_schemas::file::{WriteError, Writer};
+use hangdog_schemas::file::{Limits, WriteError, Writer};
 
 use super::feed::Verdict;
 use super::place::Place;
+use super::ration::Ration;
 
 /// A record follows, as JSON.
 pub(super) const RECORD: u8 = b'R';
@@ -52,7 +53,8 @@ pub(super) fn main(socket: &UnixStream, place: &Place) -> i32 {
         }
     };
     Message::Opened(path.clone()).send(socket);
-    let mut capture = Capture { path, writer: None, failed: false };
+    let ration = Ration::new(Limits::default().total);
+    let mut capture = Capture { path, writer: None, ration, failed: false };
     match Writer::new(file) {
         Ok(writer) => capture.writer = Some(writer),
         Err(error) => capture.report(socket, &error),
@@ -77,6 +79,7 @@ fn advise(path: &Path, error: &std::io::Error) -> String {
 struct Capture {
     path: PathBuf,
     writer: Option<Writer<File>>,
+    ration: Ration,
     failed: bool,
 }
 
@@ -103,7 +106,23 @@ impl Capture {
 
     fn write(&mut self, socket: &UnixStream, json: &[u8]) {
         let Ok(record) = serde_json::from_slice::<Record>(json) else { return };
-        let outcome = self.writer.as_mut().map_or(Ok(()), |writer| writer.write(&record));
+        if matches!(record, Record::Report(_)) {
+            self.write_losses(socket);
+        }
+        if self.ration.takes(&record, json.len() as u64 + 1) {
+            self.put(socket, &record);
+        }
+    }
+
+    /// Says what was left out; the report is the last line, so before it.
+    fn write_losses(&mut self, socket: &UnixStream) {
+        for lost in self.ration.take_losses() {
+            self.put(socket, &lost);
+        }
+    }
+
+    fn put(&mut self, socket: &UnixStream, record: &Record) {
+        let outcome = self.writer.as_mut().map_or(Ok(()), |writer| writer.write(record));
         self.check(socket, outcome);
     }
 
@@ -128,6 +147,7 @@ impl Capture {
             place.prune();
             return i32::from(removed.is_err());
         }
+        self.write_losses(socket);
         let finished = match self.writer.take().map(Writer::finish) {
             Some(Ok(file)) => file.metadata().map_or(0, |file| file.len()),
             Some(Err(error)) => {
@@ -191,5 +211,57 @@ impl Input<'_> {
         let kind = self.bytes[0];
         self.bytes.drain(..5 + len);
         Some(Next::Message(kind, body))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use hangdog_schemas::file::Reader;
+    use hangdog_schemas::record::{Lost, RunEnd, Sample};
+    use hangdog_schemas::{RunNs, When};
+
+    use super::*;
+
+    /// What the writer makes of these records when readers take `limit` bytes.
+    fn written(limit: u64, records: &[Record]) -> Vec<Record> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("bounded.hang");
+        let (ours, theirs) = UnixStream::pair().unwrap();
+        let writer = Writer::new(File::create(&path).unwrap()).unwrap();
+        let mut capture =
+            Capture { path: path.clone(), writer: Some(writer), ration: Ration::new(limit), failed: false };
+        for record in records {
+            capture.write(&theirs, &serde_json::to_vec(record).unwrap());
+        }
+        assert_eq!(capture.end(&theirs, &Place::Named(path.clone()), Verdict::Keep), 0);
+        drop(ours);
+        let bytes = std::fs::read(path).unwrap();
+        let (records, summary) = Reader::from_bytes(&bytes).unwrap().read_all();
+        assert!(summary.is_complete(), "{:?}", summary.missing());
+        records
+    }
+
+    #[test]
+    fn a_capture_that_grows_too_large_keeps_its_begin_and_its_end() {
+        let header = Record::Run(Box::new(hangdog_schemas::sample::header()));
+        let sample =
+            |n: u64| Record::Sample(Sample { when: When::exactly(RunNs(n)), threads: Vec::new(), gone: Vec::new() });
+        let when = When::exactly(RunNs(1000));
+        let end = Record::RunEnd(RunEnd { when, how: None, ended_by_hangdog: false, cpu_ns: 0, own_cpu_ns: 0 });
+        let mut records = vec![header];
+        records.extend((0..1000).map(sample));
+        records.push(end.clone());
+        let found = written(16 << 10, &records);
+        let kept = found.iter().filter(|record| matches!(record, Record::Sample(_))).count();
+        assert!((128..1000).contains(&kept), "{kept} samples");
+        assert_eq!(found[..=kept], records[..=kept], "the first ones are kept");
+        assert_eq!(found[kept + 1], end);
+        let lost = Lost {
+            when,
+            at: "samples, since the capture has grown to 0 MiB".to_owned(),
+            records: 1000 - kept as u64,
+        };
+        assert_eq!(found[kept + 2..], [Record::Lost(lost)]);
+        assert_eq!(written(1 << 30, &records), records, "there is room for all");
     }
 }
