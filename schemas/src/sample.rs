@@ -185,6 +185,7 @@ fn process_fact() -> ProcessFact {
             caught: Address(0x4000),
         }
         .into(),
+        timers: 1.into(),
         threads: 12,
     }
 }

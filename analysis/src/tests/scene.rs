@@ -287,6 +287,7 @@ fn process(text: &str, snapshot: SnapshotId, when: When) -> Vec<Record> {
         cgroups: Observed::NotAsked,
         frozen: Observed::Seen(call.contains(" frozen")),
         signals: Observed::NotAsked,
+        timers: Observed::NotAsked,
         threads: 1,
     }));
     vec![process, main]

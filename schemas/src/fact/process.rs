@@ -175,6 +175,10 @@ pub struct ProcessFact {
     /// Signal masks.
     #[serde(default, skip_serializing_if = "Observed::is_not_asked")]
     pub signals: Observed<Signals>,
+    /// POSIX timers (`timer_create`) that it has, armed or not: each may send it a signal or start a thread.
+    /// From `/proc/PID/timers`; timers of `setitimer` and `alarm` are not among them.
+    #[serde(default, skip_serializing_if = "Observed::is_not_asked")]
+    pub timers: Observed<u32>,
     /// Number of threads.
     #[serde(default)]
     pub threads: u32,

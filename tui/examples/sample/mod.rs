@@ -269,6 +269,7 @@ fn snapshot(records: &mut Vec<Record>, number: u32, ms: u64, extent: SnapshotExt
             cgroups: Observed::NotAsked,
             frozen: Observed::Seen(false),
             signals: Observed::NotAsked,
+            timers: Observed::NotAsked,
             threads,
         })));
     }

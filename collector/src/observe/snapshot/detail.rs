@@ -93,13 +93,14 @@ impl Taking {
         }
     }
 
-    /// Namespaces, directories, control groups.
+    /// Namespaces, directories, control groups, POSIX timers.
     async fn read_places(&mut self, pids: &[Pid]) {
         const NAMESPACES: [&str; 5] = ["ns/mnt", "ns/net", "ns/pid", "ns/user", "ns/ipc"];
         let full = self.request.extent == SnapshotExtent::Full;
         let mut asks = Vec::new();
         for &pid in pids {
-            asks.extend([Ask::file(pid, Hazard::None, "cgroup"), Ask::link(pid, "cwd"), Ask::link(pid, "root")]);
+            asks.extend(["cgroup", "timers"].map(|name| Ask::file(pid, Hazard::None, name)));
+            asks.extend([Ask::link(pid, "cwd"), Ask::link(pid, "root")]);
             asks.extend(NAMESPACES.map(|name| Ask::link(pid, name)));
             if full {
                 asks.push(Ask::link(pid, "exe"));
@@ -107,14 +108,17 @@ impl Taking {
         }
         let each = asks.len() / pids.len().max(1);
         let mut answers = self.reader.ask(asks).await.into_iter();
+        // A kernel without checkpoint/restore has no such file.
+        let has_timers = std::path::Path::new("/proc/self/timers").exists();
         for &pid in pids {
             let mut answers = answers.by_ref().take(each);
             let mut next = || answers.next().unwrap_or_default();
-            let (cgroup, cwd, root) = (next(), next(), next());
+            let (cgroup, timers, cwd, root) = (next(), next(), next(), next());
             let namespaces = namespaces([next(), next(), next(), next(), next()]);
             let exe = next();
             let Some(seen) = self.scene.processes.get_mut(&pid) else { continue };
             seen.cgroups = cgroup.map(|bytes| lines(&bytes).map(cgroup_line).collect());
+            seen.timers = if has_timers { timers.map(|bytes| count_timers(&bytes)) } else { Observed::Unsupported };
             seen.cwd = cwd.map(|bytes| text(&bytes));
             seen.root = root.map(|bytes| text(&bytes));
             seen.exe = exe.map(|bytes| text(&bytes));
@@ -204,6 +208,11 @@ fn frames(bytes: &[u8]) -> Vec<String> {
         .collect()
 }
 
+/// Each timer has one line `ID: n`, and some others.
+fn count_timers(bytes: &[u8]) -> u32 {
+    lines(bytes).filter(|line| line.starts_with(b"ID:")).count() as u32
+}
+
 /// `4:freezer:/x` without its number.
 fn cgroup_line(line: &[u8]) -> String {
     let line = text(line);
@@ -236,6 +245,12 @@ mod tests {
     fn control_groups_without_their_number() {
         assert_eq!(cgroup_line(b"4:freezer:/a b"), "freezer:/a b");
         assert_eq!(cgroup_line(b"0::/user.slice"), ":/user.slice");
+    }
+
+    #[test]
+    fn timers_are_counted_by_their_ids() {
+        let two = b"ID: 0\nsignal: 14/0000000000000000\nnotify: signal/pid.7\nClockID: 1\nID: 1\nsignal: 0/0\n";
+        assert_eq!((count_timers(two), count_timers(b"")), (2, 0));
     }
 
     #[test]

@@ -85,6 +85,7 @@ impl Taking {
             cgroups: seen.cgroups.clone(),
             frozen: seen.frozen.clone(),
             signals: Observed::Seen(Signals { ..status.signals }),
+            timers: seen.timers.clone(),
             threads: status.threads,
         }
     }

@@ -227,6 +227,7 @@ impl Seen {
             namespaces: Observed::NotAsked,
             cgroups: Observed::NotAsked,
             frozen: Observed::NotAsked,
+            timers: Observed::NotAsked,
         }
     }
 }

@@ -81,6 +81,7 @@ pub(super) struct Seen {
     pub(super) namespaces: Observed<Namespaces>,
     pub(super) cgroups: Observed<Vec<String>>,
     pub(super) frozen: Observed<bool>,
+    pub(super) timers: Observed<u32>,
 }
 
 impl Seen {

@@ -307,3 +307,19 @@ fn a_wait_for_a_dead_mount_names_path_mount_and_server() {
     assert_eq!(state(pid), TaskState::S);
     drop(mount);
 }
+
+#[test]
+#[expect(unsafe_code, reason = "timer_create has no safe form")]
+fn posix_timers_are_counted() {
+    let mut timer = std::ptr::null_mut();
+    // SAFETY: no sigevent is asked for, and the id is written to a variable that lives through the call.
+    let made = unsafe { libc::timer_create(libc::CLOCK_MONOTONIC, std::ptr::null_mut(), &raw mut timer) };
+    assert_eq!(made, 0);
+    let timers = |facts: &Facts| facts.process(own()).unwrap().timers.clone();
+    let facts = until(own(), SnapshotExtent::Light, |facts| facts.process(own()).is_some());
+    // SAFETY: the timer was made above and is deleted once; it was never armed.
+    assert_eq!(unsafe { libc::timer_delete(timer) }, 0);
+    assert_eq!(timers(&facts), Observed::Seen(1));
+    let facts = until(own(), SnapshotExtent::Light, |facts| facts.process(own()).is_some());
+    assert_eq!(timers(&facts), Observed::Seen(0));
+}
