@@ -81,7 +81,7 @@ impl Graph {
         let mut seen: BTreeSet<usize> = BTreeSet::new();
         let waits = self.waits(task);
         for (wait, Wait { resolvers, .. }) in waits.iter().enumerate() {
-            for (resolver, Resolver { thread, .. }) in resolvers.iter().enumerate() {
+            for (resolver, Resolver { thread, .. }) in resolvers.iter().enumerate().filter(|(_, r)| !r.set_aside) {
                 let stuck = self.find(*thread).map(|to| self.stuck_behind(to)).unwrap_or_default();
                 links.extend(stuck.into_iter().filter(|to| seen.insert(*to)).map(|to| LinkAt { wait, resolver, to }));
             }
@@ -222,25 +222,23 @@ fn node(task: &Task, index: &BTreeMap<ThreadKey, usize>) -> Node {
         Rest::Ended => Node::Waits(Vec::new()),
         Rest::AnyOf(members) => {
             let any = members.iter().filter_map(|key| index.get(key).copied()).collect();
-            Node::Waits(vec![Alternative { needs: vec![any], open: false }])
+            Node::Waits(vec![Alternative { needs: vec![any], when_live: Vec::new(), open: false }])
         }
-        Rest::Waits(waits) => Node::Waits(
-            waits
-                .iter()
-                .map(|wait| Alternative { needs: needs(wait, index), open: wait.outside.is_some() })
-                .collect(),
-        ),
+        Rest::Waits(waits) => Node::Waits(waits.iter().map(|wait| alternative(wait, index)).collect()),
     }
 }
 
-fn needs(wait: &Wait, index: &BTreeMap<ThreadKey, usize>) -> Vec<Vec<usize>> {
+fn alternative(wait: &Wait, index: &BTreeMap<ThreadKey, usize>) -> Alternative {
     let mut groups: BTreeMap<u64, Vec<usize>> = BTreeMap::new();
+    let mut when_live = Vec::new();
     for resolver in &wait.resolvers {
-        if let Some(task) = index.get(&resolver.thread) {
-            groups.entry(resolver.group).or_default().push(*task);
+        match index.get(&resolver.thread) {
+            Some(task) if resolver.set_aside => when_live.push(*task),
+            Some(task) => groups.entry(resolver.group).or_default().push(*task),
+            None => {}
         }
     }
-    groups.into_values().collect()
+    Alternative { needs: groups.into_values().collect(), when_live, open: wait.outside.is_some() }
 }
 
 /// Strongly connected components (Tarjan 1972), without recursion.

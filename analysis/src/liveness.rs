@@ -27,8 +27,17 @@ pub(crate) enum Liveness {
 pub(crate) struct Alternative {
     /// All of these have to be filled, each by any of its tasks (by index). Without any, nobody inside can help.
     pub(crate) needs: Vec<Vec<usize>>,
+    /// Tasks that could bring it about as well, and count only when they are live: a thread in a pool that is idle
+    /// for want of work owes nothing, one that acts may be the one that answers.
+    pub(crate) when_live: Vec<usize>,
     /// Whether somebody who is not in the graph could bring it about too.
     pub(crate) open: bool,
+}
+
+impl Alternative {
+    fn tasks(&self) -> impl Iterator<Item = &usize> {
+        self.needs.iter().flatten().chain(&self.when_live)
+    }
 }
 
 /// A task.
@@ -47,7 +56,7 @@ pub(crate) fn spread(nodes: &[Node]) -> Vec<Liveness> {
     let mut waiters: Vec<Vec<usize>> = vec![Vec::new(); nodes.len()];
     for (waiter, node) in nodes.iter().enumerate() {
         if let Node::Waits(alternatives) = node {
-            for resolver in alternatives.iter().flat_map(|alternative| alternative.needs.iter().flatten()) {
+            for resolver in alternatives.iter().flat_map(Alternative::tasks) {
                 waiters[*resolver].push(waiter);
             }
         }
@@ -74,8 +83,10 @@ fn judge(node: &Node, alive: &[Liveness]) -> Liveness {
 fn judge_alternative(alternative: &Alternative, alive: &[Liveness]) -> Liveness {
     let filled = |need: &Vec<usize>| need.iter().map(|resolver| alive[*resolver]).max().unwrap_or(Liveness::Dead);
     let inside = alternative.needs.iter().map(filled).min();
+    let when_live =
+        alternative.when_live.iter().map(|task| alive[*task]).filter(|alive| *alive == Liveness::Live).max();
     let outside = if alternative.open { Liveness::Idle } else { Liveness::Dead };
-    inside.unwrap_or(Liveness::Dead).max(outside)
+    inside.unwrap_or(Liveness::Dead).max(when_live.unwrap_or(Liveness::Dead)).max(outside)
 }
 
 #[cfg(test)]

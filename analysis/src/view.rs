@@ -117,6 +117,7 @@ impl<'a> View<'a> {
             facts: Vec::new(),
             exact: false,
             group: 0,
+            set_aside: false,
         });
         let alone = hidden.is_none() && living().count() == 1;
         living()
@@ -126,6 +127,7 @@ impl<'a> View<'a> {
                 facts: facts.to_vec(),
                 exact: alone,
                 group: 0,
+                set_aside: false,
             })
             .chain(hidden)
             .collect()

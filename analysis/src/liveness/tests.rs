@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::*;
 
-/// `A acts; B waits A; C waits A|B; D waits A&B; E waits out; F waits nobody`
+/// `A acts; B waits A; C waits A|B; D waits A&B; E waits out; F waits nobody; G waits B+A`: `+A` counts when live.
 fn parse(text: &str) -> (Vec<String>, Vec<Node>) {
     let names: Vec<String> =
         text.split(';').map(|part| part.split_whitespace().next().expect("a name").to_owned()).collect();
@@ -21,7 +21,15 @@ fn parse(text: &str) -> (Vec<String>, Vec<Node>) {
                 ["waits", on] => Node::Waits(
                     on.split('|')
                         .map(|term| Alternative {
-                            needs: term.split('&').filter(|n| *n != "out").map(|n| vec![index[n]]).collect(),
+                            needs: term
+                                .split('+')
+                                .next()
+                                .into_iter()
+                                .flat_map(|needs| needs.split('&'))
+                                .filter(|n| *n != "out")
+                                .map(|n| vec![index[n]])
+                                .collect(),
+                            when_live: term.split('+').skip(1).map(|n| index[n]).collect(),
                             open: term == "out",
                         })
                         .collect(),
@@ -73,44 +81,53 @@ fn the_outside_makes_idle_not_live() {
 }
 
 #[test]
+fn an_idle_thread_of_a_pool_makes_nothing_live_and_one_that_acts_does() {
+    check("A waits B+C; B waits A; C waits out", "A dead, B dead, C idle");
+    check("A waits B+C; B waits A; C acts", "A live, B live, C live");
+}
+
+#[test]
 fn no_resolver_is_dead() {
     check("A waits nobody; B waits A", "A dead, B dead");
 }
 
-/// Tries every order: a task goes on when its own rule says so, given those that went on before it.
-fn judge_by_orders(nodes: &[Node], level: Liveness) -> Vec<bool> {
-    fn can_go(node: &Node, gone: &[bool], level: Liveness) -> bool {
+/// Tries every order: a task goes on when its own rule says so, given those that went on before it. `live` are the
+/// tasks that are known to be live when idleness is judged.
+fn judge_by_orders(nodes: &[Node], live: Option<&[bool]>) -> Vec<bool> {
+    fn can_go(node: &Node, gone: &[bool], live: Option<&[bool]>) -> bool {
         let Node::Waits(alternatives) = node else { return true };
         alternatives.iter().any(|alternative| {
-            let by_outside = alternative.open && level == Liveness::Idle;
+            let by_outside = alternative.open && live.is_some();
             let by_inside = !alternative.needs.is_empty()
                 && alternative.needs.iter().all(|need| need.iter().any(|resolver| gone[*resolver]));
-            by_outside || by_inside
+            let by_live = alternative.when_live.iter().any(|task| live.map_or(gone[*task], |live| live[*task]));
+            by_outside || by_inside || by_live
         })
     }
-    fn go(nodes: &[Node], gone: &mut Vec<bool>, level: Liveness, ever: &mut [bool], seen: &mut Vec<Vec<bool>>) {
+    fn go(nodes: &[Node], gone: &mut Vec<bool>, live: Option<&[bool]>, ever: &mut [bool], seen: &mut Vec<Vec<bool>>) {
         if seen.contains(gone) {
             return;
         }
         seen.push(gone.clone());
         for task in 0..nodes.len() {
-            if !gone[task] && can_go(&nodes[task], gone, level) {
+            if !gone[task] && can_go(&nodes[task], gone, live) {
                 ever[task] = true;
                 gone[task] = true;
-                go(nodes, gone, level, ever, seen);
+                go(nodes, gone, live, ever, seen);
                 gone[task] = false;
             }
         }
     }
     let mut ever = vec![false; nodes.len()];
-    go(nodes, &mut vec![false; nodes.len()], level, &mut ever, &mut Vec::new());
+    go(nodes, &mut vec![false; nodes.len()], live, &mut ever, &mut Vec::new());
     ever
 }
 
 fn node(count: usize) -> impl Strategy<Value = Node> {
     let need = prop::collection::vec(0..count, 0..3);
-    let alternative = (prop::collection::vec(need, 0..3), prop::bool::weighted(0.15))
-        .prop_map(|(needs, open)| Alternative { needs, open });
+    let when_live = prop::collection::vec(0..count, 0..2);
+    let alternative = (prop::collection::vec(need, 0..3), when_live, prop::bool::weighted(0.15))
+        .prop_map(|(needs, when_live, open)| Alternative { needs, when_live, open });
     prop_oneof![
         1 => Just(Node::Acts),
         5 => prop::collection::vec(alternative, 0..3).prop_map(Node::Waits),
@@ -123,8 +140,8 @@ proptest! {
     #[test]
     fn agrees_with_trying_every_order(nodes in (1_usize..7).prop_flat_map(|n| prop::collection::vec(node(n), n))) {
         let alive = spread(&nodes);
-        let live = judge_by_orders(&nodes, Liveness::Live);
-        let at_least_idle = judge_by_orders(&nodes, Liveness::Idle);
+        let live = judge_by_orders(&nodes, None);
+        let at_least_idle = judge_by_orders(&nodes, Some(&live));
         for task in 0..nodes.len() {
             prop_assert_eq!(alive[task] == Liveness::Live, live[task], "task {} of {:?}", task, nodes);
             prop_assert_eq!(alive[task] >= Liveness::Idle, at_least_idle[task], "task {} of {:?}", task, nodes);

@@ -78,11 +78,6 @@ fn limit_ns(name: &str, syscall: &Syscall) -> Option<u64> {
     }
 }
 
-/// Whether a blocked thread's call says when it ends.
-pub(super) fn has_limit(syscall: &Syscall) -> bool {
-    syscall.name().is_none_or(|name| has_time_limit(name, syscall))
-}
-
 /// Whether the call itself says when it ends. A limit that could not be read counts as one.
 fn has_time_limit(name: &str, syscall: &Syscall) -> bool {
     let pointer = |n: usize| syscall.arg(n).is_some_and(|address| address != 0);

@@ -58,6 +58,7 @@ pub(super) fn wait(view: &View<'_>, thread: &ThreadFact, syscall: &Syscall) -> O
             facts,
             exact: true,
             group: 0,
+            set_aside: false,
         }])]);
     }
     if !is_private {
@@ -76,6 +77,7 @@ pub(super) fn wait(view: &View<'_>, thread: &ThreadFact, syscall: &Syscall) -> O
         facts: facts.clone(),
         exact: alone,
         group: 0,
+        set_aside: false,
     };
     Outcome::Waits(vec![
         Wait::new(Class::Event, key, format!("a wake-up at {address}"))

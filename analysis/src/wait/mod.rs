@@ -112,6 +112,8 @@ pub(crate) struct Resolver {
     pub(crate) exact: bool,
     /// Resolvers of one group can replace each other; of each group somebody is needed.
     pub(crate) group: u64,
+    /// Whether it is set aside as idle for want of work: it counts only when it is live.
+    pub(crate) set_aside: bool,
 }
 
 /// One alternative of a task: a resource and who could give it.

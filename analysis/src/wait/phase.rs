@@ -81,6 +81,7 @@ pub(super) fn serving(
                 facts: vec![FactRef::phase(inner.id), FactRef::phase(phase.id)],
                 exact: true,
                 group: 0,
+                set_aside: false,
             });
         }
     }
@@ -130,6 +131,7 @@ pub(super) fn refine(view: &View<'_>, thread: &ThreadFact, rest: Rest) -> Rest {
             facts: vec![FactRef::phase(other.id)],
             exact: true,
             group: 0,
+            set_aside: false,
         })
         .collect();
     if holders.is_empty() {

@@ -2,8 +2,8 @@
 //!
 //! "Who resolves the reply on this connection?" (DESIGN §7). In this order, and the order is the confidence:
 //! the phase that serves it; if the request was read, the threads of the server that are blocked in something
-//! else than accept, poll or a parked pool; otherwise every thread of it. A thread that runs or has a timer is
-//! always counted: it may be the one that answers.
+//! else than accept, poll or a parked pool; otherwise every thread of it. Those that are set
+//! aside count when they are live: one of them may be the one that answers.
 
 use std::collections::BTreeSet;
 
@@ -12,7 +12,7 @@ use hangdog_schemas::{Confidence, FactRef, Inode, Pid, ResourceKey};
 
 use super::call::Outcome;
 use super::fd::{Direction, hidden_holders};
-use super::{Class, Resolver, Wait, call, futex, phase};
+use super::{Class, Resolver, Wait, futex, phase};
 use crate::view::View;
 
 pub(super) fn outcome(
@@ -26,11 +26,34 @@ pub(super) fn outcome(
     let Some(socket) = view.snapshot.socket(inode) else {
         return match thread.syscall.seen().and_then(|syscall| syscall.memory(1)?.seen()) {
             Some(hangdog_schemas::fact::Argument::SocketAddress(address)) if direction == Direction::Connect => {
-                connecting(view, fact, address)
+                capped(connecting(view, fact, address))
             }
             _ => Outcome::Opaque(format!("the socket behind fd {} of {pid} could not be read", fact.fd)),
         };
     };
+    capped(behind(view, thread, fact, socket, direction))
+}
+
+/// No file of `/proc` shows the time limits of a socket.
+fn capped(outcome: Outcome) -> Outcome {
+    match outcome {
+        Outcome::Waits(waits) => Outcome::Waits(
+            waits
+                .into_iter()
+                .map(|wait| match wait.class {
+                    Class::NewClient => wait,
+                    _ => wait.at_most(
+                        Confidence::Likely,
+                        "whether the socket has a time limit (SO_RCVTIMEO, SO_SNDTIMEO)",
+                    ),
+                })
+                .collect(),
+        ),
+        outcome => outcome,
+    }
+}
+
+fn behind(view: &View<'_>, thread: &ThreadFact, fact: &FdFact, socket: &SocketFact, direction: Direction) -> Outcome {
     if socket.state == SocketState::Listen {
         return if direction.reads() && socket.receive_queue.unwrap_or(0) > 0 && direction.is_poll() {
             Outcome::Ready
@@ -168,15 +191,16 @@ fn held_by(view: &View<'_>, wait: Wait, peer: &SocketFact, waiter: Pid) -> Wait 
     for holder in holders {
         let how = format!("holds the other end of {} -> {}", peer.remote, peer.local);
         let all = view.all_threads(holder, &how, &facts);
-        let (busy, idle): (Vec<Resolver>, Vec<Resolver>) =
-            all.into_iter().partition(|resolver| !is_idle(view, resolver) || may_act(view, resolver));
+        let (busy, mut idle): (Vec<Resolver>, Vec<Resolver>) =
+            all.into_iter().partition(|resolver| !is_idle(view, resolver));
         // Whoever holds both ends of a connection itself is no server with a pool of threads.
-        if unread > 0 || busy.is_empty() || holder == waiter {
-            wait = wait.resolved(busy).resolved(idle);
-        } else {
+        if unread == 0 && !busy.is_empty() && holder != waiter {
             parked += idle.len();
-            wait = wait.resolved(busy);
+            for resolver in &mut idle {
+                resolver.set_aside = true;
+            }
         }
+        wait = wait.resolved(busy).resolved(idle);
     }
     if parked > 0 {
         wait = wait.at_most(
@@ -205,12 +229,6 @@ fn is_idle(view: &View<'_>, resolver: &Resolver) -> bool {
     ) || futex::is_parked(syscall)
 }
 
-/// Runs, or has a time limit: it may be the one that answers.
-fn may_act(view: &View<'_>, resolver: &Resolver) -> bool {
-    let Some(thread) = view.thread(resolver.thread) else { return true };
-    thread.state.letter() == 'R' || thread.syscall.seen().is_none_or(call::has_limit)
-}
-
 /// The handshake is done and nobody has accepted: whoever listens at that address has to.
 fn unaccepted(view: &View<'_>, fact: &FdFact, socket: &SocketFact, peer: &SocketFact) -> Wait {
     let own = FactRef::socket(view.snapshot.id, socket.inode);
@@ -228,7 +246,6 @@ fn unaccepted(view: &View<'_>, fact: &FdFact, socket: &SocketFact, peer: &Socket
         wait = accepts(view, wait, listener);
     }
     hidden_holders(view, wait)
-        .at_most(Confidence::Likely, "whether the socket has a receive time limit (SO_RCVTIMEO)")
 }
 
 fn accepts(view: &View<'_>, wait: Wait, listener: &SocketFact) -> Wait {
