@@ -7,6 +7,7 @@
 //! Not here: what a phase means for a wait (`hangdog-analysis`).
 
 mod lines;
+mod memfds;
 mod recorders;
 #[cfg(test)]
 mod tests;
@@ -18,6 +19,7 @@ use hangdog_schemas::record::{Lost, PhaseClose, PhaseOpen};
 use hangdog_schemas::{PhaseId, ProcessId, Record, RunNs, When};
 
 pub use lines::Lines;
+pub use memfds::Memfds;
 pub use recorders::Recorders;
 
 use crate::clock::RunClock;

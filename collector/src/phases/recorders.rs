@@ -1,7 +1,8 @@
-//! The recorder files of the run: one a process, in the run's directory.
+//! The recorder files of the run: one a process, in the run's directory; and the memfds of those that reach none.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ffi::OsString;
+use std::fs::File;
 use std::os::fd::BorrowedFd;
 
 use hangdog_flight::{EventKind, Hang, OpenPhase, Owner, Reader, Recording};
@@ -20,6 +21,7 @@ const MOST_FILES: usize = 512;
 #[derive(Debug, Default)]
 pub struct Recorders {
     files: BTreeMap<OsString, Recorder>,
+    memfds: Vec<Recorder>,
     refused: BTreeSet<OsString>,
 }
 
@@ -55,7 +57,7 @@ impl Recorders {
                 self.open(directory, name, moment, found);
             }
         }
-        for recorder in self.files.values_mut() {
+        for recorder in self.files.values_mut().chain(&mut self.memfds) {
             recorder.look(own_pid_namespace, table, moment, processes, found);
         }
         table.losses(moment.now, found);
@@ -72,13 +74,20 @@ impl Recorders {
         let Ok(file) = openat(directory, &name, flags, Mode::empty()) else { return };
         // A file that is still being made is opened again at the next look.
         let Ok(reader) = Reader::from_file(file.into()) else { return };
-        let recorder =
-            Recorder { reader, heartbeat: None, owner: None, open: BTreeSet::new(), dropped: 0, is_over: false };
-        self.files.insert(name, recorder);
+        self.files.insert(name, Recorder::new(reader));
+    }
+
+    /// Follows a memfd too; what is no recorder is left alone.
+    pub fn add(&mut self, memfd: File) {
+        self.memfds.extend(Reader::from_file(memfd).map(Recorder::new));
     }
 }
 
 impl Recorder {
+    fn new(reader: Reader) -> Self {
+        Self { reader, heartbeat: None, owner: None, open: BTreeSet::new(), dropped: 0, is_over: false }
+    }
+
     fn look(
         &mut self,
         own_pid_namespace: u64,

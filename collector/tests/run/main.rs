@@ -14,7 +14,7 @@ use hangdog_schemas::{Pid, Record};
 use libtest_mimic::{Arguments, Failed, Trial};
 
 mod bench;
-mod exec;
+mod recorded;
 mod tee;
 
 use crate::bench::{Bench, check_code, first_line, is_alive, kill, number, records, runner, until};
@@ -22,8 +22,11 @@ use crate::bench::{Bench, check_code, first_line, is_alive, kill, number, record
 type Test = fn() -> Result<(), Failed>;
 
 fn main() {
-    if std::env::args().nth(1).as_deref() == Some(exec::RECORD_AND_EXEC) {
-        exec::record_and_exec();
+    if std::env::args().nth(1).as_deref() == Some(recorded::RECORD_AND_EXEC) {
+        recorded::record_and_exec();
+    }
+    if std::env::args().nth(1).as_deref() == Some(recorded::RECORD_IN_MEMFD) {
+        recorded::record_in_memfd();
     }
     if std::env::var_os("HANGDOG_TEST_RUNNER").is_some() {
         runner();
@@ -43,7 +46,8 @@ fn main() {
         ("a_killed_watchdog_leaves_command_and_capture", a_killed_watchdog_leaves_command_and_capture),
         ("a_place_that_cannot_be_written_changes_nothing", a_place_that_cannot_be_written_changes_nothing),
         ("phase_lines_come_into_the_capture", phase_lines_come_into_the_capture),
-        ("phases_end_with_an_exec", exec::phases_end_with_an_exec),
+        ("phases_end_with_an_exec", recorded::phases_end_with_an_exec),
+        ("phases_in_a_memfd_are_found", recorded::phases_in_a_memfd_are_found),
         ("tee_passes_every_byte_on", tee::every_byte_is_passed_on),
         ("tee_keeps_the_order_of_streams_that_go_to_one_place", tee::order_is_kept_where_streams_go_to_one_place),
         ("tee_passes_exit_codes_and_signals_through", tee::exit_codes_and_signals_pass_through),

@@ -36,6 +36,7 @@ impl MainLoop<'_> {
         let trigger = Trigger { when: When::exactly(now), reason, last_progress, progress: news.word().to_owned() };
         self.parts.records.push(now, &Record::Trigger(trigger));
         self.snapshots += 1;
+        self.update_helpers();
         let own_cpu = self.own_cpu();
         let tree = &self.parts.tree;
         let request = Request {
@@ -71,6 +72,7 @@ impl MainLoop<'_> {
         let looking = self.looking.take()?;
         let namespace = self.parts.records.question.header().mount_namespace;
         self.owned.learn(&self.parts.before, namespace, &facts);
+        self.told.memfds.learn(now, &facts);
         self.parts.records.snapshot(now, looking.began, looking.sample, facts);
         let judged = self.judge_cpu - std::mem::replace(&mut self.judge_cpu_before, self.judge_cpu);
         let spent = Duration::from_nanos(self.own_cpu().saturating_sub(looking.own_cpu) + judged);

@@ -35,7 +35,7 @@ use crate::clock::RunClock;
 use crate::judge::{Judge, Moment};
 use crate::kernel::{Children, cpu_of, has_ended, timespec};
 use crate::observe::{Baseline, Snapshotter, Tree};
-use crate::phases::{Lines, Phases, Recorders};
+use crate::phases::{Lines, Memfds, Phases, Recorders};
 use crate::watchdog::{Action, Event, Policy, Watchdog};
 
 /// Between two samples.
@@ -81,6 +81,7 @@ struct Told {
     phases: Phases,
     lines: Option<Lines>,
     recorders: Recorders,
+    memfds: Memfds,
 }
 
 pub(super) struct MainLoop<'a> {
@@ -123,7 +124,7 @@ impl<'a> MainLoop<'a> {
             owned: Owned::default(),
             report: None,
             last_signal: None,
-            told: Told { phases: Phases::new(), lines, recorders: Recorders::new() },
+            told: Told { phases: Phases::new(), lines, recorders: Recorders::new(), memfds: Memfds::default() },
             watchdog: Watchdog::new(policy),
             stillness: Stillness::default(),
             looking: None,
@@ -230,6 +231,7 @@ impl<'a> MainLoop<'a> {
             self.parts.tree.helpers().chain(self.parts.snapshotter.helpers()).chain(self.parts.outputs.helpers());
         let mut helpers: BTreeSet<u32> = feed.chain(observers.map(|pid| pid.0)).collect();
         helpers.extend(self.judge.helpers());
+        helpers.extend(self.told.memfds.helper());
         self.children.set_helpers(helpers);
     }
 

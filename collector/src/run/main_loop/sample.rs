@@ -14,6 +14,8 @@ use crate::watchdog::{News, Progress};
 impl MainLoop<'_> {
     /// Looks at everybody once.
     pub(in crate::run) fn sample(&mut self, now: RunNs) -> Progress {
+        // A helper that was started a moment ago is none of the run.
+        self.update_helpers();
         let helpers: BTreeSet<Pid> = self.children.helpers().iter().map(|pid| Pid(*pid)).collect();
         let pass = self.parts.tree.pass(now, &helpers);
         let mut news = news_of(&pass);
@@ -61,6 +63,9 @@ impl MainLoop<'_> {
             lines.look(&mut told.phases, moment, &known, &mut found);
         }
         let own = question.header().pid_namespace.0;
+        for memfd in told.memfds.arrived(now) {
+            told.recorders.add(memfd);
+        }
         told.recorders.look(directory.flight(), own, &mut told.phases, moment, &known, &mut found);
         found
     }

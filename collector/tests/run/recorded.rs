@@ -1,4 +1,4 @@
-//! An exec ends the phases of the program that called it; the process lives on.
+//! Recorders in unusual states: left by an exec, which ends the phases while the process lives on; and in a memfd.
 
 use std::io::Write;
 use std::os::unix::process::CommandExt;
@@ -21,6 +21,33 @@ pub(crate) fn record_and_exec() -> ! {
     std::io::stdin().read_line(&mut String::new()).unwrap();
     let error = Command::new("sh").args(["-c", "read line; exit 7"]).exec();
     panic!("sh cannot be run: {error}");
+}
+
+/// The argument that makes this program one that can record in a memfd only.
+pub(crate) const RECORD_IN_MEMFD: &str = "--record-in-memfd";
+
+/// Opens a phase and waits for a line.
+pub(crate) fn record_in_memfd() -> ! {
+    let recorder = hangdog_flight::Recorder::start(&hangdog_flight::Place::Memfd, None).expect("memfds can be made");
+    let _open = recorder.begin(recorder.name("in a sandbox"), None).expect("there is room").publish();
+    std::io::stdin().read_line(&mut String::new()).unwrap();
+    std::process::exit(0)
+}
+
+pub(crate) fn phases_in_a_memfd_are_found() -> Result<(), Failed> {
+    let bench = Bench::new();
+    let capture = bench.path("memfd.hang");
+    let me = std::env::current_exe()?;
+    let mut runner = bench.runner(&[me.to_str().unwrap(), RECORD_IN_MEMFD]);
+    let mut child = runner.env("HANGDOG_TEST_CAPTURE", &capture).stdin(Stdio::piped()).spawn()?;
+    crate::bench::until("the capture has the phase", || {
+        let bytes = std::fs::read(&capture).unwrap_or_default();
+        let is_it = |record: &Record| matches!(record, Record::PhaseOpen(open) if open.name == "in a sandbox");
+        hangdog_schemas::file::Reader::from_bytes(&bytes).is_ok_and(|reader| reader.read_all().0.iter().any(is_it))
+    })?;
+    drop(child.stdin.take());
+    check_code(child.wait()?, 0);
+    Ok(())
 }
 
 pub(crate) fn phases_end_with_an_exec() -> Result<(), Failed> {
