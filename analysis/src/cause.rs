@@ -13,7 +13,7 @@ use hangdog_schemas::{Confidence, FindingKind};
 
 use crate::graph::{Graph, Link};
 use crate::liveness::Liveness;
-use crate::view::View;
+use crate::view::{ANY, View};
 use crate::wait::{Class, Wait};
 
 /// Causes of one kind that are told in full, the nearest ones: a thousand daemons at one pipe are one story.
@@ -51,12 +51,30 @@ pub(crate) fn causes<'g>(view: &View<'_>, graph: &'g Graph, from: &[usize]) -> V
     }
     let mut ends: Vec<(usize, usize)> = reach.iter().map(|(task, distance)| (*distance, *task)).collect();
     ends.sort_unstable();
+    // Whoever still acts in the run may be about to do what somebody outside could: open the FIFO, send SIGCONT.
+    let live_elsewhere = graph
+        .tasks
+        .iter()
+        .enumerate()
+        .any(|(i, task)| graph.alive(i) == Liveness::Live && view.is_of_run(task.key.0) && task.key.1 != ANY);
     let ends = ends.into_iter().filter_map(|(distance, task)| {
         end_of_the_line(view, graph, task, from.contains(&task)).map(|end| (distance, task, end))
     });
     for (distance, task, (kind, wait, own)) in ends.take(NEAREST) {
         let Some(way) = graph.path(&from, &[task].into()) else { continue };
-        let confidence = own.and(way_confidence(graph, &way, &[task].into()));
+        let mut confidence = own.and(way_confidence(graph, &way, &[task].into()));
+        let mut kind = kind;
+        let holds = way.last().is_some_and(|link| {
+            matches!(link.wait.class, Class::PipeData | Class::PipeRoom | Class::FileLock | Class::TerminalOutput)
+        });
+        if kind == FindingKind::IdleHolder && !holds {
+            // A client of a daemon that has nothing to do: the daemon owes it something, or is not the one who does.
+            kind = FindingKind::ExternalWait;
+            confidence = Confidence::Possible;
+        }
+        if wait.outside.is_some() && live_elsewhere {
+            confidence = confidence.and(Confidence::Possible);
+        }
         let blame = if kind == FindingKind::OrphanWait { Vec::new() } else { vec![task] };
         found.push((distance, Cause { kind, way, cycle: Vec::new(), at: task, wait: Some(wait), blame, confidence }));
     }
@@ -137,9 +155,10 @@ fn end_of_the_line<'g>(
             if is_command {
                 return None; // A server without clients is no hang.
             }
-            if view.is_orphan(pid) || !view.is_of_run(pid) {
+            let has_no_work = waits.iter().all(|wait| wait.class.is_waiting_for_work());
+            if has_no_work && view.is_of_run(pid) && view.is_orphan(pid) {
                 (FindingKind::IdleHolder, open, Confidence::Likely)
-            } else if waits.iter().all(|wait| wait.class.is_waiting_for_work()) {
+            } else if has_no_work || !view.is_of_run(pid) {
                 (FindingKind::ExternalWait, open, Confidence::Possible)
             } else {
                 return None; // It waits for its clients, and so it is no cause.

@@ -7,6 +7,7 @@ use hangdog_schemas::{Actor, Edge, Finding, FindingKind, FuseConnection};
 use crate::cause::Cause;
 use crate::detect::Story;
 use crate::graph::{Graph, Link};
+use crate::liveness::Liveness;
 use crate::signature;
 use crate::view::View;
 use crate::wait::Class;
@@ -62,7 +63,8 @@ fn edges(story: &Story<'_>) -> Vec<Edge> {
     let mut behind = 0;
     for task in (0..graph.tasks.len()).filter(|task| view.is_of_run(graph.tasks[*task].key.0)) {
         // Who could be woken by somebody else too, or is merely parked, is not behind it.
-        let is_stuck = graph.waits(task).iter().all(|wait| wait.outside.is_none() && wait.class != Class::Event);
+        let is_stuck = graph.alive(task) != Liveness::Live
+            && graph.waits(task).iter().all(|wait| wait.outside.is_none() && wait.class != Class::Event);
         let onto = graph.links(task).find(|link| is_stuck && ring.contains(&link.to));
         if let Some(link) = onto.filter(|_| !ring.contains(&task) && behind < BEHIND) {
             behind += usize::from(!told.contains(&task));

@@ -31,19 +31,28 @@ impl Default for Options {
 /// Two snapshots have to agree on a wait before it counts; with one alone nothing is more than possible.
 pub fn analyse(timeline: &Timeline, options: &Options) -> Report {
     let at = options.at.unwrap_or(timeline.end());
-    let mut findings = match timeline.snapshot_at(at) {
+    let Findings { mut all, of_command } = match timeline.snapshot_at(at) {
         Some(snapshot) => findings_at(timeline, snapshot, options.patience),
-        None => Vec::new(),
+        None => Findings::default(),
     };
-    explain::number(&mut findings);
-    let verdict = verdict(timeline, &findings);
+    explain::number(&mut all);
+    let verdict = verdict(timeline, &all, of_command);
+    let findings = all;
     Report { verdict, findings, run: summary(timeline, at), schema: REPORT_VERSION }
+}
+
+/// Findings, those that the command waits for first.
+#[derive(Default)]
+struct Findings {
+    all: Vec<Finding>,
+    /// How many of them.
+    of_command: usize,
 }
 
 /// Rings told that the command does not wait for.
 const RINGS_APART: usize = 16;
 
-fn findings_at(timeline: &Timeline, snapshot: &Snapshot, patience: Duration) -> Vec<Finding> {
+fn findings_at(timeline: &Timeline, snapshot: &Snapshot, patience: Duration) -> Findings {
     let before = timeline.snapshots().iter().rev().find(|earlier| earlier.begin < snapshot.begin && earlier.complete);
     let view = View::new(timeline, snapshot, patience);
     let graph = Graph::new(wait::tasks(&view, before));
@@ -65,16 +74,15 @@ fn findings_at(timeline: &Timeline, snapshot: &Snapshot, patience: Duration) -> 
         }
         push(&mut findings, finding);
     }
+    let of_command = findings.len();
     // Rings of the run that the command does not wait for.
-    let told = graph.reach(main);
+    let told = graph.reach(main.filter(|main| graph.alive(*main) != Liveness::Live));
     let apart = graph.rings().iter().filter(|ring| ring.iter().all(|task| !told.contains_key(task)));
     for ring in apart.take(RINGS_APART) {
         let members: Vec<usize> =
             ring.iter().copied().filter(|task| view.is_of_run(graph.tasks[*task].key.0)).collect();
         for found in cause::causes(&view, &graph, &members).into_iter().take(1) {
-            let mut finding = explain::finding(&view, &graph, &found);
-            finding.confidence = finding.confidence.and(Confidence::Likely);
-            push(&mut findings, finding);
+            push(&mut findings, explain::finding(&view, &graph, &found));
         }
     }
     if let Some(before) = before {
@@ -84,7 +92,7 @@ fn findings_at(timeline: &Timeline, snapshot: &Snapshot, patience: Duration) -> 
     if is_declared(timeline) {
         findings.push(detect::unknown(&view, &graph));
     }
-    findings
+    Findings { all: findings, of_command }
 }
 
 fn push(findings: &mut Vec<Finding>, finding: Finding) {
@@ -98,11 +106,13 @@ fn is_declared(timeline: &Timeline) -> bool {
     timeline.triggers().last().is_some_and(|trigger| trigger.reason == TriggerReason::Timeout)
 }
 
-/// The first finding that explains a hang. What is only possible is no verdict unless a hang was declared: a quiet
-/// program may just have nothing to do.
-fn verdict(timeline: &Timeline, findings: &[Finding]) -> Option<Finding> {
-    let least = if is_declared(timeline) { Confidence::Possible } else { Confidence::Likely };
-    findings.iter().find(|finding| finding.kind.is_hang() && finding.confidence >= least).cloned()
+/// The first finding that explains a hang of the command. What is only possible, or what the command does not wait
+/// for, is no verdict unless a hang was declared: a quiet program may just have nothing to do.
+fn verdict(timeline: &Timeline, findings: &[Finding], of_command: usize) -> Option<Finding> {
+    let mut hangs = findings.iter().enumerate().filter(|(_, finding)| finding.kind.is_hang());
+    let explains = |(i, finding): &(usize, &Finding)| *i < of_command && finding.confidence >= Confidence::Likely;
+    let first = hangs.clone().find(explains).or_else(|| hangs.next().filter(|_| is_declared(timeline)));
+    first.map(|(_, finding)| finding.clone())
 }
 
 fn summary(timeline: &Timeline, at: RunNs) -> RunSummary {

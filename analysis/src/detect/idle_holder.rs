@@ -6,8 +6,6 @@ use crate::wait::Class;
 use crate::words;
 
 pub(super) fn tell(story: &Story<'_>) -> Told {
-    let task = story.cause.at;
-    let key = story.graph.tasks[task].key;
     let resting = story.cause.wait.map_or("idle", |wait| match wait.class {
         Class::NewClient => "waits for a client",
         Class::FuseRequest => "waits for a FUSE request",
@@ -15,15 +13,13 @@ pub(super) fn tell(story: &Story<'_>) -> Told {
         Class::Timer => "sleeps for longer than --patience",
         _ => "is idle",
     });
-    let origin = if story.view.is_of_run(key.0) {
-        "a daemon left over from a program that has ended"
-    } else {
-        "a process outside the run"
-    };
     let way = &story.cause.way;
     let shown = &way[way.len().saturating_sub(2)..];
     let how = way.last().map_or("", |link| link.resolver.how.as_str());
-    let sentence = format!("{} ({how}), {origin} that {resting}", words::chain(story.view, story.graph, shown));
+    let sentence = format!(
+        "{} ({how}), a daemon left over from a program that has ended; it {resting}",
+        words::chain(story.view, story.graph, shown)
+    );
     let advice = match way.last().map(|link| link.wait.class) {
         Some(Class::PipeData) => {
             "start the daemon with its standard output and error redirected (>/dev/null 2>&1) or closed"

@@ -16,7 +16,7 @@ fn a_flock_inherited_by_a_daemon() {
     check_sentence(
         scene,
         "run[10] waits for the exit of flock[11], which waits for the flock on /tmp/deploy.lock, held by agent[12] (holds \
-         the lock through fd 9), a daemon left over from a program that has ended that waits for a signal",
+         the lock through fd 9), a daemon left over from a program that has ended; it waits for a signal",
     );
 }
 
@@ -72,6 +72,35 @@ fn a_holder_that_is_not_visible_is_no_verdict() {
         "proc 10 worker <5 flock(3,2)
          fd 10.3 /tmp/x.lock ino=77
          locked flock 10 8:1:77",
+        "nothing",
+    );
+}
+
+#[test]
+fn another_part_of_the_file_stands_in_nobodys_way() {
+    // 10 holds byte 5 and waits for its child, which waits for byte 1 of 12, who sleeps with a limit.
+    check(
+        "proc 10 parent <5 wait4(11)
+         proc 11 child <10 fcntl(3,7)
+         proc 12 third <10 clock_nanosleep()
+         fd 10.3 /tmp/db ino=71 lock=posix:8:1:71:10:5-5
+         fd 11.3 /tmp/db ino=71
+         fd 12.3 /tmp/db ino=71 lock=posix:8:1:71:12:1-1
+         locked posix 11 8:1:71 1-1",
+        "nothing",
+    );
+}
+
+#[test]
+fn readers_do_not_wait_for_readers() {
+    check(
+        "proc 10 a <5 fcntl(3,7)
+         proc 11 b <10 wait4(10)
+         proc 12 w <10 clock_nanosleep()
+         fd 10.3 /tmp/db ino=71
+         fd 11.3 /tmp/db ino=71 lock=posix:8:1:71:11:0-9:r
+         fd 12.3 /tmp/db ino=71 lock=posix:8:1:71:12:0-9
+         locked posix 10 8:1:71 0-9 r",
         "nothing",
     );
 }

@@ -6,4 +6,5 @@ mod locks_in_memory;
 mod pipes;
 mod processes;
 mod scene;
+mod signals;
 mod sockets;

@@ -12,7 +12,8 @@
 //! phase 12.13 1 0 walk /tmp; serve=fuse:/mnt link=a>b
 //! gap 11 fd
 //! ```
-//! After `moved` at the end of a proc or task line its switches differ between the snapshots.
+//! After `moved` at the end of a proc or task line its switches differ between the snapshots; `caught=10000` and
+//! `timers=1` (hexadecimal) behind a proc line are the signals that it catches and its timers.
 
 use hangdog_schemas::fact::*;
 use hangdog_schemas::record::*;
@@ -233,12 +234,12 @@ fn fact(line: &str, snapshot: SnapshotId, when: When) -> Vec<Record> {
                 number: 1,
                 waits: true,
                 class: class(words[0]),
-                mode: LockMode::Write,
+                mode: mode(words.get(4).copied()),
                 pid: words[1].parse().unwrap(),
                 device: device.parse().unwrap(),
                 inode: Big(inode.parse().unwrap()),
-                start: Big(0),
-                end: None,
+                start: Big(range(words.get(3).copied()).0),
+                end: range(words.get(3).copied()).1.map(Big),
             })]
         }
         "gap" => {
@@ -286,11 +287,19 @@ fn process(text: &str, snapshot: SnapshotId, when: When) -> Vec<Record> {
         namespaces: Observed::NotAsked,
         cgroups: Observed::NotAsked,
         frozen: Observed::Seen(call.contains(" frozen")),
-        signals: Observed::NotAsked,
-        timers: Observed::NotAsked,
+        signals: number(rest, "caught=").map_or(Observed::NotAsked, |caught| {
+            let none = Address(0);
+            Observed::Seen(Signals { pending: none, blocked: none, ignored: none, caught: Address(caught) })
+        }),
+        timers: number(rest, "timers=").map_or(Observed::NotAsked, |timers| Observed::Seen(timers as u32)),
         threads: 1,
     }));
     vec![process, main]
+}
+
+/// A number behind a word such as `caught=`, in hexadecimal.
+fn number(text: &str, word: &str) -> Option<u64> {
+    text.split(' ').find_map(|part| part.strip_prefix(word)).map(|hex| u64::from_str_radix(hex, 16).unwrap())
 }
 
 fn thread(pid: u32, tid: u32, comm: &str, call: &str, snapshot: SnapshotId, when: When) -> Record {
@@ -359,6 +368,16 @@ fn pair(text: &str) -> (u32, u32) {
     (a.parse().unwrap(), b.parse().unwrap())
 }
 
+/// `1-5`, the whole file when nothing is said.
+fn range(text: Option<&str>) -> (u64, Option<u64>) {
+    let bounds = text.and_then(|text| text.split_once('-'));
+    bounds.map_or((0, None), |(start, end)| (start.parse().unwrap(), Some(end.parse().unwrap())))
+}
+
+fn mode(text: Option<&str>) -> LockMode {
+    if text == Some("r") { LockMode::Read } else { LockMode::Write }
+}
+
 fn class(text: &str) -> LockClass {
     match text {
         "flock" => LockClass::Flock,
@@ -415,12 +434,12 @@ fn descriptor(text: &str, snapshot: SnapshotId) -> Record {
                 let parts: Vec<&str> = lock.split(':').collect();
                 fact.locks.push(FdLock {
                     class: class(parts[0]),
-                    mode: LockMode::Write,
+                    mode: mode(parts.get(6).copied()),
                     pid: parts[4].parse().unwrap(),
                     device: Device { major: parts[1].parse().unwrap(), minor: parts[2].parse().unwrap() },
                     inode: Big(parts[3].parse().unwrap()),
-                    start: Big(0),
-                    end: None,
+                    start: Big(range(parts.get(5).copied()).0),
+                    end: range(parts.get(5).copied()).1.map(Big),
                 });
             }
             Some((other, _)) => panic!("no detail is called {other:?}"),

@@ -1,14 +1,13 @@
 //! From a system call to what it needs. One table row per call.
 
 use hangdog_schemas::fact::{Argument, Syscall, ThreadFact};
-use hangdog_schemas::{Confidence, Fd, ResourceKey};
+use hangdog_schemas::{Fd, ResourceKey};
 
 use super::fd::{self, Direction};
 use super::{Class, Rest, Wait, child, futex, lock, path};
 use crate::view::View;
 
 const AT_FDCWD: i32 = -100;
-const SIGALRM_MASK: u64 = 1 << 13;
 
 /// What came of asking for one resource.
 pub(crate) enum Outcome {
@@ -58,8 +57,7 @@ pub(super) fn rest(view: &View<'_>, thread: &ThreadFact, syscall: &Syscall) -> R
     if has_time_limit(name, syscall) {
         return Rest::Timed(limit_ns(name, syscall));
     }
-    let rest = outcome(view, thread, syscall, name).into_rest();
-    cap_by_alarm(view, thread, rest)
+    outcome(view, thread, syscall, name).into_rest()
 }
 
 /// The relative time limit of a call, in ns, when it was read.
@@ -192,28 +190,6 @@ fn selected(view: &View<'_>, thread: &ThreadFact, syscall: &Syscall) -> Outcome 
 /// A poll of nothing: only a signal ends it.
 pub(super) fn no_events(name: &str) -> Wait {
     Wait::new(Class::Signal, ResourceKey::new("signal", ""), name).open_to("somebody who sends a signal")
-}
-
-/// A handler for SIGALRM means that a timer may be set, which no file of `/proc` shows.
-fn cap_by_alarm(view: &View<'_>, thread: &ThreadFact, rest: Rest) -> Rest {
-    let caught = view
-        .process(thread.thread.process.pid)
-        .and_then(|process| process.signals.seen())
-        .is_some_and(|signals| signals.caught.0 & SIGALRM_MASK != 0);
-    match rest {
-        Rest::Waits(waits) if caught => Rest::Waits(
-            waits
-                .into_iter()
-                .map(|wait| match wait.class {
-                    // bash catches SIGALRM always. An alarm that ends the wait for a child is a killer with a
-                    // timer, and that makes nobody live.
-                    Class::ChildExit => wait,
-                    _ => wait.at_most(Confidence::Likely, "whether an alarm(2) is set: /proc does not show it"),
-                })
-                .collect(),
-        ),
-        rest => rest,
-    }
 }
 
 /// The system call in words: `openat("/mnt/x")`, `read(3)`, `wait4(4412)`.

@@ -132,7 +132,9 @@ fn fifo(view: &View<'_>, fact: &FdFact, direction: Direction) -> Wait {
     });
     let key = ResourceKey::fifo(&fact.target);
     let (class, end) = if reads { (Class::PipeData, "write") } else { (Class::PipeRoom, "read") };
-    let mut wait = Wait::new(class, key, format!("FIFO {}", fact.target));
+    let mut wait = Wait::new(class, key, format!("FIFO {}", fact.target))
+        .open_to("whoever opens the FIFO")
+        .at_most(Confidence::Likely, "whether somebody else will open the FIFO");
     for holder in same {
         wait = wait.resolved(holds(view, holder, end));
     }
@@ -199,6 +201,10 @@ fn eventfd(view: &View<'_>, fact: &FdFact, id: Option<u32>) -> Wait {
     let mut wait = Wait::new(Class::Event, key, "an eventfd");
     for holder in holders {
         wait = wait.resolved(view.all_threads(holder, "holds the eventfd", &view.fd_ref(pid, fact.fd)));
+    }
+    let by_kernel = |fd: &FdFact| fd.target.contains("[io_uring]") || fd.target.contains("[aio]");
+    if view.snapshot.fds.get(&pid).is_some_and(|fds| fds.values().any(by_kernel)) {
+        wait = wait.at_most(Confidence::Possible, "whether a completion of io_uring sets the eventfd");
     }
     wait
 }

@@ -1,7 +1,7 @@
 //! File locks. `/proc/locks` names who asked, even when dead; who really holds the lock says fdinfo (KERNEL.md §9).
 
-use hangdog_schemas::fact::{FdFact, FdLock, FileLockFact, LockClass, Syscall, ThreadFact};
-use hangdog_schemas::{Device, Inode, Pid, ResourceKey};
+use hangdog_schemas::fact::{FdFact, FdLock, FileLockFact, LockClass, LockMode, Syscall, ThreadFact};
+use hangdog_schemas::{Confidence, Device, Inode, Pid, ResourceKey};
 
 use super::call::{Outcome, descriptor};
 use super::fd::hidden_holders;
@@ -43,7 +43,11 @@ pub(super) fn wait(view: &View<'_>, thread: &ThreadFact, syscall: &Syscall, name
     let mut wait =
         Wait::new(Class::FileLock, ResourceKey::file_lock(device, inode), format!("the {word} on {target}"))
             .because(format!("{}[{pid}] waits for a {word} on {target}", view.comm(pid)), view.fd_ref(pid, number));
-    for (holder, lock) in holders(view, class, device, inode) {
+    let wanted = Wanted::of(view, pid, class, syscall, inode);
+    if wanted.is_none() {
+        wait = wait.at_most(Confidence::Possible, "which part of the file it waits to lock");
+    }
+    for (holder, lock) in holders(view, class, device, inode, wanted) {
         let owner = holder.process.pid;
         if owner == pid && class == LockClass::Posix {
             continue; // A process never waits for its own POSIX lock.
@@ -70,6 +74,10 @@ pub(super) fn wait(view: &View<'_>, thread: &ThreadFact, syscall: &Syscall, name
         // The kernel says that it is locked, so there is a holder; we just do not see it.
         return Outcome::Opaque(format!("who holds the {word} on {target} is not visible"));
     }
+    // Descriptors of other users' processes outside the run may share the lock.
+    if view.snapshot.gaps.iter().any(|gap| gap.pid.is_none() && gap.what.starts_with("fd")) {
+        wait = wait.at_most(Confidence::Likely, "descriptors of processes outside the run that could not be read");
+    }
     Outcome::Waits(vec![hidden_holders(view, wait)])
 }
 
@@ -88,19 +96,56 @@ fn locked_file(view: &View<'_>, pid: Pid, class: LockClass, file: Option<&FdFact
     )
 }
 
+/// The part of a file that somebody waits to lock, and how.
+#[derive(Clone, Copy, Debug)]
+struct Wanted {
+    mode: LockMode,
+    start: u64,
+    end: u64,
+}
+
+impl Wanted {
+    /// By the waiter's own line in `/proc/locks`. A flock is for the whole file, and the call says how.
+    fn of(view: &View<'_>, pid: Pid, class: LockClass, syscall: &Syscall, inode: Inode) -> Option<Self> {
+        const LOCK_SH: u64 = 1;
+        if class == LockClass::Flock {
+            let mode = if syscall.arg(1)? & LOCK_SH != 0 { LockMode::Read } else { LockMode::Write };
+            return Some(Self { mode, start: 0, end: u64::MAX });
+        }
+        let lines =
+            || view.snapshot.locks.iter().filter(|lock| lock.waits && lock.class == class && lock.inode == inode);
+        let own: Vec<&FileLockFact> = lines().filter(|lock| lock.pid == i64::from(pid.0)).collect();
+        // OFD locks carry no pid; where one line alone waits, it is this one.
+        let all: Vec<&FileLockFact> = lines().collect();
+        match (&own[..], &all[..]) {
+            ([line], _) | ([], [line]) => {
+                Some(Self { mode: line.mode, start: line.start.0, end: line.end.map_or(u64::MAX, |end| end.0) })
+            }
+            _ => None,
+        }
+    }
+
+    fn is_hindered_by(self, lock: &FdLock) -> bool {
+        let overlaps = lock.start.0 <= self.end && self.start <= lock.end.map_or(u64::MAX, |end| end.0);
+        overlaps && (self.mode == LockMode::Write || lock.mode == LockMode::Write)
+    }
+}
+
 /// Descriptors whose open file holds a lock that stands in the way.
 fn holders<'a>(
     view: &View<'a>,
     class: LockClass,
     device: Device,
     inode: Inode,
+    wanted: Option<Wanted>,
 ) -> impl Iterator<Item = (&'a FdFact, &'a FdLock)> {
     let in_the_way = move |lock: &FdLock| {
         let same_class = match class {
             LockClass::Flock => lock.class == LockClass::Flock,
             _ => matches!(lock.class, LockClass::Posix | LockClass::Ofd),
         };
-        same_class && lock.inode == inode && lock.device == device
+        let hinders = wanted.is_none_or(|wanted| wanted.is_hindered_by(lock));
+        same_class && hinders && lock.inode == inode && lock.device == device
     };
     view.snapshot
         .fds

@@ -15,6 +15,7 @@ mod futex;
 mod lock;
 mod path;
 mod phase;
+mod signals;
 mod socket;
 mod terminal;
 
@@ -267,7 +268,7 @@ fn rest_of(view: &View<'_>, thread: &ThreadFact) -> Rest {
             Rest::Opaque(format!("its system call is not known: {}", thread.syscall.why_not().unwrap_or_default()))
         }
     };
-    hidden_resolver(beyond_patience(view, thread, phase::refine(view, thread, rest)))
+    hidden_resolver(beyond_patience(view, thread, signals::wake(view, thread, phase::refine(view, thread, rest))))
 }
 
 /// Where the kernel would have ended the wait if there were nobody (a pipe without a writer is at its end, a

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use hangdog_schemas::fact::{FdFact, ThreadFact};
+use hangdog_schemas::fact::{FdFact, SocketFact, SocketFamily, SocketState, ThreadFact};
 use hangdog_schemas::{Confidence, Device, Pid, ResourceKey};
 
 use super::fd::Direction;
@@ -63,8 +63,9 @@ pub(super) fn of_slave(view: &View<'_>, thread: &ThreadFact, fact: &FdFact, dire
             evidence,
         );
     }
-    // Where the run itself holds the master side, nobody can type unless that program passes it on.
-    let person_is_there = device.is_some() && device == own || masters.is_empty();
+    // Where the run itself holds the master side, nobody can type unless that program passes it on from elsewhere.
+    let passes_on = |master: &Pid| !view.is_of_run(*master) || has_far_end(view, *master, index);
+    let person_is_there = device.is_some() && device == own || masters.is_empty() || masters.iter().any(passes_on);
     let cap = if person_is_there { Confidence::Possible } else { Confidence::Likely };
     wait.at_most(cap, "whether somebody will type")
 }
@@ -90,4 +91,23 @@ pub(super) fn of_master(view: &View<'_>, fact: &FdFact, index: u32, direction: D
         }
     }
     wait
+}
+
+/// Whether a program could pass on what somebody types elsewhere: it has another terminal, or a connection to
+/// another host (script, ssh, an editor).
+fn has_far_end(view: &View<'_>, pid: Pid, inner: Option<u32>) -> bool {
+    let Some(fds) = view.snapshot.fds.get(&pid) else { return true };
+    fds.values().any(|fd| {
+        let other_terminal = is_terminal(&fd.target) && (index_of(view, fd).is_none() || index_of(view, fd) != inner);
+        let remote = fd.socket().and_then(|inode| view.snapshot.socket(inode)).is_some_and(|socket| {
+            socket.family == SocketFamily::Tcp
+                && socket.state == SocketState::Established
+                && !is_on_this_host(view, socket)
+        });
+        other_terminal || remote
+    })
+}
+
+fn is_on_this_host(view: &View<'_>, socket: &SocketFact) -> bool {
+    view.snapshot.sockets.iter().any(|other| other.local == socket.remote && other.remote == socket.local)
 }
