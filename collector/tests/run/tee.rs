@@ -192,9 +192,9 @@ pub(crate) fn the_command_outlives_relay_and_watchdog() -> Result<(), Failed> {
     let mut child = bench.tee(&format!("trap '' PIPE; {script}"));
     let mut child = child.env("GO", bench.path("go")).stdout(Stdio::piped()).stderr(Stdio::null()).spawn()?;
     let runner = number(&first_line(&mut child));
-    let relays = relays_of(runner);
-    assert_eq!(relays.len(), 2);
-    for relay in relays {
+    // A process has its name a moment after it has begun.
+    until("both relays are there", || relays_of(runner).len() == 2)?;
+    for relay in relays_of(runner) {
         kill(relay);
     }
     std::fs::write(bench.path("go"), "")?;
