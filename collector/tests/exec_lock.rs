@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use hangdog_collector::clock::RunClock;
-use hangdog_collector::observe::{Baseline, Request, Snapshotter, Tree};
+use hangdog_collector::observe::{Adopted, Baseline, Request, Snapshotter, Tree};
 use hangdog_schemas::record::{SnapshotExtent, TriggerReason};
 use hangdog_schemas::{Observed, Pid, Record, SnapshotId};
 use nix::mount::{MntFlags, MsFlags};
@@ -125,7 +125,7 @@ fn an_exec_that_never_ends_stops_nobody_but_itself() {
     };
     let mut started = Vec::new();
     while started.is_empty() {
-        started = tree.pass(clock.now(), &BTreeSet::new()).started;
+        started = tree.pass(clock.now(), &BTreeSet::new(), &Adopted::OfRun).started;
         assert!(Instant::now() < limit, "the tree never saw it");
     }
     assert_eq!(started[0].process.pid, pid);
@@ -135,6 +135,7 @@ fn an_exec_that_never_ends_stops_nobody_but_itself() {
         reason: TriggerReason::Demand,
         observer: Pid(0),
         helpers: BTreeSet::new(),
+        adopted: Adopted::OfRun,
         root: Some(pid),
         run: started.iter().map(|start| start.process).collect(),
         baseline: Baseline::default(),

@@ -7,12 +7,12 @@ use hangdog_schemas::record::Deed;
 
 use super::apart::apart;
 use super::{Done, Owned};
-use crate::kernel::{Children, descendants};
+use crate::kernel::Children;
 
 /// Thaws the groups in which processes of the run were seen frozen. A group with anybody else in it was
 /// frozen by somebody else, or for somebody else: it is left alone.
 pub(super) fn thaw(owned: &Owned, children: &mut Children, done: &mut Vec<Done>) {
-    let run = descendants(std::process::id(), children.helpers());
+    let run = children.of_run();
     for line in owned.frozen() {
         let Some(group) = Group::find(line) else { continue };
         if !group.is_frozen() || !group.members().is_subset(&run) {

@@ -8,7 +8,7 @@ use hangdog_schemas::record::Deed;
 use rustix::process::{Signal, pidfd_send_signal};
 
 use super::{Done, Identify, identity};
-use crate::kernel::{Children, descendants, has_ended, open_process, wait_readable};
+use crate::kernel::{Children, has_ended, open_process, wait_readable};
 
 /// How long one round waits for the killed to end, before it looks for new ones.
 const ROUND: Duration = Duration::from_millis(20);
@@ -23,7 +23,7 @@ pub(super) fn all(
 ) {
     let begun = Instant::now();
     loop {
-        let alive = proven(children.helpers());
+        let alive = proven(children);
         for (pid, pidfd) in &alive {
             let outcome = pidfd_send_signal(pidfd, Signal::KILL);
             if killed.insert(*pid) {
@@ -34,7 +34,7 @@ pub(super) fn all(
         for (pid, _) in children.reap() {
             done.push((Deed::Reap(identity(identify, pid)), None));
         }
-        if alive.is_empty() && descendants(std::process::id(), children.helpers()).is_empty() {
+        if alive.is_empty() && children.of_run().is_empty() {
             return;
         }
         if begun.elapsed() >= limit {
@@ -48,11 +48,10 @@ pub(super) fn all(
 }
 
 /// The processes of the run that are alive, each behind a pidfd that surely is that process: it was opened,
-/// then the process was seen among our descendants, and it had not ended after that.
-fn proven(helpers: &BTreeSet<u32>) -> Vec<(u32, OwnedFd)> {
-    let own = std::process::id();
+/// then the process was seen to be of the run, and it had not ended after that.
+fn proven(children: &mut Children) -> Vec<(u32, OwnedFd)> {
     let opened: Vec<(u32, OwnedFd)> =
-        descendants(own, helpers).into_iter().filter_map(|pid| Some((pid, open_process(pid)?))).collect();
-    let seen = descendants(own, helpers);
+        children.of_run().into_iter().filter_map(|pid| Some((pid, open_process(pid)?))).collect();
+    let seen = children.of_run();
     opened.into_iter().filter(|(pid, pidfd)| seen.contains(pid) && !has_ended(pidfd)).collect()
 }

@@ -4,13 +4,13 @@ use hangdog_schemas::record::Deed;
 
 use super::owned::{Before, Owned, connections, own_mounts};
 use super::{Done, Identify, identity};
-use crate::kernel::{Children, descendants};
+use crate::kernel::Children;
 
 /// Processes, mounts and FUSE connections that are there and were not before, with the command that frees
 /// each. What is only *new* may be another program's; the words say which.
-pub(super) fn census(owned: &Owned, before: &Before, children: &Children, identify: Identify<'_>) -> Vec<Done> {
+pub(super) fn census(owned: &Owned, before: &Before, children: &mut Children, identify: Identify<'_>) -> Vec<Done> {
     let mut left = Vec::new();
-    for pid in descendants(std::process::id(), children.helpers()) {
+    for pid in children.of_run() {
         let Some(process) = alive(pid) else { continue };
         let who = identity(identify, pid);
         left.push((format!("process {} ({process})", who.pid), Some(format!("kill -9 {pid}"))));

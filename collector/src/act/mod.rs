@@ -8,9 +8,9 @@
 //! its death could mount again; a waiter whose request the server has read does not die by SIGKILL before
 //! the abort (seen on Linux 6.18); a mount is detached last, when nothing of the run can make it busy.
 //!
-//! Invariant: only what is proven to be the run's is touched. A process is the run's when it descends from
-//! this process (a child subreaper, so descent is never lost) and is no helper; its pidfd was opened before
-//! descent was checked and had not ended after, so the number cannot have changed hands in between. A FUSE
+//! Invariant: only what is proven to be the run's is touched. Which processes are is decided in `kernel::kin`; the
+//! pidfd was opened before that was asked and had not ended after, so the number cannot have changed hands in
+//! between. A FUSE
 //! connection is the run's when it was not there before, and a process of the run was seen to hold its
 //! server's end. A mount is the run's when its device is such a connection. Everything else is listed with
 //! the command that frees it. Deeds that might block are done by a helper with a deadline.
@@ -75,6 +75,6 @@ pub(crate) fn end_run(
 }
 
 /// What a run leaves behind: its processes, its mounts and connections, with the command that frees each.
-pub(crate) fn left(owned: &Owned, before: &Before, children: &Children, identify: Identify<'_>) -> Vec<Done> {
+pub(crate) fn left(owned: &Owned, before: &Before, children: &mut Children, identify: Identify<'_>) -> Vec<Done> {
     left::census(owned, before, children, identify)
 }

@@ -3,10 +3,11 @@
 //! `waitid` without waiting. Everything else belongs into a helper process.
 
 mod helper;
+mod kin;
 mod tree;
 
 pub(crate) use helper::{Helper, fork_helper};
-pub(crate) use tree::{Children, descendants};
+pub(crate) use kin::Children;
 
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::Duration;
@@ -44,6 +45,15 @@ pub(crate) fn cpu_of(pid: u32) -> u64 {
         .filter_map(|thread| std::fs::read_to_string(thread.path().join("schedstat")).ok())
         .filter_map(|text| text.split_whitespace().next()?.parse::<u64>().ok())
         .sum()
+}
+
+/// Processor time of all children that were waited for, ns.
+pub(crate) fn children_cpu() -> u64 {
+    use nix::sys::resource::{UsageWho, getrusage};
+    use nix::sys::time::TimeValLike;
+    let Ok(usage) = getrusage(UsageWho::RUSAGE_CHILDREN) else { return 0 };
+    let micros = usage.user_time().num_microseconds() + usage.system_time().num_microseconds();
+    micros as u64 * 1000
 }
 
 /// Whether a process still has its table of descriptors. One that exits gives it up first (`exit_files`), and may

@@ -5,14 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use hangdog_schemas::record::ExitStatus;
 use rustix::process::{Pid, WaitId, WaitIdOptions, WaitIdStatus, waitid};
 
-/// All that descend from `root` and from nobody in `but`, without `root` itself. Zombies are among them.
-pub(crate) fn descendants(root: u32, but: &BTreeSet<u32>) -> BTreeSet<u32> {
-    let mut found = BTreeSet::new();
-    let mut open = vec![root];
+/// These processes and all that descend from them and from nobody in `but`. Zombies are among them.
+pub(super) fn below(starts: BTreeSet<u32>, but: &BTreeSet<u32>) -> BTreeSet<u32> {
+    let mut open: Vec<u32> = starts.iter().copied().collect();
+    let mut found = starts;
     let by_parent = if has_children_files() { None } else { Some(all_by_parent()) };
     while let Some(pid) = open.pop() {
         let children = match &by_parent {
-            None => children_of(pid),
+            None => listed_children(pid),
             Some(table) => table.get(&pid).cloned().unwrap_or_default(),
         };
         for child in children {
@@ -22,6 +22,11 @@ pub(crate) fn descendants(root: u32, but: &BTreeSet<u32>) -> BTreeSet<u32> {
         }
     }
     found
+}
+
+/// The children of a process.
+pub(super) fn children_of(pid: u32) -> Vec<u32> {
+    if has_children_files() { listed_children(pid) } else { all_by_parent().remove(&pid).unwrap_or_default() }
 }
 
 /// The parent of a process, from `status`.
@@ -35,7 +40,7 @@ fn has_children_files() -> bool {
     std::path::Path::new("/proc/self/task").join(std::process::id().to_string()).join("children").exists()
 }
 
-fn children_of(pid: u32) -> Vec<u32> {
+fn listed_children(pid: u32) -> Vec<u32> {
     let Ok(threads) = std::fs::read_dir(format!("/proc/{pid}/task")) else { return Vec::new() };
     threads
         .flatten()
@@ -55,50 +60,7 @@ fn all_by_parent() -> BTreeMap<u32, Vec<u32>> {
     table
 }
 
-/// Our children, and how those ended that were waited for. Helpers are left to whoever started them.
-#[derive(Debug, Default)]
-pub(crate) struct Children {
-    helpers: BTreeSet<u32>,
-    ended: BTreeMap<u32, ExitStatus>,
-}
-
-impl Children {
-    /// Replaces the set of processes that work for hangdog.
-    pub(crate) fn set_helpers(&mut self, helpers: BTreeSet<u32>) {
-        self.helpers = helpers;
-    }
-
-    pub(crate) fn helpers(&self) -> &BTreeSet<u32> {
-        &self.helpers
-    }
-
-    /// Waits for every child of the run that has ended, without waiting for any that has not.
-    pub(crate) fn reap(&mut self) -> Vec<(u32, ExitStatus)> {
-        let mut ended = Vec::new();
-        for pid in children_of(std::process::id()) {
-            if self.helpers.contains(&pid) {
-                continue;
-            }
-            if let Some(how) = reap_one(pid) {
-                self.ended.insert(pid, how);
-                ended.push((pid, how));
-            }
-        }
-        ended
-    }
-
-    /// How a child ended, when it was waited for.
-    pub(crate) fn end_of(&self, pid: u32) -> Option<ExitStatus> {
-        self.ended.get(&pid).copied()
-    }
-
-    /// Forgets ends that nobody will ask for any more.
-    pub(crate) fn forget_all_but(&mut self, pid: u32) {
-        self.ended.retain(|other, _| *other == pid);
-    }
-}
-
-fn reap_one(pid: u32) -> Option<ExitStatus> {
+pub(super) fn reap_one(pid: u32) -> Option<ExitStatus> {
     let pid = Pid::from_raw(pid as i32)?;
     let status = waitid(WaitId::Pid(pid), WaitIdOptions::EXITED | WaitIdOptions::NOHANG).ok()??;
     Some(exit_status(&status))

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! observer ─ children ─▶ run's processes ─ children ─▶ …     (the observer is child subreaper, so
-//!    └ helpers of the observer: left out                      an orphan comes back to it)
+//!    └ helpers, and children that are not the run's: left out  an orphan comes back to it)
 //! ```
 //!
 //! Only reads that never block ([`super::pulse`]) are done inline. A start time stands in `stat`
@@ -30,6 +30,24 @@ use crate::clock::RunClock;
 const HELD_FILES: usize = 256;
 /// How long a pass waits for start times; those that take longer come with the next pass.
 const START_TIMES: Duration = Duration::from_millis(3);
+
+/// Which children of the observer are the run's; helpers never are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Adopted {
+    /// All: the observer had none before the run.
+    OfRun,
+    /// Only these, the command among them: others came from elsewhere.
+    Only(BTreeSet<Pid>),
+}
+
+impl Adopted {
+    fn is_of_run(&self, pid: Pid) -> bool {
+        match self {
+            Self::OfRun => true,
+            Self::Only(these) => these.contains(&pid),
+        }
+    }
+}
 
 /// What a pass found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -157,10 +175,10 @@ impl Tree {
     }
 
     /// Looks at everybody once. `helpers` are processes of the observer to leave out; workers need not be named.
-    pub fn pass(&mut self, now: RunNs, helpers: &BTreeSet<Pid>) -> Pass {
+    pub fn pass(&mut self, now: RunNs, helpers: &BTreeSet<Pid>, adopted: &Adopted) -> Pass {
         self.passes += 1;
         let mut out = Pass { sample: Sample { when: When::exactly(now), ..Sample::default() }, ..Pass::default() };
-        let mut queue = self.first(helpers);
+        let mut queue = self.first(helpers, adopted);
         let mut next = 0;
         while let Some(&pid) = queue.get(next) {
             next += 1;
@@ -181,8 +199,8 @@ impl Tree {
         out
     }
 
-    /// Where to begin: children of the observer that are no helpers, and the roots.
-    fn first(&mut self, helpers: &BTreeSet<Pid>) -> Vec<Pid> {
+    /// Where to begin: children of the observer that are the run's, and the roots.
+    fn first(&mut self, helpers: &BTreeSet<Pid>, adopted: &Adopted) -> Vec<Pid> {
         let mut queue = Vec::new();
         if self.observer_dir.threads(&mut self.tids).is_ok() {
             self.observer_threads.retain(|tid, _| self.tids.contains(tid));
@@ -192,7 +210,7 @@ impl Tree {
             }
         }
         let own = worker::ours();
-        queue.retain(|pid| !helpers.contains(pid) && !own.contains(pid));
+        queue.retain(|pid| !helpers.contains(pid) && !own.contains(pid) && adopted.is_of_run(*pid));
         queue.extend(self.roots.iter().copied().filter(|&root| root != self.observer));
         queue
     }

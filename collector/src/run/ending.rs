@@ -10,6 +10,7 @@ use super::main_loop::{MainLoop, Stop};
 use super::options::{Ended, OnHang, RunOutcome};
 use crate::act;
 use crate::judge::Moment;
+use crate::kernel::children_cpu;
 use crate::write::{Message, Verdict};
 
 /// How long the judge gets after the command has ended.
@@ -72,7 +73,7 @@ fn leftovers(main_loop: &mut MainLoop<'_>) -> Vec<act::Done> {
     main_loop.sample(now);
     let tree = &main_loop.parts.tree;
     let identify = |pid: u32| tree.process(Pid(pid));
-    let done = act::left(&main_loop.owned, &main_loop.parts.before, &main_loop.children, &identify);
+    let done = act::left(&main_loop.owned, &main_loop.parts.before, &mut main_loop.children, &identify);
     note(main_loop, &done);
     done
 }
@@ -112,7 +113,7 @@ fn last_report(
         when: When::exactly(now),
         how,
         ended_by_hangdog: end == Ended::HangEnded,
-        cpu_ns: children_cpu().saturating_sub(main_loop.judge_cpu()),
+        cpu_ns: children_cpu().saturating_sub(main_loop.judge_cpu() + main_loop.children.foreign_cpu_ns()),
         own_cpu_ns: main_loop.own_cpu() + main_loop.judge_cpu(),
     };
     main_loop.parts.records.push(now, &Record::RunEnd(run_end));
@@ -152,15 +153,6 @@ fn in_words(deed: &Deed, failed: Option<&str>) -> String {
         None => what,
         Some(why) => format!("{what}: failed, {why}"),
     }
-}
-
-/// Processor time of all children that were waited for, ns.
-fn children_cpu() -> u64 {
-    use nix::sys::resource::{UsageWho, getrusage};
-    use nix::sys::time::TimeValLike;
-    let Ok(usage) = getrusage(UsageWho::RUSAGE_CHILDREN) else { return 0 };
-    let micros = usage.user_time().num_microseconds() + usage.system_time().num_microseconds();
-    micros as u64 * 1000
 }
 
 fn with_capture(mut report: Report, capture: Option<&PathBuf>) -> Report {

@@ -19,6 +19,7 @@ use super::tee::Tee;
 use crate::act::Before;
 use crate::clock::RunClock;
 use crate::judge::Judge;
+use crate::kernel::Children;
 use crate::observe::{Snapshotter, Tree, baseline};
 use crate::spool::Spool;
 use crate::write::{Feed, Place, default_place};
@@ -61,6 +62,7 @@ fn start(
     set_child_subreaper(rustix::process::Pid::from_raw(1)).map_err(|error| {
         RunError::own("this process cannot become the one that orphans of the command come to")(error.into())
     })?;
+    let mut children = Children::before_run(name);
     let signals = Signals::catch().map_err(RunError::own("signals cannot be caught"))?;
     let before = Before::look();
     // Helpers are forked first: from a small process, and before there is anything of the command's.
@@ -78,6 +80,7 @@ fn start(
     let plan = Plan::new(&options.command, std::env::vars_os(), &extra, group, signals.mask_before(), streams)
         .map_err(|source| cannot_run(options, source))?;
     let held = plan.fork().map_err(RunError::own("no process can be started for the command"))?;
+    children.set_root(held.process.pid.0);
     let header = header(options, name, clock, held.process).map_err(RunError::own("/proc cannot be read"))?;
     if let Some(directory) = directory {
         directory.claim(own.0, held.process.pid.0);
@@ -103,7 +106,7 @@ fn start(
         started,
         group,
     };
-    let mut main_loop = MainLoop::new(parts, judge);
+    let mut main_loop = MainLoop::new(parts, children, judge);
     match main_loop.run() {
         Stop::NotStarted(error) => {
             let outcome = cannot_run(options, error);

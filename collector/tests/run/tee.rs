@@ -78,6 +78,7 @@ pub(crate) fn a_reader_that_goes_ends_the_command() -> Result<(), Failed> {
     let mut child = bench.tee(&format!("echo $PPID; {script}"));
     let mut child = child.env("GO", bench.path("go")).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
     let runner = number(&first_line(&mut child));
+    until("both relays are there", || relays_of(runner).len() == 2)?;
     drop(child.stdout.take());
     until("the relay of stdout is gone", || relays_of(runner).len() == 1)?;
     std::fs::write(bench.path("go"), "")?;

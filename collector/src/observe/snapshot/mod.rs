@@ -36,6 +36,7 @@ use super::parse::fdinfo::FdInfo;
 use super::parse::mountinfo::MountLine;
 use super::parse::stat::Stat;
 use super::parse::status::Status;
+use super::tree::Adopted;
 use super::worker::{Room, Worker};
 use crate::clock::RunClock;
 
@@ -55,6 +56,8 @@ pub struct Request {
     pub observer: Pid,
     /// Processes of the observer that are no part of the run. Workers need not be named.
     pub helpers: BTreeSet<Pid>,
+    /// Which of the observer's children are the run's.
+    pub adopted: Adopted,
     /// The command.
     pub root: Option<Pid>,
     /// Processes that are known to be of the run, with the ids they were given.

@@ -10,6 +10,7 @@ use super::Taking;
 use super::scene::{Link, Seen};
 use crate::observe::parse::text::text;
 use crate::observe::parse::{dirents, fdinfo, stat, status};
+use crate::observe::tree::Adopted;
 use crate::observe::worker::{self, Ask, Hazard, What};
 
 /// Processes whose descriptors are read at a time: bounds the memory of what is asked.
@@ -48,7 +49,7 @@ impl Taking {
         self.read_links().await;
     }
 
-    /// Who is of the run: known as such, or below the observer without being a helper of it.
+    /// Who is of the run: known as such, or below one of the observer's children that are.
     fn mark_run(&mut self) {
         let known: BTreeSet<Pid> = self.request.run.iter().map(|id| id.pid).collect();
         let mut helpers = worker::ours();
@@ -67,7 +68,11 @@ impl Taking {
                 if helpers.contains(&up) {
                     break;
                 }
-                if known.contains(&up) || up == observer || Some(up) == self.request.root {
+                let is_adopted = match &self.request.adopted {
+                    Adopted::OfRun => up == observer,
+                    Adopted::Only(these) => these.contains(&up),
+                };
+                if known.contains(&up) || is_adopted || Some(up) == self.request.root {
                     seen.kept = Some(Belonging::Run);
                     break;
                 }

@@ -70,6 +70,7 @@ fn request(pid: u32, extent: SnapshotExtent) -> Request {
         // Nobody: the run is what is named.
         observer: Pid(0),
         helpers: BTreeSet::new(),
+        adopted: Adopted::OfRun,
         root: Some(Pid(pid)),
         run: Vec::new(),
         baseline: Baseline::default(),

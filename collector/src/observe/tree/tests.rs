@@ -22,7 +22,7 @@ impl Run {
     }
 
     fn pass(&mut self) -> Pass {
-        self.tree.pass(self.clock.now(), &BTreeSet::new())
+        self.tree.pass(self.clock.now(), &BTreeSet::new(), &Adopted::OfRun)
     }
 
     /// Passes until one satisfies `done`; all of them together.

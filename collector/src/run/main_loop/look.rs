@@ -38,6 +38,7 @@ impl MainLoop<'_> {
         self.snapshots += 1;
         self.update_helpers();
         let own_cpu = self.own_cpu();
+        let adopted = self.children.adopted();
         let tree = &self.parts.tree;
         let request = Request {
             snapshot: SnapshotId(self.snapshots),
@@ -45,6 +46,7 @@ impl MainLoop<'_> {
             reason,
             observer: Pid(std::process::id()),
             helpers: self.children.helpers().iter().map(|pid| Pid(*pid)).collect(),
+            adopted,
             root: Some(self.parts.started.process.pid),
             run: tree.processes().collect(),
             baseline: self.parts.baseline.clone(),

@@ -110,7 +110,7 @@ pub(super) struct MainLoop<'a> {
 }
 
 impl<'a> MainLoop<'a> {
-    pub(super) fn new(parts: Parts<'a>, judge: &'a mut dyn Judge) -> Self {
+    pub(super) fn new(parts: Parts<'a>, children: Children, judge: &'a mut dyn Judge) -> Self {
         let policy = Policy {
             quiet_after: parts.options.quiet_after,
             timeout: parts.options.timeout,
@@ -120,7 +120,7 @@ impl<'a> MainLoop<'a> {
         Self {
             parts,
             judge,
-            children: Children::default(),
+            children,
             owned: Owned::default(),
             report: None,
             last_signal: None,

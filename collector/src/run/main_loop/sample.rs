@@ -17,7 +17,8 @@ impl MainLoop<'_> {
         // A helper that was started a moment ago is none of the run.
         self.update_helpers();
         let helpers: BTreeSet<Pid> = self.children.helpers().iter().map(|pid| Pid(*pid)).collect();
-        let pass = self.parts.tree.pass(now, &helpers);
+        let adopted = self.children.adopted();
+        let pass = self.parts.tree.pass(now, &helpers, &adopted);
         let mut news = news_of(&pass);
         for mut record in pass.into_records() {
             if let Record::ProcessEnd(end) = &mut record {
