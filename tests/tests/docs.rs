@@ -1,10 +1,12 @@
-//! The reference knows what the program knows: every verb, flag and variable of `--help` stands in it.
+//! The reference knows what the program knows: every verb, flag and variable of `--help` stands in it, every key of
+//! the replay, and every field and kind of a report.
 
 use std::fs;
 use std::path::Path;
 
 use hangdog_tests::{Bench, Needs, Programs, programs, trial};
 use libtest_mimic::{Arguments, Trial};
+use serde_json::Value;
 
 const VERBS: &[&str] = &["run", "report", "replay", "demo", "phase", "doctor", "schema", "completions"];
 
@@ -15,6 +17,9 @@ fn main() {
         .map(|verb| trial(format!("hangdog {verb}"), Needs::Nothing, move || check(programs!(), verb)))
         .collect();
     trials.push(trial("all verbs", Needs::Nothing, all_verbs));
+    trials.push(trial("keys of the replay", Needs::Nothing, keys));
+    trials.push(trial("fields and kinds of a report", Needs::Nothing, report));
+    trials.push(trial("kinds of a capture's lines", Needs::Nothing, lines));
     trials.push(trial("links lead somewhere", Needs::Nothing, links));
     libtest_mimic::run(&arguments, trials).exit();
 }
@@ -67,6 +72,43 @@ fn all_verbs() {
         .filter_map(|line| line.split_whitespace().next())
         .collect();
     assert_eq!(verbs, VERBS, "VERBS are those that --help lists");
+}
+
+/// The page has the key table as the program has it.
+fn keys() {
+    let table = hangdog_tui::keys_markdown();
+    assert!(page("reference/replay.md").contains(&table), "docs/reference/replay.md is to contain:\n\n{table}");
+}
+
+/// What the JSON Schema of a report names stands in the page on reports.
+fn report() {
+    let page = page("reference/report.md");
+    let schema = hangdog_schemas::json_schema::report();
+    let definitions = schema["$defs"].as_object().expect("definitions");
+    let parts = ["Finding", "Actor", "Edge", "Resource", "Evidence", "RunSummary"].map(|name| &definitions[name]);
+    for part in std::iter::once(&schema).chain(parts) {
+        for field in part["properties"].as_object().expect("fields").keys() {
+            assert!(page.contains(&format!("`{field}`")), "{field} is not in report.md");
+        }
+    }
+    for kind in names(&definitions["FindingKind"]) {
+        assert!(page.contains(&format!("`{kind}`")), "{kind} is not in report.md");
+    }
+}
+
+/// Every kind of line that the JSON Schema of a capture names stands in the page on captures.
+fn lines() {
+    let page = page("reference/capture.md");
+    let schema = hangdog_schemas::json_schema::record();
+    for line in schema["oneOf"].as_array().expect("kinds of lines") {
+        let kind = line["properties"]["kind"]["const"].as_str().expect("a kind");
+        assert!(page.contains(&format!("`{kind}`")), "{kind} is not in capture.md");
+    }
+}
+
+/// The names of an enumeration.
+fn names(schema: &Value) -> Vec<&str> {
+    schema["oneOf"].as_array().expect("variants").iter().map(|one| one["const"].as_str().expect("a name")).collect()
 }
 
 /// Relative links of all pages, README and CONTRIBUTING included.
