@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use hangdog_schemas::{Actor, Edge, Finding, FindingKind, FuseConnection};
+use hangdog_schemas::{Actor, Edge, Finding, FindingKind, FuseConnection, Pid};
 
 use crate::cause::Cause;
 use crate::detect::Story;
@@ -99,11 +99,32 @@ fn rescue(story: &Story<'_>) -> Vec<String> {
             "echo 1 > /sys/fs/fuse/connections/{connection}/abort    # frees all who wait for this mount; SIGKILL does not"
         ));
     }
+    let last = story.graph.tasks[story.cause.at].key.0;
+    match story.cause.kind {
+        // A stopped or frozen process takes no other signal until it goes on.
+        FindingKind::StoppedHolder => commands.push(format!("kill -CONT {last}")),
+        FindingKind::Frozen => commands.extend(thaw(story.view, last)),
+        _ => {}
+    }
     if commands.is_empty() {
         let pids: BTreeSet<u32> = story.cause.blame.iter().map(|task| story.graph.tasks[*task].key.0.0).collect();
         commands.extend(pids.first().map(|pid| format!("kill {pid}")));
     }
     commands
+}
+
+/// How to thaw the control group of a process, by the conventional place of the hierarchies.
+fn thaw(view: &View<'_>, pid: Pid) -> Option<String> {
+    let groups = view.process(pid)?.cgroups.seen()?;
+    let path = |controller: &str| {
+        groups.iter().find_map(|group| {
+            let (controllers, path) = group.split_once(':')?;
+            controllers.split(',').any(|c| c == controller).then(|| path.trim_start_matches('/').to_owned())
+        })
+    };
+    let v1 = path("freezer").filter(|path| !path.is_empty());
+    v1.map(|path| format!("echo THAWED > /sys/fs/cgroup/freezer/{path}/freezer.state"))
+        .or_else(|| path("").map(|path| format!("echo 0 > /sys/fs/cgroup/{path}/cgroup.freeze")))
 }
 
 /// What was assumed, and what could not be read of those involved.

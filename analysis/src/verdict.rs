@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use hangdog_schemas::record::TriggerReason;
+use hangdog_schemas::record::{ExitStatus, TriggerReason};
 use hangdog_schemas::{Confidence, Finding, REPORT_VERSION, Report, RunNs, RunSummary};
 use hangdog_timeline::{Snapshot, Timeline};
 
@@ -109,10 +109,18 @@ fn is_declared(timeline: &Timeline) -> bool {
 /// The first finding that explains a hang of the command. What is only possible, or what the command does not wait
 /// for, is no verdict unless a hang was declared: a quiet program may just have nothing to do.
 fn verdict(timeline: &Timeline, findings: &[Finding], of_command: usize) -> Option<Finding> {
+    if ended_well(timeline) {
+        return None;
+    }
     let mut hangs = findings.iter().enumerate().filter(|(_, finding)| finding.kind.is_hang());
     let explains = |(i, finding): &(usize, &Finding)| *i < of_command && finding.confidence >= Confidence::Likely;
     let first = hangs.clone().find(explains).or_else(|| hangs.next().filter(|_| is_declared(timeline)));
     first.map(|(_, finding)| finding.clone())
+}
+
+/// A command that went on to a good end did not hang, whatever it looked like on the way.
+fn ended_well(timeline: &Timeline) -> bool {
+    timeline.run_end().is_some_and(|end| !end.ended_by_hangdog && end.how == Some(ExitStatus::Code(0)))
 }
 
 fn summary(timeline: &Timeline, at: RunNs) -> RunSummary {

@@ -19,7 +19,11 @@ pub(crate) fn unknown(view: &View<'_>, graph: &Graph) -> Finding {
     let mut reasons: Vec<String> = Vec::new();
     let threads = graph.tasks.iter().filter(|task| view.is_of_run(task.key.0) && view.thread(task.key).is_some());
     for task in threads {
-        let call = task.call.clone().unwrap_or_else(|| "running".to_owned());
+        let call = task.call.clone().unwrap_or_else(|| match &task.rest {
+            Rest::Acts => "running".to_owned(),
+            Rest::Ended => "ended".to_owned(),
+            _ => "a call that could not be read".to_owned(),
+        });
         *calls.entry(call.split('(').next().unwrap_or_default().to_owned()).or_default() += 1;
         if let Rest::Opaque(why) = &task.rest {
             reasons.push(format!("{}: {why}", view.name(task.key)));
@@ -27,7 +31,14 @@ pub(crate) fn unknown(view: &View<'_>, graph: &Graph) -> Finding {
     }
     let mut list: Vec<(usize, String)> = calls.into_iter().map(|(call, count)| (count, call)).collect();
     list.sort_by(|a, b| b.0.cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
-    let seen: Vec<String> = list.iter().take(5).map(|(count, call)| format!("{count} in {call}")).collect();
+    let seen: Vec<String> = list
+        .iter()
+        .take(5)
+        .map(|(count, call)| match call.as_str() {
+            "running" | "ended" => format!("{count} {call}"),
+            _ => format!("{count} in {call}"),
+        })
+        .collect();
     let more = reasons.len().saturating_sub(REASONS);
     reasons.truncate(REASONS);
     if more > 0 {

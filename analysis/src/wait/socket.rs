@@ -156,9 +156,7 @@ fn tcp(view: &View<'_>, fact: &FdFact, socket: &SocketFact, direction: Direction
     let wait = Wait::new(Class::TcpReply, key, connection_name(socket))
         .because(format!("fd {} is connected {} -> {}", fact.fd, socket.local, socket.remote), vec![own]);
     let wait = held_by(view, wait, peer, fact.process.pid);
-    Outcome::Waits(vec![
-        wait.at_most(Confidence::Likely, "whether the socket has a receive time limit (SO_RCVTIMEO)"),
-    ])
+    Outcome::Waits(vec![wait])
 }
 
 fn connection_name(socket: &SocketFact) -> String {
@@ -189,7 +187,11 @@ fn held_by(view: &View<'_>, wait: Wait, peer: &SocketFact, waiter: Pid) -> Wait 
     );
     let mut parked = 0;
     for holder in holders {
-        let how = format!("holds the other end of {} -> {}", peer.remote, peer.local);
+        let how = if peer.family.is_unix() {
+            "holds the other end".to_owned()
+        } else {
+            format!("holds the other end of {} -> {}", peer.remote, peer.local)
+        };
         let all = view.all_threads(holder, &how, &facts);
         let (busy, mut idle): (Vec<Resolver>, Vec<Resolver>) =
             all.into_iter().partition(|resolver| !is_idle(view, resolver));
@@ -363,7 +365,5 @@ fn unix(view: &View<'_>, thread: &ThreadFact, fact: &FdFact, socket: &SocketFact
             wait.at_most(Confidence::Possible, "whether the other end is on its way inside another socket"),
         ]);
     }
-    Outcome::Waits(vec![
-        wait.at_most(Confidence::Likely, "whether the socket has a receive time limit (SO_RCVTIMEO)"),
-    ])
+    Outcome::Waits(vec![wait])
 }

@@ -36,7 +36,7 @@ pub(crate) struct Arguments {
     /// Columns and rows of the screenshot
     #[arg(long, value_name = "WxH", default_value = "80x24", value_parser = size, requires = "screenshot")]
     size: (u16, u16),
-    /// Keys to press before the screenshot, as `j j enter`
+    /// Keys to press before the screenshot, as `jj<Enter>`
     #[arg(long, value_name = "KEYS", default_value = "", requires = "screenshot", allow_hyphen_values = true)]
     keys: String,
     #[command(flatten)]

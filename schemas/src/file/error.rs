@@ -53,7 +53,7 @@ impl OpenError {
             Self::Empty | Self::CutBeforeHeader { .. } => {
                 "record the run again: hangdog was killed, or the disk was full, before the first second was written"
             }
-            Self::NotACapture { .. } => "give a .hang file that `hangdog run` or `hangdog dump` has written",
+            Self::NotACapture { .. } => "give a .hang file that `hangdog run` has written",
             Self::DamagedHeader { .. } => "copy the file again from where it was recorded, in binary mode",
             Self::OtherVersion { found, own } if found.major > own.major => "upgrade hangdog on this machine",
             Self::OtherVersion { .. } => "read it with the hangdog that wrote it, or an older one",
