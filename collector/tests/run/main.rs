@@ -14,6 +14,7 @@ use hangdog_schemas::{Pid, Record};
 use libtest_mimic::{Arguments, Failed, Trial};
 
 mod bench;
+mod kin;
 mod recorded;
 mod tee;
 
@@ -43,6 +44,7 @@ fn main() {
         ("signals_are_passed_on", signals_are_passed_on),
         ("after_a_normal_end_nothing_is_killed", after_a_normal_end_nothing_is_killed),
         ("rescue_leaves_nothing_and_touches_nobody_else", rescue_leaves_nothing_and_touches_nobody_else),
+        ("what_was_there_before_is_left_alone", kin::what_was_there_before_is_left_alone),
         ("a_killed_watchdog_leaves_command_and_capture", a_killed_watchdog_leaves_command_and_capture),
         ("a_place_that_cannot_be_written_changes_nothing", a_place_that_cannot_be_written_changes_nothing),
         ("phase_lines_come_into_the_capture", phase_lines_come_into_the_capture),
