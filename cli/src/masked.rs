@@ -1,4 +1,4 @@
-//! Commands that start with a signal mask of their own.
+//! Commands that start with a signal mask of their own, and with the action of SIGPIPE that hangdog was given.
 #![expect(unsafe_code, reason = "code between fork and exec has no safe interface")]
 
 use std::io;
@@ -10,8 +10,12 @@ use nix::sys::signal::SigSet;
 /// Lets `command` start with `mask`. The standard library passes our own on, in which signals are blocked that we
 /// wait for.
 pub(crate) fn start_with(command: &mut Command, mask: SigSet) -> &mut Command {
-    let set = move || mask.thread_set_mask().map_err(io::Error::from);
-    // SAFETY: between fork and exec only calls are allowed that are safe in a signal handler. This is one system
-    // call (`rt_sigprocmask`) on a set that was copied before; converting an error number allocates nothing.
+    let set = move || {
+        // The standard library has set it to the default.
+        hangdog_collector::restore_sigpipe();
+        mask.thread_set_mask().map_err(io::Error::from)
+    };
+    // SAFETY: between fork and exec only calls are allowed that are safe in a signal handler. These are two
+    // system calls, one on a set that was copied before; converting an error number allocates nothing.
     unsafe { command.pre_exec(set) }
 }

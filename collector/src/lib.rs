@@ -24,4 +24,4 @@ pub mod watchdog;
 pub mod write;
 
 pub use judge::{Judge, Moment};
-pub use run::{Ended, KeepCapture, OnHang, RunError, RunOptions, RunOutcome, run};
+pub use run::{Ended, KeepCapture, OnHang, RunError, RunOptions, RunOutcome, restore_sigpipe, run};

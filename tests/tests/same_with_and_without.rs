@@ -31,6 +31,7 @@ fn main() {
     let arguments = Arguments::from_args();
     let mut trials = vec![
         same("what it is given", &["sh", "-c", GIVEN], plainly),
+        same("what it is given with signals ignored", &["sh", "-c", GIVEN], with_signals_ignored),
         same("what it is given with stdin closed", &["sh", "-c", GIVEN], with_stdin_closed),
         same("exit code of a shell", &["sh", "-c", "echo out; echo err >&2; exit 7"], plainly),
         same("a program that reads a pipe", &["cat"], with_a_line_to_read),
@@ -87,6 +88,12 @@ fn plainly(bench: &Bench, command: &mut Command) -> Ended {
 
 fn with_stdin_closed(bench: &Bench, command: &mut Command) -> Ended {
     let mut shell = bench.unwatched(["sh", "-c", "exec \"$@\" <&-", "sh"]);
+    shell.arg(command.get_program()).args(command.get_args());
+    bench.end_of(&mut shell)
+}
+
+fn with_signals_ignored(bench: &Bench, command: &mut Command) -> Ended {
+    let mut shell = bench.unwatched(["sh", "-c", "trap '' INT PIPE USR2; exec \"$@\"", "sh"]);
     shell.arg(command.get_program()).args(command.get_args());
     bench.end_of(&mut shell)
 }

@@ -8,7 +8,7 @@ use nix::mount::{MntFlags, umount2};
 
 use super::Done;
 use super::apart::apart;
-use super::owned::{Before, Owned, connections, own_mounts};
+use super::owned::{Before, Owned, connections, is_on_top, own_mounts};
 use crate::kernel::Children;
 
 /// Writes `1` to each connection's `abort`. Where that is not allowed (another user's namespace), the death
@@ -27,13 +27,17 @@ fn abort_file(connection: FuseConnection) -> String {
 }
 
 /// Detaches the mounts of our own mount namespace that lie on the run's connections; those of others end
-/// with their last process. The innermost first: mountinfo lists parents before children.
+/// with their last process. The innermost first: mountinfo lists parents before children. `umount2` takes what lies
+/// on top at that path: where that is somebody else's, ours is left to the census.
 pub(super) fn detach(owned: &Owned, before: &Before, children: &mut Children, done: &mut Vec<Done>) {
     let mounts = own_mounts();
     let of_run = mounts.iter().rev().filter(|mount| {
         !before.has_mount(mount) && mount.fuse().is_some_and(|connection| owned.owns_connection(connection))
     });
     for mount in of_run {
+        if !is_on_top(mount, &own_mounts()) {
+            continue;
+        }
         let Ok(point) = CString::new(mount.point.clone()) else { continue };
         let outcome =
             apart(children, || Ok(umount2(point.as_c_str(), MntFlags::MNT_DETACH | MntFlags::UMOUNT_NOFOLLOW)?));

@@ -2,12 +2,11 @@
 
 use hangdog_schemas::record::Deed;
 
-use super::owned::{Before, Owned, connections, own_mounts};
+use super::owned::{Before, Owned, connections, is_on_top, own_mounts};
 use super::{Done, Identify, identity};
 use crate::kernel::Children;
 
-/// Processes, mounts and FUSE connections that are there and were not before, with the command that frees
-/// each. What is only *new* may be another program's; the words say which.
+/// Processes, mounts and FUSE connections that are proven to be the run's, with the command that frees each.
 pub(super) fn census(owned: &Owned, before: &Before, children: &mut Children, identify: Identify<'_>) -> Vec<Done> {
     let mut left = Vec::new();
     for pid in children.of_run() {
@@ -17,14 +16,17 @@ pub(super) fn census(owned: &Owned, before: &Before, children: &mut Children, id
     }
     let mounts = own_mounts();
     for mount in mounts.iter().filter(|mount| !before.has_mount(mount)) {
-        let is_of_run = mount.fuse().is_some_and(|connection| owned.owns_connection(connection));
-        // Other mounts come and go for other reasons, and a mount inside a container is none of ours.
-        if !is_of_run && mount.fuse().is_none() {
+        // What is only new may be another program's: it is none of ours to name.
+        if !mount.fuse().is_some_and(|connection| owned.owns_connection(connection)) {
             continue;
         }
-        let whose = if is_of_run { "mount of the run" } else { "mount that is new since the run began" };
-        let command = format!("umount -l '{}'", mount.point.replace('\'', r"'\''"));
-        left.push((format!("{whose}: {} on {}", mount.fs_type, mount.point), Some(command)));
+        let what = format!("mount of the run: {} on {}", mount.fs_type, mount.point);
+        left.push(if is_on_top(mount, &mounts) {
+            let command = format!("umount -l '{}'", mount.point.replace('\'', r"'\''"));
+            (what, Some(command))
+        } else {
+            (format!("{what}, covered by another mount there"), None)
+        });
     }
     for connection in connections().into_iter().filter(|connection| owned.owns_connection(*connection)) {
         let command = format!("echo 1 > /sys/fs/fuse/connections/{connection}/abort");

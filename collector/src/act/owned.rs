@@ -40,6 +40,7 @@ impl Before {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Mount {
     pub(super) id: u32,
+    parent: u32,
     device: (u32, u32),
     pub(super) point: String,
     pub(super) fs_type: String,
@@ -53,6 +54,19 @@ impl Mount {
     }
 }
 
+/// Whether a look-up of its mount point ends at this mount: all others with the same mount point are below it.
+pub(super) fn is_on_top(mount: &Mount, mounts: &[Mount]) -> bool {
+    let there = || mounts.iter().filter(|other| other.point == mount.point);
+    let mut stack = 0;
+    let mut next = there().find(|other| *other == mount);
+    // Tables that were read while they changed could go round.
+    while let Some(one) = next.filter(|_| stack < mounts.len()) {
+        stack += 1;
+        next = there().find(|other| other.id == one.parent && other.id != one.id);
+    }
+    stack > 0 && stack == there().count()
+}
+
 /// The mounts of our own mount namespace.
 pub(super) fn own_mounts() -> Vec<Mount> {
     let text = std::fs::read("/proc/self/mountinfo").unwrap_or_default();
@@ -64,10 +78,11 @@ fn mount(line: &str) -> Option<Mount> {
     let (left, right) = line.split_once(" - ")?;
     let mut words = left.split(' ');
     let id = words.next()?.parse().ok()?;
-    let (major, minor) = words.nth(1)?.split_once(':')?;
+    let parent = words.next()?.parse().ok()?;
+    let (major, minor) = words.next()?.split_once(':')?;
     let device = (major.parse().ok()?, minor.parse().ok()?);
     let point = unescape(words.nth(1)?);
-    Some(Mount { id, device, point, fs_type: right.split(' ').next()?.to_owned() })
+    Some(Mount { id, parent, device, point, fs_type: right.split(' ').next()?.to_owned() })
 }
 
 /// Space, tab, newline and backslash stand as `\040` and the like.
@@ -202,6 +217,25 @@ mod tests {
         ] {
             let now = now.into_iter().collect();
             assert_eq!(before.has_connection(connection, &now), was_there, "{connection} with {now:?}");
+        }
+    }
+
+    #[test]
+    fn what_lies_on_top_is_what_a_path_leads_to() {
+        let mounts = |lines: &[&str]| -> Vec<Mount> {
+            lines.iter().map(|line| mount(&format!("{line} rw - fuse.x x rw")).expect("a line")).collect()
+        };
+        for (lines, is_so) in [
+            (vec!["30 25 0:41 / /m"], true),
+            (vec!["29 25 0:7 / /m", "30 29 0:41 / /m"], true),
+            (vec!["30 25 0:41 / /m", "31 30 0:42 / /m"], false),
+            (vec!["30 25 0:41 / /m", "31 25 0:42 / /m"], false),
+            (vec!["30 25 0:41 / /m", "31 30 0:42 / /m/deeper"], true),
+            (vec!["31 25 0:42 / /m"], false),
+        ] {
+            let own = mount("30 25 0:41 / /m rw - fuse.x x rw").expect("a line");
+            let own = mounts(&lines).into_iter().find(|mount| mount.id == 30).unwrap_or(own);
+            assert_eq!(is_on_top(&own, &mounts(&lines)), is_so, "{lines:?}");
         }
     }
 

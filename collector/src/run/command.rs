@@ -15,7 +15,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
 use hangdog_schemas::{Big, Pid, ProcessId};
-use nix::sys::signal::{SigHandler, SigSet, SigmaskHow, Signal, signal, sigprocmask};
+use nix::sys::signal::{SigSet, SigmaskHow, sigprocmask};
 use nix::unistd::{ForkResult, fork, setpgid};
 use rustix::pipe::{PipeFlags, pipe_with};
 
@@ -120,9 +120,7 @@ impl Plan {
             // SAFETY: replaces a standard descriptor; no Rust object of this process uses it from here on.
             unsafe { libc::dup2(stream.pipe.as_raw_fd(), fd) };
         }
-        // Rust's start ignores SIGPIPE; a command that inherits that does not die of a closed pipe.
-        // SAFETY: the default action installs no handler.
-        let _ = unsafe { signal(Signal::SIGPIPE, SigHandler::SigDfl) };
+        stdio::restore_sigpipe();
         let _ = sigprocmask(SigmaskHow::SIG_SETMASK, Some(&self.mask), None);
         // SAFETY: the three pointers are NUL-terminated strings and NULL-terminated arrays of such, which
         // live in `self` and in the caller's frame until the exec.

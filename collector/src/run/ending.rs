@@ -8,6 +8,7 @@ use hangdog_schemas::{Pid, ProcessId, Record, Report, When};
 
 use super::main_loop::{MainLoop, Stop};
 use super::options::{Ended, OnHang, RunOutcome};
+use super::question::Question;
 use crate::act;
 use crate::judge::Moment;
 use crate::kernel::children_cpu;
@@ -121,7 +122,8 @@ fn last_report(
         let mut report = main_loop.report.take()?;
         // That ended processes were waited for is in the capture; to the reader it says nothing.
         let told = done.iter().filter(|(deed, _)| !matches!(deed, Deed::Reap(_)));
-        report.run.actions = told.map(|(deed, failed)| in_words(deed, failed.as_deref())).collect();
+        report.run.actions =
+            told.map(|(deed, failed)| in_words(deed, failed.as_deref(), &main_loop.parts.records.question)).collect();
         return Some(report);
     }
     if has_leftovers && main_loop.parts.records.question.looks() > 0 {
@@ -138,14 +140,18 @@ fn last_report(
     (report.verdict.is_some() || !report.findings.is_empty()).then_some(report)
 }
 
-fn in_words(deed: &Deed, failed: Option<&str>) -> String {
+fn in_words(deed: &Deed, failed: Option<&str>, known: &Question) -> String {
+    let name = |process: &ProcessId| match known.name(*process) {
+        Some(name) => format!("{name}[{}]", process.pid),
+        None => format!("process {}", process.pid),
+    };
     let what = match deed {
-        Deed::Kill(process) => format!("killed process {}", process.pid),
-        Deed::Signal { process, signal } => format!("passed signal {signal} on to process {}", process.pid),
+        Deed::Kill(process) => format!("killed {}", name(process)),
+        Deed::Signal { process, signal } => format!("passed signal {signal} on to {}", name(process)),
         Deed::AbortFuse(connection) => format!("aborted FUSE connection {connection}"),
         Deed::Detach { mount_point } => format!("detached the mount at {mount_point}"),
         Deed::Thaw { cgroup } => format!("thawed {cgroup}"),
-        Deed::Reap(process) => format!("reaped process {}", process.pid),
+        Deed::Reap(process) => format!("reaped {}", name(process)),
         Deed::Left { what, command: Some(command) } => format!("left: {what}; `{command}` frees it"),
         Deed::Left { what, command: None } => format!("left: {what}"),
     };

@@ -62,6 +62,11 @@ impl Question {
         of_pid.map(|(process, _)| *process).next_back().or((self.header.root.pid == pid).then_some(self.header.root))
     }
 
+    /// The name of a process, as far as it is remembered.
+    pub(super) fn name(&self, process: ProcessId) -> Option<&str> {
+        self.processes.get(&process).map(|start| start.comm.as_str())
+    }
+
     /// The last name is what counts for the judge.
     pub(super) fn changed(&mut self, change: &ProcessChange) {
         if let Some(process) = self.processes.get_mut(&change.process) {

@@ -2,18 +2,22 @@
     unsafe_code,
     reason = "looks before Rust's own start, which hides what it finds; and kcmp has no safe form"
 )]
-//! What stdin, stdout and stderr are: which of them the caller left closed, and which are the same.
+//! What stdin, stdout and stderr are: which of them the caller left closed, and which are the same; and whether the
+//! caller ignored SIGPIPE.
 //!
 //! Rust's start opens `/dev/null` on standard descriptors that are closed (it must, or the next file would
-//! become stdout). A command would then find an open stdin where without hangdog it finds none. So this
-//! looks before: functions of `.init_array` run before `main` and before that code.
+//! become stdout). A command would then find an open stdin where without hangdog it finds none. It ignores SIGPIPE
+//! as well, and a command that inherits that does not die of a closed pipe. So this looks before: functions of `.init_array` run before `main` and before that code.
 
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+
+use nix::sys::signal::{SigHandler, Signal, signal};
 
 static CLOSED: AtomicU8 = AtomicU8::new(0);
+static PIPE_IS_IGNORED: AtomicBool = AtomicBool::new(false);
 
-// SAFETY: the section holds pointers to functions of the C ABI, as this is one. The function makes three
-// system calls and writes one atomic byte; it needs nothing of Rust's runtime.
+// SAFETY: the section holds pointers to functions of the C ABI, as this is one. The function makes four
+// system calls and writes two atomic bytes; it needs nothing of Rust's runtime.
 #[used]
 #[unsafe(link_section = ".init_array")]
 static LOOK: extern "C" fn() = look;
@@ -21,6 +25,16 @@ static LOOK: extern "C" fn() = look;
 extern "C" fn look() {
     let closed = (0..3).filter(|fd| is_closed(*fd)).fold(0, |closed, fd| closed | 1 << fd);
     CLOSED.store(closed, Ordering::Relaxed);
+    PIPE_IS_IGNORED.store(is_ignored(libc::SIGPIPE), Ordering::Relaxed);
+}
+
+fn is_ignored(signal: i32) -> bool {
+    let mut action = std::mem::MaybeUninit::<libc::sigaction>::zeroed();
+    // SAFETY: sets no action; the present one is written to memory of ours, which lives through the call.
+    let outcome = unsafe { libc::sigaction(signal, std::ptr::null(), action.as_mut_ptr()) };
+    // SAFETY: all zeroes are a valid action, and the kernel's is one, too.
+    let action = unsafe { action.assume_init() };
+    outcome == 0 && action.sa_sigaction == libc::SIG_IGN
 }
 
 fn is_closed(fd: i32) -> bool {
@@ -32,6 +46,14 @@ fn is_closed(fd: i32) -> bool {
 pub(super) fn closed_at_start() -> impl Iterator<Item = i32> {
     let closed = CLOSED.load(Ordering::Relaxed);
     (0..3).filter(move |fd| closed & 1 << fd != 0)
+}
+
+/// Gives a process that is about to become a command the SIGPIPE action that this one was started with. One system
+/// call: it may be done between fork and exec.
+pub fn restore_sigpipe() {
+    let action = if PIPE_IS_IGNORED.load(Ordering::Relaxed) { SigHandler::SigIgn } else { SigHandler::SigDfl };
+    // SAFETY: neither action installs a handler.
+    let _ = unsafe { signal(Signal::SIGPIPE, action) };
 }
 
 /// Where one of our own descriptors points. Asks nobody who serves the file.

@@ -15,14 +15,14 @@ exec "$@"
 "#;
 
 /// A hang with daemons: one that was forked twice at once, and one that is seen first and drops its environment.
-const RUN: &str = r#"
+const RUN: &str = r"
 mkfifo pipe; exec 3<>pipe
 ( cat <&3 & echo $! >quick )
 ( ( until [ -e orphaned ]; do sleep 0.02; done; exec env -i cat <&3 ) & echo $! >slow; sleep 1 )
 touch orphaned begun
 until [ -e foreign ]; do sleep 0.02; done
 exec cat <&3
-"#;
+";
 
 pub(crate) fn what_was_there_before_is_left_alone() -> Result<(), Failed> {
     let bench = Bench::new();

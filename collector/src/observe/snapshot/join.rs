@@ -52,11 +52,7 @@ impl Taking {
             .collect();
         if found.len() > MOST_HOLDERS {
             let why = hangdog_schemas::Observed::NotAsked;
-            self.gap(
-                None,
-                &format!("{} more processes that hold what the run waits for", found.len() - MOST_HOLDERS),
-                why,
-            );
+            self.gap(None, &format!("fd holders: {} left out", found.len() - MOST_HOLDERS), why);
             found.truncate(MOST_HOLDERS);
         }
         found
