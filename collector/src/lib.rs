@@ -2,10 +2,10 @@
 //!
 //! | to know | look in |
 //! | --- | --- |
-//! | how a command is started, followed and ended | [`run`] |
+//! | how a command is started, followed and ended | [`mod@run`] |
 //! | when to look closer, and when to act | [`watchdog`] |
 //! | what is done to a hung run, and what never is | [`act`] |
-//! | how the capture gets to a disk that may hang itself | [`write`] |
+//! | how the capture gets to a disk that may hang itself | [`mod@write`] |
 //! | what the command says it is doing | [`phases`] |
 //! | who thinks about the facts | [`judge`] |
 //! | the time line | [`clock`] |

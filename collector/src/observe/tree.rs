@@ -5,7 +5,7 @@
 //!    └ helpers, and children that are not the run's: left out  an orphan comes back to it)
 //! ```
 //!
-//! Only reads that never block ([`super::pulse`]) are done inline. A start time stands in `stat`
+//! Only reads that never block (`pulse.rs`) are done inline. A start time stands in `stat`
 //! alone, and `stat` can block behind an exec; no other file has it, the times of the `/proc/PID`
 //! directory are those of its first look-up, and taskstats needs privileges and says only seconds or
 //! an age. So it is read once by a worker of this module's own; when that read gets stuck, the moment
