@@ -12,11 +12,13 @@
 mod bench;
 mod expected;
 mod needs;
+mod signals;
 mod wait;
 
 pub use bench::{Bench, Ended, Programs};
 pub use expected::{Expected, Wait};
 pub use needs::{Needs, trial};
+pub use signals::as_in_the_foreground;
 pub use wait::until;
 
 /// The programs under test, as cargo built them for the calling test.

@@ -26,6 +26,7 @@ const PURE: &[&str] = &["hangdog-schemas", "hangdog-timeline", "hangdog-analysis
 const IMPURE: &[&str] = &["libc", "nix", "rustix", "tokio", "crossterm", "ratatui", "procfs-core", "tempfile"];
 
 fn main() {
+    hangdog_tests::as_in_the_foreground();
     let arguments = Arguments::from_args();
     let trials = vec![
         trial("crates know only what they may", Needs::Nothing, arrows),

@@ -31,6 +31,7 @@ const USAGE: &[(&str, i32, &[&str])] = &[
 ];
 
 fn main() {
+    hangdog_tests::as_in_the_foreground();
     let arguments = Arguments::from_args();
     let mut trials: Vec<Trial> = USAGE
         .iter()

@@ -10,6 +10,7 @@ use hangdog_tests::{Bench, Needs, programs, trial};
 use libtest_mimic::Arguments;
 
 fn main() {
+    hangdog_tests::as_in_the_foreground();
     let arguments = Arguments::from_args();
     let shared = Arc::new(Shared::default());
     let of_shared = |name: &str, test: fn(&Recorded)| {

@@ -4,6 +4,7 @@ use hangdog_tests::{Bench, Ended, Needs, Programs, programs, trial};
 use libtest_mimic::{Arguments, Trial};
 
 fn main() {
+    hangdog_tests::as_in_the_foreground();
     let arguments = Arguments::from_args();
     let mut trials = vec![
         trial("the twin ends by itself", Needs::Nothing, || twin(programs!())),

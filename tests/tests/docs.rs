@@ -11,6 +11,7 @@ use serde_json::Value;
 const VERBS: &[&str] = &["run", "report", "replay", "demo", "phase", "doctor", "schema", "completions"];
 
 fn main() {
+    hangdog_tests::as_in_the_foreground();
     let arguments = Arguments::from_args();
     let mut trials: Vec<Trial> = VERBS
         .iter()

@@ -113,6 +113,7 @@ const HANGS: &[(&str, Expected)] = &[
 ];
 
 fn main() {
+    hangdog_tests::as_in_the_foreground();
     let arguments = Arguments::from_args();
     let trials: Vec<Trial> = HANGS
         .iter()

@@ -9,6 +9,7 @@ const HEALTHY: &[&str] =
     &["long-poll", "slow-compute", "flock-queue", "epoll-idle", "reaped-zombies", "slow-consumer"];
 
 fn main() {
+    hangdog_tests::as_in_the_foreground();
     let arguments = Arguments::from_args();
     let trials: Vec<Trial> =
         HEALTHY.iter().map(|name| trial(*name, Needs::Nothing, move || check(programs!(), name))).collect();

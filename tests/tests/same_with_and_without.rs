@@ -28,6 +28,7 @@ echo err >&2
 type Call = fn(&Bench, &mut Command) -> Ended;
 
 fn main() {
+    hangdog_tests::as_in_the_foreground();
     let arguments = Arguments::from_args();
     let mut trials = vec![
         same("what it is given", &["sh", "-c", GIVEN], plainly),

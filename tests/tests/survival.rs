@@ -13,6 +13,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 fn main() {
+    hangdog_tests::as_in_the_foreground();
     let arguments = Arguments::from_args();
     let trials = vec![
         trial("the command goes on when hangdog is killed", Needs::Nothing, hangdog_is_killed),
