@@ -134,7 +134,11 @@ fn summary(timeline: &Timeline, at: RunNs) -> RunSummary {
         last_progress: trigger.map(|trigger| trigger.last_progress),
         progress: trigger.map(|trigger| trigger.progress.clone()),
         capture: None,
-        actions: Vec::new(),
+        actions: timeline
+            .actions()
+            .iter()
+            .filter_map(|action| action.in_words(|id| Some(timeline.process(id)?.comm_at(action.when.t).to_owned())))
+            .collect(),
         missing: timeline
             .lost()
             .iter()

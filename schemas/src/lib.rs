@@ -14,6 +14,7 @@
 //!
 //! Not here: paths, clocks, `/proc`, conclusions.
 
+pub mod action;
 pub mod confidence;
 pub mod fact;
 pub mod file;

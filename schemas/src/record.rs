@@ -3,10 +3,11 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use crate::action::{Action, Deed};
 use crate::fact::{FdFact, FileLockFact, FuseFact, Gap, MountFact, ProcessFact, SocketFact, TaskState, ThreadFact};
 use crate::{
-    Big, ClockAnchor, FuseConnection, Inode, PhaseId, Pid, ProcessId, Report, ResourceKey, RunNs, SnapshotId,
-    ThreadId, Tid, Version, When,
+    Big, ClockAnchor, Inode, PhaseId, Pid, ProcessId, Report, ResourceKey, RunNs, SnapshotId, ThreadId, Tid, Version,
+    When,
 };
 
 /// A line of a capture.
@@ -498,56 +499,6 @@ pub struct Bystander {
     pub state: TaskState,
     /// Its parent.
     pub parent: Pid,
-}
-
-/// What was done to the run.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Action {
-    /// When.
-    #[serde(flatten)]
-    pub when: When,
-    /// What.
-    #[serde(rename = "do")]
-    pub deed: Deed,
-    /// `None` when it was done, else why not.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub failed: Option<String>,
-}
-
-/// A thing that hangdog can do to a run.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Deed {
-    /// SIGKILL by pidfd.
-    Kill(ProcessId),
-    /// Another signal, passed on.
-    Signal {
-        /// To whom.
-        process: ProcessId,
-        /// Which.
-        signal: i32,
-    },
-    /// Wrote `1` to the connection's `abort` file.
-    AbortFuse(FuseConnection),
-    /// `umount2(MNT_DETACH | UMOUNT_NOFOLLOW)`.
-    Detach {
-        /// Where.
-        mount_point: String,
-    },
-    /// Thawed a control group.
-    Thaw {
-        /// Its path.
-        cgroup: String,
-    },
-    /// Waited for an ended child.
-    Reap(ProcessId),
-    /// Looked for what is left: this is, and this command frees it.
-    Left {
-        /// What is left.
-        what: String,
-        /// The command that frees it.
-        command: Option<String>,
-    },
 }
 
 /// How the command ended.

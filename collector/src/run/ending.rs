@@ -3,12 +3,11 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use hangdog_schemas::record::{Deed, ExitStatus, RunEnd};
+use hangdog_schemas::record::{Action, Deed, ExitStatus, RunEnd};
 use hangdog_schemas::{Pid, ProcessId, Record, Report, When};
 
 use super::main_loop::{MainLoop, Stop};
 use super::options::{Ended, OnHang, RunOutcome};
-use super::question::Question;
 use crate::act;
 use crate::judge::Moment;
 use crate::kernel::children_cpu;
@@ -120,10 +119,12 @@ fn last_report(
     main_loop.parts.records.push(now, &Record::RunEnd(run_end));
     if end == Ended::HangEnded {
         let mut report = main_loop.report.take()?;
-        // That ended processes were waited for is in the capture; to the reader it says nothing.
-        let told = done.iter().filter(|(deed, _)| !matches!(deed, Deed::Reap(_)));
-        report.run.actions =
-            told.map(|(deed, failed)| in_words(deed, failed.as_deref(), &main_loop.parts.records.question)).collect();
+        let known = &main_loop.parts.records.question;
+        report.run.actions = done
+            .iter()
+            .map(|(deed, failed)| Action { when: When::exactly(now), deed: deed.clone(), failed: failed.clone() })
+            .filter_map(|action| action.in_words(|process| known.name(process).map(ToString::to_string)))
+            .collect();
         return Some(report);
     }
     if has_leftovers && main_loop.parts.records.question.looks() > 0 {
@@ -138,27 +139,6 @@ fn last_report(
         report.verdict = None;
     }
     (report.verdict.is_some() || !report.findings.is_empty()).then_some(report)
-}
-
-fn in_words(deed: &Deed, failed: Option<&str>, known: &Question) -> String {
-    let name = |process: &ProcessId| match known.name(*process) {
-        Some(name) => format!("{name}[{}]", process.pid),
-        None => format!("process {}", process.pid),
-    };
-    let what = match deed {
-        Deed::Kill(process) => format!("killed {}", name(process)),
-        Deed::Signal { process, signal } => format!("passed signal {signal} on to {}", name(process)),
-        Deed::AbortFuse(connection) => format!("aborted FUSE connection {connection}"),
-        Deed::Detach { mount_point } => format!("detached the mount at {mount_point}"),
-        Deed::Thaw { cgroup } => format!("thawed {cgroup}"),
-        Deed::Reap(process) => format!("reaped {}", name(process)),
-        Deed::Left { what, command: Some(command) } => format!("left: {what}; `{command}` frees it"),
-        Deed::Left { what, command: None } => format!("left: {what}"),
-    };
-    match failed {
-        None => what,
-        Some(why) => format!("{what}: failed, {why}"),
-    }
 }
 
 fn with_capture(mut report: Report, capture: Option<&PathBuf>) -> Report {
