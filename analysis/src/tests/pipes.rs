@@ -141,3 +141,14 @@ fn a_child_that_splices_waits_at_the_end_that_the_kernel_names() {
         "deadlock-cycle certain: 10 11; 10>11 pipe-room, 11>10 pipe-room",
     );
 }
+
+#[test]
+fn holders_that_were_left_out_make_it_no_verdict() {
+    check(
+        "proc 10 collect <5 read(3)
+         fd 10.3 pipe:[90] r
+         fd 10.4 pipe:[90] w
+         gap - fd holders: 9 left out",
+        "nothing",
+    );
+}

@@ -10,7 +10,7 @@
 //! unix 70 71 /run/x.sock                  a unix socket, its peer, its path
 //! locked flock 11 8:1:77                  /proc/locks: 11 waits
 //! phase 12.13 1 0 walk /tmp; serve=fuse:/mnt link=a>b
-//! gap 11 fd
+//! gap 11 fd                               what could not be read of 11, or of - for nobody in particular
 //! ```
 //! After `moved` at the end of a proc or task line its switches differ between the snapshots; `caught=10000` and
 //! `timers=1` (hexadecimal) behind a proc line are the signals that it catches and its timers.
@@ -244,7 +244,7 @@ fn fact(line: &str, snapshot: SnapshotId, when: When) -> Vec<Record> {
         }
         "gap" => {
             let (pid, what) = rest.split_once(' ').unwrap();
-            let pid = Some(Pid(pid.parse().unwrap()));
+            let pid = pid.parse().ok().map(Pid);
             vec![Record::Gap(Gap { snapshot, pid, what: what.to_owned(), why: Observed::Denied })]
         }
         "phase" => vec![],
