@@ -13,7 +13,7 @@ pub(super) fn tell(story: &Story<'_>) -> Told {
 
 fn why_nobody(wait: &Wait) -> String {
     match wait.class {
-        Class::FifoPeer => "no other process has it open, and nobody is about to open it".to_owned(),
+        Class::FifoPeer => "no other process has it open".to_owned(),
         Class::FuseReply => "its server has read the request and waits for the next one".to_owned(),
         Class::Event => "no other thread of its process is left to wake it".to_owned(),
         Class::TcpAccept | Class::UnixAccept => "no process listens there any more".to_owned(),

@@ -130,3 +130,13 @@ fn without_the_kernels_counters_the_only_connection_of_the_run_is_meant() {
          13>10 fuse-reply, 16>10 fuse-reply",
     );
 }
+
+#[test]
+fn a_dead_mount_of_somebody_else_hides_nothing() {
+    let scene = format!("{WALK} mount /old fuse.dead 40\n fuse 40 3 foreign");
+    check(
+        &scene,
+        "deadlock-cycle likely: 12 16; 10>13 thread-exit, 13>12 fuse-reply, 12>16 tcp-reply, 16>12 fuse-reply, \
+         13>10 fuse-reply, 16>10 fuse-reply",
+    );
+}

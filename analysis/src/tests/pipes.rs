@@ -78,7 +78,7 @@ fn a_fifo_that_nobody_opens() {
     check_sentence(
         scene,
         "run[10] waits for the exit of wc[11], which is in openat(\"/tmp/events\") and waits for a writer of the FIFO \
-         /tmp/events: no other process has it open, and nobody is about to open it",
+         /tmp/events: no other process has it open",
     );
 }
 

@@ -5,7 +5,7 @@
 //! task 12.13 worker read(5)               another thread of 12
 //! fd 12.3 /dev/fuse fuse=41               fds: r w rw, fuse=, epoll=3+4, pty=, eventfd=, pidfd=, lock=flock:8:1:77:9, mnt=
 //! mount /mnt fuse.x 41                    a mount with its device minor
-//! fuse 41 1                               a connection and its requests without an answer
+//! fuse 41 1                               a connection and its requests without an answer; `foreign`: not the run's
 //! tcp 90 127.0.0.1:5000 127.0.0.1:80 established rq=0
 //! unix 70 71 /run/x.sock                  a unix socket, its peer, its path
 //! locked flock 11 8:1:77                  /proc/locks: 11 waits
@@ -217,12 +217,13 @@ fn fact(line: &str, snapshot: SnapshotId, when: When) -> Vec<Record> {
             }))]
         }
         "fuse" => {
+            let (rest, made_by_run) = rest.strip_suffix(" foreign").map_or((rest, true), |rest| (rest, false));
             let (connection, waiting) = rest.split_once(' ').unwrap();
             vec![Record::Fuse(FuseFact {
                 snapshot,
                 connection: FuseConnection(connection.parse().unwrap()),
                 waiting: Observed::Seen(waiting.parse().unwrap()),
-                made_by_run: true,
+                made_by_run,
             })]
         }
         "tcp" | "unix" => vec![socket(word, rest, snapshot)],

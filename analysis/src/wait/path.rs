@@ -164,7 +164,7 @@ pub(super) fn by_kernel_function(view: &View<'_>, thread: &ThreadFact) -> Option
     let mount = view.snapshot.mounts_of_fuse(connection).next();
     let place = mount.map_or_else(|| format!("connection {connection}"), |mount| mount.mount_point.clone());
     let counted = view.snapshot.fuse.get(&connection).is_some_and(|fuse| fuse.waiting.seen().is_some());
-    let why = if counted { "with requests without an answer" } else { "that the run has" };
+    let why = if counted { "of the run's with requests without an answer" } else { "that the run has" };
     let text = format!(
         "it sleeps in {}, and connection {connection} ({place}) is the only one {why}",
         if wchan.is_empty() || wchan == "0" { "a FUSE function" } else { wchan }
@@ -282,13 +282,17 @@ fn sleeps_in_fuse(thread: &ThreadFact) -> bool {
         || thread.stack.seen().is_some_and(|stack| stack.iter().any(|name| is_fuse(name)))
 }
 
-/// Connections with requests without an answer. Where the kernel's counters cannot be read (fusectl is not mounted,
+/// Connections with requests without an answer: those that the run made or serves, if there are any, else all; a
+/// machine may have dead mounts of others. Where the kernel's counters cannot be read (fusectl is not mounted,
 /// or belongs to somebody else), those that the run serves or has mounted.
 fn busy_connections(view: &View<'_>) -> Vec<FuseConnection> {
     let counted: Vec<&FuseFact> = view.snapshot.fuse.values().filter(|fuse| fuse.waiting.seen().is_some()).collect();
     if !counted.is_empty() {
-        let waits = |fuse: &&&FuseFact| fuse.waiting.seen().is_some_and(|waiting| *waiting > 0);
-        return counted.iter().filter(waits).map(|fuse| fuse.connection).collect();
+        let waits = |fuse: &&FuseFact| fuse.waiting.seen().is_some_and(|waiting| *waiting > 0);
+        let busy: Vec<&FuseFact> = counted.into_iter().filter(|fuse| waits(fuse)).collect();
+        let own: Vec<FuseConnection> =
+            busy.iter().filter(|fuse| is_of_run(view, fuse)).map(|fuse| fuse.connection).collect();
+        return if own.is_empty() { busy.iter().map(|fuse| fuse.connection).collect() } else { own };
     }
     let mounted = view.snapshot.mounts.iter().filter(|mount| mount.made_by_run).filter_map(MountFact::fuse);
     let served = view.snapshot.fds.values().flat_map(|fds| fds.values()).filter_map(|fd| match &fd.detail {
@@ -296,6 +300,10 @@ fn busy_connections(view: &View<'_>) -> Vec<FuseConnection> {
         _ => None,
     });
     mounted.chain(served).collect::<BTreeSet<_>>().into_iter().collect()
+}
+
+fn is_of_run(view: &View<'_>, fuse: &FuseFact) -> bool {
+    fuse.made_by_run || view.snapshot.fuse_servers(fuse.connection).any(|fd| view.is_of_run(fd.process.pid))
 }
 
 /// `open` of a FIFO sleeps until somebody opens the other end.
