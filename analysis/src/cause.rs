@@ -16,7 +16,7 @@ use crate::liveness::Liveness;
 use crate::view::{ANY, View};
 use crate::wait::{Class, Wait};
 
-/// Causes of one kind that are told in full, the nearest ones: a thousand daemons at one pipe are one story.
+/// Rings, and ends of the line, that are looked at in full, the nearest ones: a thousand daemons at one pipe are one story.
 const NEAREST: usize = 16;
 
 /// A root cause and the way to it.
@@ -37,8 +37,8 @@ pub(crate) struct Cause<'g> {
 
 /// All causes that `from` waits for, the best first.
 pub(crate) fn causes<'g>(view: &View<'_>, graph: &'g Graph, from: &[usize]) -> Vec<Cause<'g>> {
-    let reach = graph.reach(from.iter().copied().filter(|task| graph.alive(*task) != Liveness::Live));
     let from: Vec<usize> = from.iter().copied().filter(|task| graph.alive(*task) != Liveness::Live).collect();
+    let reach = graph.reach(from.iter().copied());
     let mut found: Vec<(usize, Cause<'g>)> = Vec::new();
     let mut rings: Vec<(usize, &BTreeSet<usize>)> = graph
         .rings()

@@ -5,7 +5,6 @@ use crate::words;
 
 pub(super) fn tell(story: &Story<'_>) -> Told {
     let task = story.cause.at;
-    let key = story.graph.tasks[task].key;
     let why = story
         .cause
         .wait
@@ -18,9 +17,5 @@ pub(super) fn tell(story: &Story<'_>) -> Told {
     } else {
         "find out who stopped it; `kill -CONT` lets it go on"
     };
-    let pid = key.0;
-    Told {
-        sentence: words::sentence(&sentence),
-        advice: vec![advice.to_owned(), format!("to let it go on now: kill -CONT {pid}")],
-    }
+    Told { sentence: words::sentence(&sentence), advice: vec![advice.to_owned()] }
 }
