@@ -9,6 +9,7 @@
 //! | processes, threads, facts as ids | [`id`] |
 //! | the time line | [`time`] |
 //! | the file itself, its frames and its index | [`mod@file`] |
+//! | traced locks and channels | [`primitive`] |
 //! | what is left out of a capture | [`redact`] |
 //! | JSON Schema of the lines and of the report | [`json_schema`] |
 //!
@@ -22,6 +23,7 @@ pub mod id;
 pub mod json_schema;
 pub mod observed;
 pub mod phase_line;
+pub mod primitive;
 pub mod record;
 pub mod redact;
 pub mod report;

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 pub use crate::action::{Action, Deed};
 use crate::fact::{FdFact, FileLockFact, FuseFact, Gap, MountFact, ProcessFact, SocketFact, TaskState, ThreadFact};
+pub use crate::primitive::Primitive;
 use crate::{
     Big, ClockAnchor, Inode, PhaseId, Pid, ProcessId, Report, ResourceKey, RunNs, SnapshotId, ThreadId, Tid, Version,
     When,
@@ -32,6 +33,8 @@ pub enum Record {
     PhaseOpen(Box<PhaseOpen>),
     /// A phase ended.
     PhaseClose(PhaseClose),
+    /// How an open phase of an async task stands at a snapshot.
+    PhaseState(PhaseState),
     /// The command wrote something.
     Output(Output),
     /// The watchdog fired.
@@ -88,6 +91,7 @@ impl Record {
             Self::Sample(sample) => sample.when.t,
             Self::PhaseOpen(open) => open.when.t,
             Self::PhaseClose(close) => close.when.t,
+            Self::PhaseState(state) => state.when.t,
             Self::Output(output) => output.when.t,
             Self::Trigger(trigger) => trigger.when.t,
             Self::SnapshotBegin(begin) => begin.when.t,
@@ -128,6 +132,7 @@ impl Record {
         "sample",
         "phase_open",
         "phase_close",
+        "phase_state",
         "output",
         "trigger",
         "snapshot_begin",
@@ -158,6 +163,7 @@ impl Record {
             Self::Sample(_) => "sample",
             Self::PhaseOpen(_) => "phase_open",
             Self::PhaseClose(_) => "phase_close",
+            Self::PhaseState(_) => "phase_state",
             Self::Output(_) => "output",
             Self::Trigger(_) => "trigger",
             Self::SnapshotBegin(_) => "snapshot_begin",
@@ -365,6 +371,9 @@ pub struct PhaseMeaning {
     /// `hang.deadline_ms`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deadline_ms: Option<u64>,
+    /// Set when a traced lock or channel wrote this phase.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub primitive: Option<Primitive>,
 }
 
 impl PhaseMeaning {
@@ -372,6 +381,24 @@ impl PhaseMeaning {
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }
+}
+
+/// How an open phase of an async task stands at a snapshot: a future that waits is open, and polled by nobody.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct PhaseState {
+    /// When it was so.
+    #[serde(flatten)]
+    pub when: When,
+    /// Which.
+    #[serde(flatten)]
+    pub id: PhaseId,
+    /// Whether a thread is inside it.
+    pub polled_now: bool,
+    /// How often it was polled, at least.
+    pub polls: u32,
+    /// When it was last left; missing while it is polled and when it never was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub left: Option<RunNs>,
 }
 
 /// A phase ended.

@@ -7,9 +7,9 @@ use crate::fact::{
     TaskState, Terminal, ThreadFact,
 };
 use crate::record::{
-    Action, Bystander, Deed, ExitStatus, Lost, Output, PhaseClose, PhaseMeaning, PhaseOpen, ProcessChange,
-    ProcessEnd, ProcessStart, RunEnd, Sample, SnapshotBegin, SnapshotEnd, SnapshotExtent, Stream, ThreadSample,
-    Trigger, TriggerReason,
+    Action, Bystander, Deed, ExitStatus, Lost, Output, PhaseClose, PhaseMeaning, PhaseOpen, PhaseState, Primitive,
+    ProcessChange, ProcessEnd, ProcessStart, RunEnd, Sample, SnapshotBegin, SnapshotEnd, SnapshotExtent, Stream,
+    ThreadSample, Trigger, TriggerReason,
 };
 use crate::{
     Actor, Address, Big, CAPTURE_VERSION, ClockAnchor, Confidence, Device, Edge, Evidence, FactRef, Fd, Finding,
@@ -322,6 +322,7 @@ pub fn records() -> Vec<Record> {
             entity: Some("run/3".to_owned()),
             link: Some("127.0.0.1:40312>127.0.0.1:8080".to_owned()),
             deadline_ms: Some(1000),
+            primitive: Some(Primitive::AsyncRwLockWrite),
         },
         ..phase_open(1, 4412, 9, "walk")
     };
@@ -362,6 +363,20 @@ pub fn records() -> Vec<Record> {
         Record::Sample(Sample { when: ms(5), ..Sample::default() }),
         Record::PhaseOpen(Box::new(full_phase)),
         Record::PhaseOpen(Box::new(phase_open(6, 4412, 10, "read"))),
+        Record::PhaseState(PhaseState {
+            when: ms(7),
+            id: phase_close(7, 4412, 10).id,
+            polled_now: false,
+            polls: 3,
+            left: Some(RunNs(6_500_000)),
+        }),
+        Record::PhaseState(PhaseState {
+            when: ms(7),
+            id: phase_close(7, 4412, 10).id,
+            polled_now: true,
+            polls: 4,
+            left: None,
+        }),
         Record::PhaseClose(PhaseClose { outcome: Some("ok".to_owned()), ..phase_close(7, 4412, 10) }),
         Record::Lost(Lost { when: ms(8), at: "queue".to_owned(), records: 3 }),
     ];

@@ -219,5 +219,6 @@ fn meaning(hang: &Hang) -> PhaseMeaning {
         entity: hang.entity.clone(),
         link: hang.link.clone(),
         deadline_ms: hang.deadline_ms,
+        primitive: None,
     }
 }

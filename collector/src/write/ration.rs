@@ -54,7 +54,11 @@ impl Ration {
     /// Up to how much text a record is taken.
     fn share(&self, record: &Record) -> u64 {
         match record {
-            Record::Sample(_) | Record::PhaseOpen(_) | Record::PhaseClose(_) | Record::Output(_) => self.limit / 2,
+            Record::Sample(_)
+            | Record::PhaseOpen(_)
+            | Record::PhaseClose(_)
+            | Record::PhaseState(_)
+            | Record::Output(_) => self.limit / 2,
             Record::ProcessStart(_) | Record::ProcessChange(_) | Record::ProcessEnd(_) | Record::Anchor(_) => {
                 self.limit / 4 * 3
             }
@@ -80,7 +84,7 @@ impl Ration {
 fn name(record: &Record) -> &'static str {
     match record {
         Record::Sample(_) => "samples",
-        Record::PhaseOpen(_) | Record::PhaseClose(_) => "phases",
+        Record::PhaseOpen(_) | Record::PhaseClose(_) | Record::PhaseState(_) => "phases",
         Record::Output(_) => "output",
         Record::ProcessStart(_) | Record::ProcessChange(_) | Record::ProcessEnd(_) => "processes",
         Record::Anchor(_) => "clock anchors",
