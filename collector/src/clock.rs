@@ -32,6 +32,12 @@ impl RunClock {
         RunNs(ns.saturating_sub(self.began))
     }
 
+    /// `CLOCK_BOOTTIME - CLOCK_MONOTONIC` in ns: how long the machine was suspended, by now.
+    pub fn asleep(self) -> u64 {
+        let monotonic = read(ClockId::Monotonic);
+        read(ClockId::Boottime).saturating_sub(monotonic)
+    }
+
     /// The clocks read together.
     pub fn anchor(self) -> ClockAnchor {
         let monotonic = read(ClockId::Monotonic);

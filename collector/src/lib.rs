@@ -24,4 +24,6 @@ pub mod watchdog;
 pub mod write;
 
 pub use judge::{Judge, Moment};
-pub use run::{Ended, KeepCapture, OnHang, RunError, RunOptions, RunOutcome, restore_sigpipe, run};
+pub use run::{
+    Ended, KeepCapture, OnHang, RunError, RunOptions, RunOutcome, close_as_at_start, restore_sigpipe, run,
+};

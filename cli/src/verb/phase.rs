@@ -13,13 +13,13 @@ use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::path::PathBuf;
 use std::process::{Command, ExitStatus};
 
-use hangdog_schemas::phase_line::{PhaseBegin, PhaseFinish, PhaseLine};
-use hangdog_schemas::{Big, Pid};
+use hangdog_schemas::Pid;
+use hangdog_schemas::phase_line::{LineTime, PhaseBegin, PhaseFinish, PhaseLine};
 use nix::sys::signal::{SigSet, SigmaskHow, Signal, kill};
 use rustix::time::{ClockId, clock_gettime};
 
 use crate::failure::Failure;
-use crate::masked::start_with;
+use crate::masked::{start_with, with_closed_as_given};
 use crate::{console, die, exit};
 
 /// Longest line that appenders do not mix: `PIPE_BUF`, which tmpfs keeps for files as well.
@@ -144,25 +144,29 @@ fn begin(phase: Phase, id: &str, pid: u32, parent: Option<String>) -> PhaseLine 
         id: id.to_owned(),
         name: phase.name,
         pid: Pid(pid),
+        start: None,
         tid: None,
+        task: None,
         parent: parent.filter(|parent| !parent.is_empty()),
-        t: now(),
+        when: LineTime::monotonic(now()),
         fields: phase.fields.into_iter().collect::<BTreeMap<_, _>>(),
     })
 }
 
 fn end(id: String, pid: Pid, outcome: Option<Outcome>) -> PhaseLine {
-    PhaseLine::End(PhaseFinish { id, pid, t: now(), outcome: outcome.map(|outcome| outcome.word().to_owned()) })
+    let outcome = outcome.map(|outcome| outcome.word().to_owned());
+    PhaseLine::End(PhaseFinish { id, pid, when: LineTime::monotonic(now()), outcome })
 }
 
-fn now() -> Big {
+/// `CLOCK_MONOTONIC`, ns.
+fn now() -> u64 {
     let now = clock_gettime(ClockId::Monotonic);
-    Big(now.tv_sec.cast_unsigned() * 1_000_000_000 + now.tv_nsec.cast_unsigned())
+    now.tv_sec.cast_unsigned() * 1_000_000_000 + now.tv_nsec.cast_unsigned()
 }
 
 /// Unique among all phases of a run: two of one process are never begun in the same nanosecond.
 fn new_id() -> String {
-    format!("{}-{:x}", std::process::id(), now().0)
+    format!("{}-{:x}", std::process::id(), now())
 }
 
 /// Appends the line. A phase that cannot be noted is no reason to disturb a script: hangdog says so once on stderr.
@@ -209,7 +213,7 @@ fn run(phase: Phase, command: &[OsString]) -> Result<u8, Failure> {
     if std::env::var_os("HANGDOG_PHASES").is_some() {
         call.env(AROUND, &id);
     }
-    let mut child = start_with(&mut call, waiting.before).spawn().map_err(|error| {
+    let mut child = with_closed_as_given(start_with(&mut call, waiting.before)).spawn().map_err(|error| {
         let code = if error.kind() == io::ErrorKind::NotFound { exit::NOT_FOUND } else { exit::CANNOT_RUN };
         Failure::new(format!("{} cannot be run", program.to_string_lossy())).because(&error).exit_with(code)
     })?;

@@ -161,6 +161,12 @@ impl Tree {
         self.known.get(&pid)?.id
     }
 
+    /// The thread of a process that had but one at the last pass.
+    pub fn only_thread(&self, process: ProcessId) -> Option<Tid> {
+        let threads = &self.known.get(&process.pid).filter(|known| known.id == Some(process))?.threads;
+        threads.keys().next().copied().filter(|_| threads.len() == 1)
+    }
+
     /// All threads of the run as of the last pass.
     pub fn threads(&self) -> impl Iterator<Item = ThreadNow> {
         self.known.values().filter_map(|known| Some((known.id?, &known.threads))).flat_map(|(process, threads)| {

@@ -16,7 +16,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use hangdog_schemas::record::{Lost, PhaseClose, PhaseOpen};
-use hangdog_schemas::{PhaseId, ProcessId, Record, RunNs, When};
+use hangdog_schemas::{PhaseId, ProcessId, Record, RunNs, Tid, When};
 
 pub use lines::Lines;
 pub use memfds::Memfds;
@@ -37,6 +37,8 @@ pub trait Processes {
     fn by_start(&self, start: u64) -> Option<ProcessId>;
     /// Whether it is alive and not on its way out: then a recorder that nobody writes any more was left by an exec.
     fn runs(&self, process: ProcessId) -> bool;
+    /// Its thread, when the last sample saw that it has but one.
+    fn only_thread(&self, process: ProcessId) -> Option<Tid>;
 }
 
 /// The times that a look is made with.
@@ -48,6 +50,8 @@ pub struct Moment {
     pub now: RunNs,
     /// When the look before was.
     pub before: RunNs,
+    /// `CLOCK_BOOTTIME - CLOCK_MONOTONIC`, ns.
+    pub asleep: u64,
 }
 
 /// What a look found.

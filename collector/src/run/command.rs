@@ -111,10 +111,7 @@ impl Plan {
             // Only fails for a session leader, and a new child is none.
             let _ = setpgid(nix::unistd::Pid::from_raw(0), nix::unistd::Pid::from_raw(0));
         }
-        for fd in stdio::closed_at_start() {
-            // SAFETY: Rust's start opened /dev/null here, since the caller had left it closed; nothing owns it.
-            unsafe { libc::close(fd) };
-        }
+        stdio::close_as_at_start();
         for (stream, fd) in self.streams.iter().flat_map(|stream| stream.becomes.iter().map(move |fd| (stream, *fd)))
         {
             // SAFETY: replaces a standard descriptor; no Rust object of this process uses it from here on.

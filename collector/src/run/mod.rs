@@ -30,4 +30,4 @@ mod tee;
 pub(crate) use directory::names;
 pub use options::{Ended, KeepCapture, OnHang, RunError, RunOptions, RunOutcome};
 pub use start::run;
-pub use stdio::restore_sigpipe;
+pub use stdio::{close_as_at_start, restore_sigpipe};

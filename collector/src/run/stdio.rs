@@ -48,6 +48,15 @@ pub(super) fn closed_at_start() -> impl Iterator<Item = i32> {
     (0..3).filter(move |fd| closed & 1 << fd != 0)
 }
 
+/// Closes again, in a process that is about to become a command, the standard descriptors that this one was started
+/// without. A few system calls: it may be done between fork and exec.
+pub fn close_as_at_start() {
+    for fd in closed_at_start() {
+        // SAFETY: Rust's start opened /dev/null here, since the caller had left it closed; nothing owns it.
+        unsafe { libc::close(fd) };
+    }
+}
+
 /// Gives a process that is about to become a command the SIGPIPE action that this one was started with. One system
 /// call: it may be done between fork and exec.
 pub fn restore_sigpipe() {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use hangdog_schemas::{Pid, ProcessId, Record, RunNs};
+use hangdog_schemas::{Pid, ProcessId, Record, RunNs, Tid};
 
 use super::MainLoop;
 use crate::kernel::has_files;
@@ -53,10 +53,25 @@ impl MainLoop<'_> {
         Progress { news, still_since: pulse.still_since, root_still_since: pulse.root_still_since }
     }
 
+    /// The phase lines that the last sample left: more than fit into one look, or of processes it did not know.
+    pub(in crate::run) fn last_lines(&mut self, now: RunNs) {
+        let mut found = Found::default();
+        let clock = self.parts.clock;
+        let moment = phases::Moment { clock, now, before: self.last_sample, asleep: clock.asleep() };
+        let known = Known { tree: &self.parts.tree, question: &self.parts.records.question };
+        if let Some(lines) = &mut self.told.lines {
+            lines.finish(&mut self.told.phases, moment, &known, &mut found);
+        }
+        for record in found.records {
+            self.parts.records.push(now, &record);
+        }
+    }
+
     fn look_at_phases(&mut self, now: RunNs) -> Found {
         let mut found = Found::default();
         let Some(directory) = self.parts.directory else { return found };
-        let moment = phases::Moment { clock: self.parts.clock, now, before: self.last_sample };
+        let clock = self.parts.clock;
+        let moment = phases::Moment { clock, now, before: self.last_sample, asleep: clock.asleep() };
         let told = &mut self.told;
         let question = &self.parts.records.question;
         let known = Known { tree: &self.parts.tree, question };
@@ -100,5 +115,9 @@ impl Processes for Known<'_> {
 
     fn runs(&self, process: ProcessId) -> bool {
         self.tree.process(process.pid) == Some(process) && has_files(process.pid.0)
+    }
+
+    fn only_thread(&self, process: ProcessId) -> Option<Tid> {
+        self.tree.only_thread(process)
     }
 }
