@@ -14,6 +14,7 @@ use hangdog_schemas::record::{
 use hangdog_schemas::{ProcessId, Record, Report, RunNs, SnapshotId, ThreadId, When};
 
 use crate::phase::Phases;
+use crate::phase_state::PhaseStates;
 use crate::process::Process;
 use crate::progress::ProgressLog;
 use crate::thread::{ThreadAt, ThreadLife};
@@ -55,6 +56,7 @@ struct Builder {
     processes: BTreeMap<ProcessId, Process>,
     threads: BTreeMap<ThreadId, ThreadLife>,
     phases: Phases,
+    phase_states: PhaseStates,
     snapshots: BTreeMap<SnapshotId, Snapshot>,
     samples: Vec<RunNs>,
     outputs: Vec<Output>,
@@ -103,6 +105,7 @@ impl Builder {
             Record::Sample(sample) => self.add_sample(sample),
             Record::PhaseOpen(open) => self.phases.open(*open),
             Record::PhaseClose(close) => self.phases.close(close),
+            Record::PhaseState(state) => self.phase_states.add(state),
             Record::Output(output) => {
                 self.progress.add(output.when.t, "output");
                 self.outputs.push(output);
@@ -169,6 +172,7 @@ impl Builder {
         self.adopt_threads();
         self.processes.values_mut().for_each(Process::settle);
         self.phases.settle();
+        self.phase_states.settle();
         self.progress.settle();
         let mut snapshots: Vec<Snapshot> = self.snapshots.into_values().collect();
         snapshots.iter_mut().for_each(Snapshot::index);
@@ -189,6 +193,7 @@ impl Builder {
             processes: self.processes,
             threads: self.threads,
             phases: self.phases,
+            phase_states: self.phase_states,
             snapshots,
             samples: self.samples,
             outputs: self.outputs,

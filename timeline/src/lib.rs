@@ -12,6 +12,7 @@ mod build;
 mod interval;
 mod moment;
 mod phase;
+mod phase_state;
 mod process;
 mod progress;
 mod snapshot;

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use hangdog_schemas::fact::{FuseFact, TaskState};
 use hangdog_schemas::file::{Reader, Writer};
 use hangdog_schemas::record::{
-    ExitStatus, Output, ProcessChange, ProcessEnd, ProcessStart, Sample, SnapshotBegin, SnapshotEnd, SnapshotExtent,
-    Stream, ThreadSample, Trigger, TriggerReason,
+    ExitStatus, Output, PhaseState, ProcessChange, ProcessEnd, ProcessStart, Sample, SnapshotBegin, SnapshotEnd,
+    SnapshotExtent, Stream, ThreadSample, Trigger, TriggerReason,
 };
 use hangdog_schemas::sample::{self, ms};
 use hangdog_schemas::{
@@ -132,7 +132,7 @@ fn a_capture_cut_anywhere_gives_a_timeline_of_what_is_left() {
 /// A record about few ids and times, so that they meet.
 fn any_record() -> impl Strategy<Value = Record> {
     let t = prop_oneof![0..40_u64, Just(u64::MAX / 1_000_000)];
-    (t, 0..3_u32, 0..6_u64, 0..12_u8).prop_map(|(t, pid, n, what)| match what {
+    (t, 0..3_u32, 0..6_u64, 0..13_u8).prop_map(|(t, pid, n, what)| match what {
         0 => start(t, pid, "sh"),
         1 => change(t, pid, "indexd"),
         2 => end(t, pid, None),
@@ -152,6 +152,11 @@ fn any_record() -> impl Strategy<Value = Record> {
         8 => begin(t, pid),
         9 => fuse(pid, 1),
         10 => finish(t, pid),
+        11 => {
+            let id = PhaseId { process: sample::process(pid), phase: Big(n) };
+            let polled_now = n % 2 == 0;
+            Record::PhaseState(PhaseState { when: ms(t), id, polled_now, polls: pid, left: None })
+        }
         _ => output(t),
     })
 }
@@ -176,6 +181,9 @@ proptest! {
             prop_assert!(timeline.snapshot_at(t).is_none_or(|snapshot| snapshot.begin <= t));
         }
         for phase in timeline.phases() {
+            for t in (0..45).map(at) {
+                prop_assert!(timeline.phase_state_at(phase.id, t).is_none_or(|look| look.when.t <= t));
+            }
             prop_assert!(phase.close.is_none_or(|close| close.t >= phase.open.t));
             prop_assert!(!timeline.phase_path(phase).is_empty());
             prop_assert!(timeline.phase_depth(phase) < 200);

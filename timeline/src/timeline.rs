@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use hangdog_schemas::record::{Action, Lost, Output, RunEnd, RunHeader, Trigger};
+use hangdog_schemas::record::{Action, Lost, Output, PhaseState, RunEnd, RunHeader, Trigger};
 use hangdog_schemas::{PhaseId, ProcessId, Report, RunNs, SnapshotId, ThreadId};
 
 use crate::phase::{Lane, Phase, Phases};
+use crate::phase_state::PhaseStates;
 use crate::process::Process;
 use crate::progress::{Progress, ProgressLog};
 use crate::thread::{ThreadAt, ThreadLife};
@@ -18,6 +19,7 @@ pub struct Timeline {
     pub(crate) processes: BTreeMap<ProcessId, Process>,
     pub(crate) threads: BTreeMap<ThreadId, ThreadLife>,
     pub(crate) phases: Phases,
+    pub(crate) phase_states: PhaseStates,
     pub(crate) snapshots: Vec<Snapshot>,
     pub(crate) samples: Vec<RunNs>,
     pub(crate) outputs: Vec<Output>,
@@ -192,6 +194,12 @@ impl Timeline {
     /// A phase and those around it, outermost first. Ends where one is unknown or the chain closes on itself.
     pub fn phase_path(&self, phase: &Phase) -> Vec<&Phase> {
         self.phases.path(phase.id)
+    }
+
+    /// How a phase of an async task stood when it was last looked at, at or before a time. `None` for a phase of
+    /// plain code (a thread is inside it as long as it is open), and when nobody had looked yet.
+    pub fn phase_state_at(&self, id: PhaseId, t: RunNs) -> Option<&PhaseState> {
+        self.phase_states.at(id, t)
     }
 }
 

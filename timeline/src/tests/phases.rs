@@ -171,3 +171,42 @@ fn many_phases_are_not_searched_one_by_one() {
         assert_eq!(timeline.open_phases_at(at(t)).count() as u64, long + short, "at {t}");
     }
 }
+
+/// Looks at one phase from a drawing, one a millisecond: `P` polled now, `u` not, `.` no look. Each `P` is a poll.
+fn drawn_looks(drawing: &str) -> Vec<Record> {
+    let (mut polls, mut left) = (0, None);
+    let mut records = vec![Record::PhaseOpen(Box::new(sample::phase_open(0, PID, 1, "a")))];
+    for (t, letter) in (0..).zip(drawing.chars()).filter(|(_, letter)| *letter != '.') {
+        let polled_now = letter == 'P';
+        polls += u32::from(polled_now);
+        left = (!polled_now).then(|| left.unwrap_or(at(t)));
+        let id = PhaseId { process: sample::process(PID), phase: Big(1) };
+        records.push(Record::PhaseState(PhaseState { when: ms(t), id, polled_now, polls, left }));
+    }
+    records
+}
+
+/// The second drawing says what is known of the phase at each millisecond, the third how often it was polled.
+#[track_caller]
+fn check_looks(looks: &str, states: &str, polls: &str) {
+    let records = drawn_looks(looks);
+    let backwards: Vec<Record> = records.iter().rev().cloned().collect();
+    let twice: Vec<Record> = records.iter().chain(&records).cloned().collect();
+    for timeline in [build(records), build(backwards), build(twice)] {
+        let id = timeline.phases()[0].id;
+        let seen: Vec<_> = (0..states.len() as u64).map(|t| timeline.phase_state_at(id, at(t))).collect();
+        let letter = |look: Option<&PhaseState>| look.map_or('-', |look| if look.polled_now { 'P' } else { 'u' });
+        let count = |look: Option<&PhaseState>| look.map_or("-".to_owned(), |look| look.polls.to_string());
+        assert_eq!(seen.iter().map(|look| letter(*look)).collect::<String>(), states, "{looks}");
+        assert_eq!(seen.iter().map(|look| count(*look)).collect::<String>(), polls, "{looks}");
+        let nobody = PhaseId { process: sample::process(PID), phase: Big(99) };
+        assert_eq!(timeline.phase_state_at(nobody, at(9)), None);
+    }
+}
+
+#[test]
+fn a_phase_stands_as_it_did_at_the_last_look() {
+    check_looks("..P.u.u", "--PPuuuuu", "--1111111");
+    check_looks(".uPuP", "-uPuPP", "-01122");
+    check_looks("....", "----", "----");
+}
