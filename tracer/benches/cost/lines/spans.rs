@@ -1,0 +1,65 @@
+//! Spans of `tracing`, warm.
+
+use tracing_subscriber::prelude::*;
+
+use super::stacks::{self, Ignores};
+use crate::line::{Line, Target};
+use crate::work::{debug_pair, each, pair, recorded};
+
+const REGISTRY: &str = "Registry + no-op layer";
+const FMT: &str = "Registry + fmt, 2 threads";
+const OTEL: &str = "Registry + OpenTelemetry, 2 threads";
+const FILTERED: &str = "spans the log drops: Registry + hangdog layer + filtered fmt";
+
+pub(crate) const LINES: &[Line] = &[
+    Line::new("tracing without subscriber", |effort| Ok(each(effort, pair))),
+    Line::new("tracing, subscriber that ignores all", |effort| {
+        tracing::subscriber::set_global_default(Ignores::new()).map_err(|error| error.to_string())?;
+        Ok(each(effort, pair))
+    }),
+    Line::new(REGISTRY, |effort| {
+        stacks::registry().init();
+        Ok(each(effort, pair))
+    }),
+    Line::new("Registry + hangdog layer", |effort| {
+        tracing_subscriber::registry().with(hangdog_tracer::layer()).init();
+        recorded(each(effort, pair))
+    })
+    .beside(REGISTRY)
+    .wanted(Target::over(20.0).and_times(1.15)),
+    Line::new("Registry + hangdog layer, TSC", |effort| {
+        tracing_subscriber::registry().with(hangdog_tracer::layer()).init();
+        recorded(each(effort, pair))
+    })
+    .with(&[("HANGDOG_CLOCK", "tsc")])
+    .beside(REGISTRY)
+    .wanted(Target::over(60.0)),
+    Line::new(FMT, |effort| {
+        stacks::second_thread();
+        tracing_subscriber::registry().with(stacks::log()).init();
+        Ok(each(effort, pair))
+    })
+    .beside(REGISTRY),
+    Line::new("Registry + fmt + hangdog layer", |effort| {
+        tracing_subscriber::registry().with(stacks::log()).with(hangdog_tracer::layer()).init();
+        recorded(each(effort, pair))
+    })
+    .beside(FMT)
+    .wanted(Target::over(35.0)),
+    Line::new(OTEL, |effort| {
+        stacks::second_thread();
+        tracing_subscriber::registry().with(stacks::telemetry()).init();
+        Ok(each(effort, pair))
+    })
+    .beside(REGISTRY),
+    Line::new("Registry + OpenTelemetry + hangdog layer", |effort| {
+        tracing_subscriber::registry().with(stacks::telemetry()).with(hangdog_tracer::layer()).init();
+        recorded(each(effort, pair))
+    })
+    .beside(OTEL)
+    .wanted(Target::over(35.0)),
+    Line::new(FILTERED, |effort| {
+        tracing_subscriber::registry().with(hangdog_tracer::layer()).with(stacks::filtered_log()).init();
+        recorded(each(effort, debug_pair))
+    }),
+];
