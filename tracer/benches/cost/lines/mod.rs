@@ -4,6 +4,7 @@ mod async_locks;
 mod background;
 mod cold;
 mod futures;
+mod limits;
 mod locks;
 mod memory;
 mod phases;
@@ -18,6 +19,7 @@ pub(crate) use survival::victim;
 
 /// Headings and what stands under them.
 pub(crate) const GROUPS: &[(&str, &[Line])] = &[
+    ("The machine", limits::LINES),
     ("Spans: a number and a 16-byte text, per span", spans::LINES),
     ("Phases without a subscriber, the same fields, per phase", phases::LINES),
     ("Futures polled three times", futures::LINES),
