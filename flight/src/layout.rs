@@ -30,90 +30,139 @@ pub(crate) mod header {
     /// Two words: the 16 bytes of the boot id.
     pub(crate) const BOOT_ID: usize = 6;
     pub(crate) const PID_NAMESPACE: usize = 8;
-    pub(crate) const MONOTONIC: usize = 9;
-    pub(crate) const BOOTTIME: usize = 10;
-    pub(crate) const REALTIME: usize = 11;
     /// See [`crate::ClockSource`].
-    pub(crate) const CLOCK_SOURCE: usize = 12;
-    pub(crate) const CLOCK_RESOLUTION: usize = 13;
+    pub(crate) const CLOCK_SOURCE: usize = 9;
+    pub(crate) const CLOCK_RESOLUTION: usize = 10;
+    /// The thread that keeps the tick clock; 0 for none.
+    pub(crate) const TICK_TID: usize = 11;
     /// Sections: an offset in bytes, then a count of entries.
     pub(crate) const NAMES: usize = 16;
     pub(crate) const TEXT: usize = 18;
     pub(crate) const SLOTS: usize = 20;
-    pub(crate) const MORE: usize = 22;
+    pub(crate) const STACKS: usize = 22;
     pub(crate) const THREADS: usize = 24;
     /// Offset, then events a ring.
     pub(crate) const RINGS: usize = 26;
-    /// A cache line of its own: counts up while the process lives, by a tick thread or by threads
-    /// that have no ring.
-    pub(crate) const HEARTBEAT: usize = 32;
+    pub(crate) const RESOURCES: usize = 28;
     /// What was dropped, a word for each [`crate::Loss`].
     pub(crate) const DROPPED: usize = 40;
     /// Names claimed so far.
     pub(crate) const NAMES_USED: usize = 48;
     /// Words of text claimed so far.
     pub(crate) const TEXT_USED: usize = 49;
-    /// No slot at or above this index was ever used.
-    pub(crate) const SLOTS_HIGH: usize = 50;
-    pub(crate) const MORE_HIGH: usize = 51;
+    /// Chunks of slots that threads have made their own.
+    pub(crate) const CHUNKS_USED: usize = 50;
+    /// No thread at or above this index ever recorded.
+    pub(crate) const THREADS_HIGH: usize = 51;
+    /// No resource at or above this index was ever used.
+    pub(crate) const RESOURCES_HIGH: usize = 52;
+    /// The clocks read together at the start, see [`super::anchor`].
+    pub(crate) const FIRST_ANCHOR: usize = 64;
+    /// Again, now and then: two copies, written in turn; the newer one counts.
+    pub(crate) const LATER_ANCHORS: usize = 72;
+    /// How many gaps there were, then [`GAPS`](super::gap::COUNT) of them, used in turn.
+    pub(crate) const GAPS_SEEN: usize = 96;
+    pub(crate) const GAPS: usize = 98;
     pub(crate) const WORDS: usize = super::PAGE / super::WORD;
     pub(crate) const READY: u64 = 1;
 }
 
-/// An entry of the names table: `[ready:1 .. length:16 @16 | offset in words:32 @32, hash]`.
+/// The clocks of a process read together.
+pub(crate) mod anchor {
+    pub(crate) const WORDS: usize = 8;
+    pub(crate) const MONOTONIC: usize = 0;
+    pub(crate) const BOOTTIME: usize = 1;
+    pub(crate) const REALTIME: usize = 2;
+    /// The time stamp counter, where that is the clock.
+    pub(crate) const TSC: usize = 3;
+    /// How long it took to read them all, ns.
+    pub(crate) const WITHIN: usize = 4;
+    /// 0 while the rest is written; otherwise counts up.
+    pub(crate) const NUMBER: usize = 7;
+}
+
+/// A time during which the tick clock stood still: `[from, to]`, ns of `CLOCK_MONOTONIC`.
+pub(crate) mod gap {
+    pub(crate) const WORDS: usize = 2;
+    pub(crate) const COUNT: usize = 16;
+}
+
+/// An entry of the names table: `[kind:2 | length:16 @16 | offset in words:32 @32, hash]`.
 pub(crate) mod name {
     pub(crate) const WORDS: usize = 2;
     pub(crate) const MAX_BYTES: usize = 256;
+    /// A text.
+    pub(crate) const TEXT: u64 = 1;
+    /// A call site: numbers of 16 bits, first that of its name, then those of its keys.
+    pub(crate) const SITE: u64 = 2;
 
-    pub(crate) fn pack(length: usize, offset_words: usize) -> u64 {
-        1 | (length as u64) << 16 | (offset_words as u64) << 32
+    pub(crate) fn pack(kind: u64, length: usize, offset_words: usize) -> u64 {
+        kind | (length as u64) << 16 | (offset_words as u64) << 32
     }
 
-    /// Length in bytes and offset in words; `None` while it is being written.
-    pub(crate) fn unpack(word: u64) -> Option<(usize, usize)> {
-        (word & 1 == 1).then_some(((word >> 16 & 0xffff) as usize, (word >> 32) as usize))
+    /// Kind, length in bytes and offset in words; `None` while it is being written.
+    pub(crate) fn unpack(word: u64) -> Option<(u64, usize, usize)> {
+        let kind = word & 3;
+        (kind != 0).then_some((kind, (word >> 16 & 0xffff) as usize, (word >> 32) as usize))
     }
 }
 
 /// An open phase: 64 bytes.
+///
+/// There are two kinds of slots, of one shape. A thread's *stack* holds phases that end in the order in which
+/// they began, on that thread: there the depth is all that is needed to open and close one. All others
+/// are in *chunks* of slots, each the property of one thread.
 pub(crate) mod slot {
     pub(crate) const WORDS: usize = 8;
     pub(crate) const COMMIT: usize = 0;
+    /// In ticks of the recorder's clock.
     pub(crate) const START: usize = 1;
+    /// `index:19 | generation:23 | inside:1 | polls:21` of the phase around it; the next free slot while this one is free.
     pub(crate) const PARENT: usize = 2;
-    /// `name:16 | key 0:16 | key 1:16 | shape 0:8 | shape 1:8`
+    /// `site:16 | shape 0:8 | shape 1:8 | when it was last left:32`
     pub(crate) const SHAPE: usize = 3;
-    /// `tid:32 | inside:1 | polls:31`
+    /// `tid:22 | task:42`; unused in a stack.
     pub(crate) const ENTRY: usize = 4;
-    /// 8 bytes of the first field's value.
+    /// 8 bytes of a field's value.
     pub(crate) const VALUE_0: usize = 5;
-    /// 16 bytes of the second field's value.
+    /// 16 bytes of another field's value.
     pub(crate) const VALUE_1: usize = 6;
-    /// Most slots of a file: the lower bits of a phase's number are its slot.
-    pub(crate) const INDEX_BITS: u32 = 20;
+
+    /// The lower bits of a phase's number are its slot.
+    pub(crate) const INDEX_BITS: u32 = 19;
+    /// Most slots of a file, those of stacks included.
     pub(crate) const MAX: usize = 1 << INDEX_BITS;
-    /// How often a slot may be used: 44 bits, 20 days of a phase every 100 ns.
-    pub(crate) const GENERATION_MASK: u64 = (1 << (64 - INDEX_BITS)) - 1;
+    pub(crate) const INDEX_MASK: u64 = (1 << INDEX_BITS) - 1;
+    /// Slots of a chunk: a page.
+    pub(crate) const CHUNK: usize = 64;
+    /// Slots of a thread's stack: a page too.
+    pub(crate) const STACK: usize = 64;
 
     pub(crate) const FREE: u64 = 0;
-    pub(crate) const WRITING: u64 = 1;
-    pub(crate) const OPEN: u64 = 2;
-    /// Set in a commit word when the phase has a second slot.
+    pub(crate) const OPEN: u64 = 1;
+    /// Not a phase, but what one says beyond its own slot; see [`super::more`].
+    pub(crate) const MORE: u64 = 2;
+    /// Set in a commit word when the phase says more than fits into its slot.
     pub(crate) const HAS_MORE: u64 = 1 << 2;
     const OUTCOME_SHIFT: u32 = 3;
     pub(crate) const OUTCOME_MASK: u64 = 7 << OUTCOME_SHIFT;
+    /// A phase that is open, has no outcome and says nothing beyond its slot has only [`OPEN`] of these.
+    pub(crate) const STATE_AND_SAID: u64 = 3 | HAS_MORE | OUTCOME_MASK;
+    /// Which of the site's keys the two values belong to, 5 bits each.
+    pub(crate) const KEY_0_SHIFT: u32 = 6;
+    pub(crate) const KEY_1_SHIFT: u32 = 11;
+    /// In [`super::more`]: which slot of the phase's chain this is.
+    pub(crate) const PLACE_SHIFT: u32 = 6;
+    pub(crate) const KEY_MASK: u64 = 31;
 
-    /// `state:2 | has more:1 | outcome:3 | … | generation:44`
-    pub(crate) fn commit(generation: u64, state: u64) -> u64 {
-        generation << INDEX_BITS | state
-    }
-
+    /// `generation:45 | … key 1:5 | key 0:5 | outcome:3 | has more:1 | state:2`
     pub(crate) fn state(commit: u64) -> u64 {
         commit & 3
     }
 
+    /// The commit word without its flags: the generation, in its place.
     pub(crate) fn generation(commit: u64) -> u64 {
-        commit >> INDEX_BITS
+        commit & !INDEX_MASK
     }
 
     pub(crate) fn with_outcome(commit: u64, outcome: u64) -> u64 {
@@ -124,67 +173,124 @@ pub(crate) mod slot {
         (commit & OUTCOME_MASK) >> OUTCOME_SHIFT
     }
 
-    /// The number of the phase in this slot, 0 when its commit word says that there is none.
+    /// The number of the phase in this slot, 0 when there never was one.
     pub(crate) fn phase(commit: u64, index: usize) -> u64 {
-        if generation(commit) == 0 { 0 } else { generation(commit) << INDEX_BITS | index as u64 }
+        if generation(commit) == 0 { 0 } else { generation(commit) | index as u64 }
     }
 
     pub(crate) fn index(phase: u64) -> usize {
-        (phase & (MAX as u64 - 1)) as usize
+        (phase & INDEX_MASK) as usize
     }
 
-    pub(crate) const INSIDE: u64 = 1 << 32;
-    pub(crate) const POLL: u64 = 1 << 33;
+    /// Bits of a parent's number that are kept. Its generation is cut: that a phase outlives its parent, whose
+    /// slot is then used exactly a multiple of 8 million times until somebody looks, is not going to happen.
+    pub(crate) const PARENT_BITS: u32 = 42;
+    pub(crate) const PARENT_MASK: u64 = (1 << PARENT_BITS) - 1;
+    pub(crate) const INSIDE: u64 = 1 << PARENT_BITS;
+    const POLLS_SHIFT: u32 = PARENT_BITS + 1;
+    /// Most polls that are counted.
+    pub(crate) const POLLS_MAX: u32 = u32::MAX >> (32 - (64 - POLLS_SHIFT));
+
+    pub(crate) fn polls(parent: u64) -> u32 {
+        (parent >> POLLS_SHIFT) as u32
+    }
+
+    /// Entered once more.
+    pub(crate) fn entered(parent: u64) -> u64 {
+        let polls = if parent >> POLLS_SHIFT == u64::from(POLLS_MAX) { 0 } else { 1 << POLLS_SHIFT };
+        parent + polls | INSIDE
+    }
+
+    pub(crate) const TID_BITS: u32 = 22;
+    pub(crate) const TID_MASK: u64 = (1 << TID_BITS) - 1;
+
+    pub(crate) fn entry(tid: u32, task: u64) -> u64 {
+        u64::from(tid) & TID_MASK | task << TID_BITS
+    }
+
+    /// Site and shapes in the lower half; when it was left, in units of 4 million ticks since it began, in the upper.
+    pub(crate) const LEFT_SHIFT: u32 = 32;
+    pub(crate) const LEFT_UNIT_SHIFT: u32 = 22;
+
+    pub(crate) fn with_left(shape: u64, start: u64, now: u64) -> u64 {
+        // 0 stands for never.
+        let units = (now.saturating_sub(start) >> LEFT_UNIT_SHIFT) + 1;
+        shape & u64::from(u32::MAX) | units.min(u64::from(u32::MAX)) << LEFT_SHIFT
+    }
+
+    /// Shape of a value: `kind:3 | length:5`.
+    pub(crate) fn shape(kind: u8, length: usize) -> u64 {
+        u64::from(kind) | (length as u64) << 3
+    }
 }
 
-/// The second slot of a phase that says more: 512 bytes.
+/// What a phase says beyond its slot: further slots, a chain.
 ///
-/// After four words come entries, appended and never changed: `[key:16 | kind:8 | _:8 | length:16, bytes…]`.
-/// A later entry of the same key counts.
+/// Word 0 is a commit word in state [`slot::MORE`] with the slot's place in the chain, word 1 the phase. The other
+/// words of all slots of the chain are one row of entries, appended and never changed:
+/// `[key:16 | kind:8 | _:8 | length:16 | _:15 | 1, bytes…]`. A later entry of the same key counts.
 pub(crate) mod more {
-    pub(crate) const WORDS: usize = 64;
-    /// The phase's number; 0 when free.
-    pub(crate) const OWNER: usize = 0;
-    /// `busy:1 | waits:1 | … | words used:16 @16`
-    pub(crate) const STATE: usize = 1;
-    /// The async task's number; 0 for none.
-    pub(crate) const TASK: usize = 2;
-    pub(crate) const ENTRIES: usize = 4;
-    pub(crate) const CAPACITY: usize = WORDS - ENTRIES;
-    pub(crate) const BUSY: u64 = 1;
-    pub(crate) const WAITS: u64 = 2;
-    pub(crate) const MAX: usize = 1 << 18;
-
-    pub(crate) fn used(state: u64) -> usize {
-        (state >> 16 & 0xffff) as usize
-    }
-
-    pub(crate) fn with_used(state: u64, words: usize) -> u64 {
-        state & !(0xffff << 16) | (words as u64) << 16
-    }
+    /// The phase's number.
+    pub(crate) const OWNER: usize = 1;
+    pub(crate) const BODY: usize = 2;
+    /// Words of entries in one slot.
+    pub(crate) const BODY_WORDS: usize = super::slot::WORDS - BODY;
+    /// Most slots of a chain.
+    pub(crate) const MAX_CHAIN: usize = 16;
 
     pub(crate) fn entry(key: u16, kind: u8, length: usize) -> u64 {
-        u64::from(key) | u64::from(kind) << 16 | (length as u64) << 32
+        u64::from(key) | u64::from(kind) << 16 | (length as u64) << 32 | 1 << 63
     }
 
-    /// Key, kind, length in bytes.
-    pub(crate) fn split(entry: u64) -> (u16, u8, usize) {
-        (entry as u16, (entry >> 16) as u8, (entry >> 32 & 0xffff) as usize)
+    /// Key, kind, length in bytes; `None` where nothing was written yet.
+    pub(crate) fn split(entry: u64) -> Option<(u16, u8, usize)> {
+        (entry >> 63 == 1).then_some((entry as u16, (entry >> 16) as u8, (entry >> 32 & 0xffff) as usize))
     }
 }
 
-/// A thread with its ring: 64 bytes, written by that thread alone.
+/// A traced lock, channel or the like: 64 bytes.
+pub(crate) mod resource {
+    pub(crate) const WORDS: usize = 8;
+    /// `state:2 | primitive:8 | generation`
+    pub(crate) const COMMIT: usize = 0;
+    /// `name:16 | _:16 | which of that name:32`
+    pub(crate) const NAME: usize = 1;
+    /// `tid:22 | task:42` of the one who holds it alone; 0 for nobody.
+    pub(crate) const HOLDER: usize = 2;
+    /// The phase that took it.
+    pub(crate) const PHASE: usize = 3;
+    /// When.
+    pub(crate) const SINCE: usize = 4;
+    /// How often it was taken.
+    pub(crate) const COUNT: usize = 5;
+    pub(crate) const FREE: u64 = 0;
+    pub(crate) const USED: u64 = 1;
+    pub(crate) const MAX: usize = 1 << 17;
+    /// Memory is given to so many at once: a page.
+    pub(crate) const CHUNK: usize = 64;
+
+    /// Beginning of the numbers of the phases that say who holds a resource alone: no slot ever gets there.
+    pub(crate) const HOLDS: u64 = 1 << 62;
+
+    /// Number of such a phase.
+    pub(crate) fn hold(index: usize, count: u64) -> u64 {
+        HOLDS | (index as u64) << 44 | count & ((1 << 44) - 1)
+    }
+}
+
+/// A thread with its stack and its ring: 64 bytes, written by that thread alone.
 pub(crate) mod thread {
     pub(crate) const WORDS: usize = 8;
     /// `state:2 | generation`
     pub(crate) const COMMIT: usize = 0;
+    /// `tid:32 | role:8 @32`
     pub(crate) const TID: usize = 1;
     /// Cells ever written to the ring, by this thread and those before it.
     pub(crate) const HEAD: usize = 2;
     /// The phase the thread is in.
     pub(crate) const CURRENT: usize = 3;
-    /// Counts up with everything the thread records.
-    pub(crate) const BEATS: usize = 4;
+    /// The async task that it polls; 0 for none.
+    pub(crate) const TASK: usize = 4;
     /// Two words: the thread's name.
     pub(crate) const COMM: usize = 5;
     /// When it ended.
@@ -251,33 +357,35 @@ pub(crate) fn is_meaning(key: u16) -> bool {
     key != 0 && usize::from(key) < KNOWN.len()
 }
 
-/// How large each part of a file is.
+/// How large each part of a file may become. Memory is given to it as it is used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Size {
-    /// Phases that can be open at once; a multiple of 64.
+    /// Phases that can be open at once beside those of the threads' stacks, 64 bytes each; a multiple of 64.
     pub slots: usize,
-    /// Of these, phases that say more than a name and two short fields.
-    pub more: usize,
     /// Names and call sites.
     pub names: usize,
     /// Bytes of their texts.
     pub text: usize,
-    /// Threads with a ring at once.
+    /// Threads that record at once, 4 KiB each for the stack.
     pub threads: usize,
-    /// Events of a ring; a power of two.
+    /// Events of a ring, 32 bytes each; a power of two.
     pub events: usize,
+    /// Traced locks, channels and the like, 64 bytes each; a multiple of 64.
+    pub resources: usize,
 }
 
 impl Size {
-    /// What a process gets where there is room: 2.8 MiB, and 128 KiB a thread once it records something.
-    pub const FULL: Self = Self { slots: 8192, more: 4096, names: 4096, text: 192 << 10, threads: 128, events: 4096 };
+    /// What a process gets where there is room: up to 262,144 open phases (16 MiB), and 128 KiB of history a thread.
+    pub const FULL: Self =
+        Self { slots: 1 << 18, names: 8192, text: 512 << 10, threads: 1024, events: 4096, resources: 1 << 16 };
     /// On a small tmpfs, such as a container's 64 MiB `/dev/shm`.
-    pub const SMALL: Self = Self { slots: 2048, more: 1024, names: 2048, text: 96 << 10, threads: 64, events: 1024 };
-    /// The least that is worth having: 170 KiB, and 8 KiB a thread.
-    pub const LEAST: Self = Self { slots: 512, more: 192, names: 512, text: 24 << 10, threads: 16, events: 256 };
+    pub const SMALL: Self =
+        Self { slots: 1 << 15, names: 2048, text: 128 << 10, threads: 256, events: 1024, resources: 1 << 13 };
+    /// The least that is worth having: 70 KiB, and 20 KiB a thread.
+    pub const LEAST: Self = Self { slots: 1024, names: 512, text: 32 << 10, threads: 64, events: 256, resources: 512 };
 
-    /// The largest that takes at most an eighth of `free` bytes with eight threads; `None` where even the
-    /// least would not fit at all.
+    /// The largest that is right for `free` bytes: with eight threads it takes at most an eighth of them. `None`
+    /// where even the least would not fit at all.
     pub fn for_space(free: u64) -> Option<Self> {
         [Self::FULL, Self::SMALL]
             .into_iter()
@@ -285,9 +393,10 @@ impl Size {
             .or_else(|| (Self::LEAST.bytes_with(2) <= free).then_some(Self::LEAST))
     }
 
+    /// With so many threads, and their first chunks.
     fn bytes_with(self, threads: usize) -> u64 {
         let places = Places::of(self);
-        (places.rings + threads * places.ring_bytes()) as u64
+        (places.fixed() + threads * (places.ring_bytes() + 2 * PAGE)) as u64
     }
 }
 
@@ -296,9 +405,10 @@ impl Size {
 pub(crate) struct Places {
     pub(crate) names: usize,
     pub(crate) text: usize,
-    pub(crate) slots: usize,
-    pub(crate) more: usize,
     pub(crate) threads: usize,
+    pub(crate) resources: usize,
+    pub(crate) slots: usize,
+    pub(crate) stacks: usize,
     pub(crate) rings: usize,
     pub(crate) end: usize,
     pub(crate) size: Size,
@@ -315,11 +425,17 @@ impl Places {
         };
         let names = take(size.names * name::WORDS * WORD);
         let text = take(size.text);
-        let slots = take(size.slots * slot::WORDS * WORD);
-        let more = take(size.more * more::WORDS * WORD);
         let threads = take(size.threads * thread::WORDS * WORD);
+        let resources = take(size.resources * resource::WORDS * WORD);
+        let slots = take(size.slots * slot::WORDS * WORD);
+        let stacks = take(size.threads * slot::STACK * slot::WORDS * WORD);
         let rings = take(size.threads * size.events * cell::WORDS * WORD);
-        Self { names, text, slots, more, threads, rings, end: at, size }
+        Self { names, text, threads, resources, slots, stacks, rings, end: at, size }
+    }
+
+    /// Up to here a file has memory from the start; behind it, where it was asked for.
+    pub(crate) fn fixed(&self) -> usize {
+        self.resources
     }
 
     pub(crate) fn ring_bytes(&self) -> usize {
@@ -340,19 +456,41 @@ mod tests {
     fn the_size_follows_the_room() {
         check(24 << 30, Some(Size::FULL));
         check(64 << 20, Some(Size::FULL));
-        check(16 << 20, Some(Size::SMALL));
+        check(8 << 20, Some(Size::SMALL));
         check(1 << 20, Some(Size::LEAST));
         check(100 << 10, None);
     }
 
     #[test]
-    fn commit_words_come_apart_again() {
-        let commit = slot::with_outcome(slot::commit(77, slot::OPEN) | slot::HAS_MORE, 3);
-        assert_eq!((slot::generation(commit), slot::state(commit), slot::outcome(commit)), (77, slot::OPEN, 3));
+    fn packed_words_come_apart_again() {
+        let generation = 77 << slot::INDEX_BITS;
+        let commit = slot::with_outcome(generation | slot::OPEN | slot::HAS_MORE, 3);
+        assert_eq!((slot::generation(commit), slot::state(commit), slot::outcome(commit)), (generation, slot::OPEN, 3));
         let phase = slot::phase(commit, 4711);
-        assert_eq!(slot::index(phase), 4711);
-        assert_eq!(more::split(more::entry(513, 5, 300)), (513, 5, 300));
+        assert_eq!((slot::index(phase), slot::generation(phase)), (4711, generation));
+        assert_eq!(more::split(more::entry(513, 5, 300)), Some((513, 5, 300)));
+        assert_eq!(more::split(0), None);
         assert_eq!(cell::split(cell::head(2, 9, 65535, 4_000_000)), (2, 9, 65535, 4_000_000));
-        assert_eq!(name::unpack(name::pack(256, 70_000)), Some((256, 70_000)));
+        assert_eq!(name::unpack(name::pack(name::TEXT, 256, 70_000)), Some((name::TEXT, 256, 70_000)));
+        assert_eq!(slot::entry(4_194_303, 7), 7 << 22 | 4_194_303);
+    }
+
+    #[test]
+    fn polls_are_counted_up_to_the_most() {
+        let parent = phase_bits();
+        let twice = slot::entered(slot::entered(parent));
+        assert_eq!((twice & slot::PARENT_MASK, slot::polls(twice)), (parent, 2));
+        let most = u64::from(slot::POLLS_MAX) << 43 | parent;
+        assert_eq!(slot::entered(most), most | slot::INSIDE);
+    }
+
+    fn phase_bits() -> u64 {
+        slot::PARENT_MASK & 0x2aa_aaaa_aaaa
+    }
+
+    #[test]
+    fn the_largest_file_has_a_number_for_every_slot() {
+        assert!(Size::FULL.slots + Size::FULL.threads * slot::STACK <= slot::MAX);
+        assert!(Size::FULL.resources <= resource::MAX);
     }
 }

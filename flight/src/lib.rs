@@ -60,10 +60,10 @@
 //! Not here: who calls all this (the `hangdog-tracer` crate), and what it means (`hangdog-analysis`).
 
 mod at_exit;
+mod book;
 mod clock;
 mod identity;
 mod layout;
-mod local;
 mod lock;
 mod map;
 mod names;
@@ -74,8 +74,14 @@ mod process;
 mod reader;
 mod recorder;
 mod recording;
+mod resource;
+mod signals;
+mod site;
+mod slot;
+mod sync;
 mod value;
 
+pub use clock::tick::THREAD as TICK_THREAD;
 pub use clock::{Anchor, ClockSource};
 pub use identity::{BootId, Owner};
 pub use layout::Size;
@@ -83,6 +89,12 @@ pub use phase::{Loss, Outcome, PhaseId};
 pub use place::{ENDING, MEMFD, Place, PlaceError, directory, list, memfd_of, places, user_directory};
 pub use process::{State, current, state};
 pub use reader::{ReadError, Reader};
-pub use recorder::{Name, Opening, Recorder, StartError};
-pub use recording::{Event, EventKind, Hang, OpenPhase, Recording, Thread};
+pub use recorder::{
+    Before, Here, History, Name, Opening, OpeningHere, Options, Recorder, StartError, abandon, begin, begin_here,
+    begin_in, close, current_phase, enter, exit, field, note, outcome, presume, resource, resume, set_role, set_task, suspend,
+    wait, wake,
+};
+pub use recording::{Event, EventKind, Hang, OpenPhase, Recording, Thread, ThreadRole};
+pub use resource::{Primitive, ResourceId, Role};
+pub use site::{MAX_KEYS, Site};
 pub use value::{MAX_VALUE, Text, Value};

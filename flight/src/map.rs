@@ -1,17 +1,19 @@
-//! Memory as words: the recorder file mapped shared, and the writer's own books beside it.
+//! Memory as words, slots and books: the recorder file mapped shared, and the writer's own memory beside it.
 //!
-//! All words are atomics, so that a reader in this or another process may look at any moment; no
-//! reference to anything but an atomic is ever made into this memory. Nothing is ever unmapped: a recorder
+//! All shared words are atomics, so that a reader in this or another process may look at any moment; no
+//! reference to anything but an atomic is ever made into the file. Nothing is ever unmapped: a recorder
 //! lives as long as its process, which is what lets threads keep `&'static` into it while they end.
-#![expect(unsafe_code, reason = "maps memory that is shared with other processes")]
+#![expect(unsafe_code, reason = "maps memory that is shared with other processes, and memory that a fork wipes")]
 
 use std::os::fd::BorrowedFd;
 use std::ptr;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use rustix::mm::{Advice, MapFlags, ProtFlags};
 
-use crate::layout::{PAGE, WORD};
+use crate::book::Book;
+use crate::layout::{PAGE, WORD, slot};
+use crate::slot::Slot;
+use crate::sync::AtomicU64;
 
 /// A row of shared words.
 pub(crate) type Words = &'static [AtomicU64];
@@ -22,27 +24,71 @@ pub(crate) fn shared(file: BorrowedFd<'_>, bytes: usize) -> rustix::io::Result<W
     let start = unsafe {
         rustix::mm::mmap(ptr::null_mut(), bytes, ProtFlags::READ | ProtFlags::WRITE, MapFlags::SHARED, file, 0)
     }?;
+    // A core dump of the program has no use for it, and the file is sparse.
+    // SAFETY: the range is the mapping that was just made; the advice changes no content.
+    let _is_only_advice = unsafe { rustix::mm::madvise(start, bytes, Advice::LinuxDontDump) };
     Ok(words(start, bytes))
 }
 
-/// Zeroed memory of this process alone.
+/// Zeroed memory of this process alone. Costs nothing until it is touched.
 pub(crate) fn private(bytes: usize) -> rustix::io::Result<Words> {
-    // SAFETY: the kernel picks an address where nothing is mapped, so no memory in use is replaced.
-    let start = unsafe {
-        rustix::mm::mmap_anonymous(ptr::null_mut(), bytes, ProtFlags::READ | ProtFlags::WRITE, MapFlags::PRIVATE)
-    }?;
-    Ok(words(start, bytes))
+    Ok(words(anonymous(bytes)?, bytes))
 }
 
-/// A word that is 1 here and 0 in every process that was forked from here, however it was forked
+fn anonymous(bytes: usize) -> rustix::io::Result<*mut std::ffi::c_void> {
+    let flags = MapFlags::PRIVATE | MapFlags::NORESERVE;
+    // SAFETY: the kernel picks an address where nothing is mapped, so no memory in use is replaced.
+    unsafe { rustix::mm::mmap_anonymous(ptr::null_mut(), bytes, ProtFlags::READ | ProtFlags::WRITE, flags) }
+}
+
+/// Zeroed memory that is zeroed again in every process that is forked from here, however it is forked
 /// (`pthread_atfork` misses a bare `clone`). Needs Linux 4.14.
-pub(crate) fn not_forked() -> rustix::io::Result<&'static AtomicU64> {
-    let page = private(PAGE)?;
-    // SAFETY: `page` is one whole private anonymous page that was mapped above; the advice changes
+fn wiped_on_fork(bytes: usize) -> rustix::io::Result<*mut std::ffi::c_void> {
+    let start = anonymous(bytes)?;
+    // SAFETY: the range is the private anonymous mapping that was just made, in whole pages; the advice changes
     // nothing in this process.
-    unsafe { rustix::mm::madvise(page.as_ptr().cast_mut().cast(), PAGE, Advice::LinuxWipeOnFork) }?;
-    page[0].store(1, Ordering::Release);
+    unsafe { rustix::mm::madvise(start, bytes, Advice::LinuxWipeOnFork) }?;
+    Ok(start)
+}
+
+/// A word that is 1 here and 0 in every process that was forked from here.
+pub(crate) fn not_forked() -> rustix::io::Result<&'static AtomicU64> {
+    let page = words(wiped_on_fork(PAGE)?, PAGE);
+    page[0].store(1, std::sync::atomic::Ordering::Release);
     Ok(&page[0])
+}
+
+/// The threads' books: one for each entry of the threads table, all of them wiped by a fork.
+pub(crate) struct Books {
+    first: *const Book,
+    count: usize,
+}
+
+// SAFETY: the pointer is to memory that stays mapped as it is; what is behind it is only had from `of`, whose
+// caller vouches for it.
+unsafe impl Send for Books {}
+// SAFETY: as above.
+unsafe impl Sync for Books {}
+
+impl Books {
+    pub(crate) fn new(count: usize) -> rustix::io::Result<Self> {
+        let bytes = (count * size_of::<Book>()).next_multiple_of(PAGE);
+        Ok(Self { first: wiped_on_fork(bytes)?.cast::<Book>().cast_const(), count })
+    }
+
+    /// The book of an entry.
+    ///
+    /// # Safety
+    ///
+    /// The entry in the threads table belongs to the calling thread, and the reference does not leave that thread
+    /// nor outlive its claim to the entry.
+    pub(crate) unsafe fn of(&self, entry: usize) -> Option<&'static Book> {
+        // SAFETY: `first` begins a mapping of `count` books, and `entry` is one of them.
+        let book = (entry < self.count).then(|| unsafe { self.first.add(entry) })?;
+        // SAFETY: the memory is mapped for good, aligned to a page at its begin and by the book's own size behind
+        // it, and all zeros is a book; the caller vouches that no other thread has it.
+        Some(unsafe { &*book })
+    }
 }
 
 /// Brings the pages of `part` in, so that a thread which records never waits for one. Best effort: before
@@ -53,6 +99,14 @@ pub(crate) fn populate(part: &[AtomicU64]) {
     let _before_5_14 = unsafe {
         rustix::mm::madvise(part.as_ptr().cast_mut().cast(), size_of_val(part), Advice::LinuxPopulateWrite)
     };
+}
+
+/// The same memory as slots. Begins on a page, as all sections do.
+pub(crate) fn slots(words: Words) -> &'static [Slot] {
+    assert!(words.as_ptr().cast::<Slot>().is_aligned(), "a section begins on a page");
+    // SAFETY: a slot is eight of these words and nothing else, its alignment was checked, and the length is
+    // rounded down; the words are shared for good, and so are the slots.
+    unsafe { std::slice::from_raw_parts(words.as_ptr().cast::<Slot>(), words.len() / slot::WORDS) }
 }
 
 fn words(start: *mut std::ffi::c_void, bytes: usize) -> Words {

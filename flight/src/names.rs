@@ -1,17 +1,18 @@
-//! The names table: texts that are written once and then known by a number of 16 bits.
+//! The names table: texts and call sites that are written once and then known by a number of 16 bits.
 //!
-//! Two books beside the file, in the process's own memory, both open addressing without locks: one by
-//! content, one by the address of a `&'static str`, which is what call sites have. Two threads that bring
-//! the same text at the same moment may get two numbers for it; that costs an entry and nothing else.
+//! Two indexes beside the file, in the process's own memory, both open addressing without locks: one by
+//! content, one by the address of a `&'static str`. Two threads that bring the same text or site at the same
+//! moment may get two numbers for it; that costs an entry and nothing else.
 
-use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 
 use crate::layout::{KNOWN, WORD, name};
 use crate::map::{self, Words};
+use crate::site::{MAX_KEYS, Site};
+use crate::sync::AtomicU64;
 use crate::value::Text;
 
-/// How many places of a book to look at.
+/// How many places of an index to look at.
 const PROBES: usize = 16;
 
 pub(crate) struct Names {
@@ -41,7 +42,7 @@ impl Names {
         let names = Self { entries, text, used, text_used, by_content, by_address };
         if used.load(Acquire) == 0 {
             for known in KNOWN {
-                let _smallest_file_has_room = names.add(known, hash(known));
+                let _smallest_file_has_room = names.number(known);
             }
         }
         Ok(names)
@@ -75,29 +76,43 @@ impl Names {
 
     /// Number of any text, by content; cut at [`name::MAX_BYTES`].
     pub(crate) fn number(&self, text: &str) -> Result<u16, NamesFull> {
-        let cut = Text::<{ name::MAX_BYTES }>::of(text);
-        let text = cut.as_str();
-        let hash = hash(text);
+        self.number_of_bytes(name::TEXT, Text::<{ name::MAX_BYTES }>::of(text).as_str().as_bytes())
+    }
+
+    /// Number of a call site: of its name and its keys. Equal ones share it.
+    pub(crate) fn number_of_site(&self, site: &Site) -> Result<u16, NamesFull> {
+        let mut bytes = [0; 2 + 2 * MAX_KEYS];
+        let texts = [site.name()].into_iter().chain(site.keys().iter().copied());
+        let mut length = 0;
+        for (place, text) in bytes.chunks_exact_mut(2).zip(texts) {
+            place.copy_from_slice(&self.number_of_static(text)?.to_ne_bytes());
+            length += 2;
+        }
+        self.number_of_bytes(name::SITE, &bytes[..length])
+    }
+
+    fn number_of_bytes(&self, kind: u64, bytes: &[u8]) -> Result<u16, NamesFull> {
+        let hash = hash(kind, bytes);
         let mask = self.by_content.len() - 1;
         for probe in 0..PROBES {
             let entry = self.by_content[(hash as usize).wrapping_add(probe) & mask].load(Acquire);
             if entry == 0 {
                 break;
             }
-            if entry >> 16 == hash >> 16 && self.is(entry as u16, text) {
+            if entry >> 16 == hash >> 16 && self.is(entry as u16, kind, bytes) {
                 return Ok(entry as u16);
             }
         }
-        self.add(text, hash)
+        self.add(kind, bytes, hash)
     }
 
-    fn add(&self, text: &str, hash: u64) -> Result<u16, NamesFull> {
-        let words = text.len().div_ceil(WORD);
+    fn add(&self, kind: u64, bytes: &[u8], hash: u64) -> Result<u16, NamesFull> {
+        let words = bytes.len().div_ceil(WORD);
         let offset = claim(self.text_used, words, self.text.len()).ok_or(NamesFull)?;
         let number = claim(self.used, 1, self.entries.len() / name::WORDS).ok_or(NamesFull)?;
-        store_bytes(&self.text[offset..offset + words], text.as_bytes());
+        store_bytes(&self.text[offset..offset + words], bytes);
         self.entries[number * name::WORDS + 1].store(hash, Relaxed);
-        self.entries[number * name::WORDS].store(name::pack(text.len(), offset), Release);
+        self.entries[number * name::WORDS].store(name::pack(kind, bytes.len(), offset), Release);
         let number = u16::try_from(number).map_err(|_| NamesFull)?;
         self.remember(number, hash);
         Ok(number)
@@ -114,11 +129,11 @@ impl Names {
         }
     }
 
-    fn is(&self, number: u16, text: &str) -> bool {
+    fn is(&self, number: u16, kind: u64, bytes: &[u8]) -> bool {
         let Some(entry) = self.entries.get(usize::from(number) * name::WORDS) else { return false };
-        let Some((length, offset)) = name::unpack(entry.load(Acquire)) else { return false };
-        length == text.len()
-            && text.as_bytes().chunks(WORD).enumerate().all(|(at, chunk)| {
+        let Some((its_kind, length, offset)) = name::unpack(entry.load(Acquire)) else { return false };
+        (its_kind, length) == (kind, bytes.len())
+            && bytes.chunks(WORD).enumerate().all(|(at, chunk)| {
                 self.text.get(offset + at).is_some_and(|word| word.load(Relaxed) == word_of(chunk))
             })
     }
@@ -126,15 +141,16 @@ impl Names {
     /// Takes over all names of a recorder that this process inherited over fork: numbers that call sites
     /// remember stay right.
     pub(crate) fn inherit(&self, from: &Self) {
-        let copy = |from: Words, to: Words| {
-            for (from, to) in from.iter().zip(to) {
+        let copy = |from: Words, to: Words, used: u64| {
+            for (from, to) in from.iter().zip(to).take(used as usize) {
                 to.store(from.load(Relaxed), Relaxed);
             }
         };
-        copy(from.text, self.text);
-        copy(from.entries, self.entries);
-        self.text_used.store(from.text_used.load(Relaxed), Relaxed);
-        self.used.store(from.used.load(Relaxed), Relaxed);
+        let (used, text_used) = (from.used.load(Relaxed), from.text_used.load(Relaxed));
+        copy(from.text, self.text, text_used);
+        copy(from.entries, self.entries, used.saturating_mul(name::WORDS as u64));
+        self.text_used.store(text_used, Relaxed);
+        self.used.store(used, Relaxed);
         for (number, entry) in (0..=u16::MAX).zip(self.entries.chunks_exact(name::WORDS)) {
             if name::unpack(entry[0].load(Relaxed)).is_some() && usize::from(number) >= KNOWN.len() {
                 self.remember(number, entry[1].load(Relaxed));
@@ -168,10 +184,10 @@ pub(crate) fn word_of(bytes: &[u8]) -> u64 {
 }
 
 /// FNV-1a, finished so that low bits depend on all; never 0 in the upper 48 bits.
-fn hash(text: &str) -> u64 {
-    let sum = text
-        .bytes()
-        .fold(0xcbf2_9ce4_8422_2325, |sum: u64, byte| (sum ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
+fn hash(kind: u64, bytes: &[u8]) -> u64 {
+    let sum = bytes
+        .iter()
+        .fold(0xcbf2_9ce4_8422_2325 ^ kind, |sum: u64, byte| (sum ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3));
     spread(sum) | 1 << 63
 }
 

@@ -7,6 +7,8 @@ use std::num::NonZeroU64;
 pub struct PhaseId(NonZeroU64);
 
 impl PhaseId {
+    pub(crate) const FIRST: Self = Self(NonZeroU64::MIN);
+
     /// From its number; 0 stands for no phase.
     pub fn from_word(word: u64) -> Option<Self> {
         NonZeroU64::new(word).map(Self)
@@ -61,7 +63,7 @@ impl Outcome {
 pub enum Loss {
     /// A phase: no slot was free.
     Slot,
-    /// What a phase said beyond its slot: no second slot was free.
+    /// What a phase said beyond its slot: no further slot was free.
     More,
     /// A name: the table was full.
     Name,
@@ -69,14 +71,24 @@ pub enum Loss {
     Thread,
     /// An event of a thread without ring.
     Event,
-    /// A field: the second slot was full, or another thread wrote to it at that moment.
+    /// A field: the phase had no room for it, or another thread wrote to it at that moment.
     Field,
     /// A call while the recorder was being made.
     Early,
+    /// A traced lock or the like: the table was full.
+    Resource,
 }
 
 impl Loss {
     /// All of them, in the order of the header.
-    pub const ALL: [Self; 7] =
-        [Self::Slot, Self::More, Self::Name, Self::Thread, Self::Event, Self::Field, Self::Early];
+    pub const ALL: [Self; 8] = [
+        Self::Slot,
+        Self::More,
+        Self::Name,
+        Self::Thread,
+        Self::Event,
+        Self::Field,
+        Self::Early,
+        Self::Resource,
+    ];
 }

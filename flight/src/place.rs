@@ -125,7 +125,7 @@ pub fn directory() -> Place {
         .unwrap_or(Place::Memfd)
 }
 
-/// A new file for a recorder, of its full length, with memory behind everything but the rings.
+/// A new file for a recorder, of its full length, with memory behind its fixed part.
 #[derive(Debug)]
 pub(crate) struct Made {
     pub(crate) file: OwnedFd,
@@ -158,7 +158,7 @@ pub(crate) fn make(place: &Place, owner: &Owner, size: Option<Size>) -> Result<M
 /// All length at once, and memory behind the fixed part: a hole in a full tmpfs would be a SIGBUS later.
 fn size_it(made: &Made) -> io::Result<()> {
     rustix::fs::ftruncate(&made.file, made.places.end as u64)?;
-    Ok(rustix::fs::fallocate(&made.file, FallocateFlags::empty(), 0, made.places.rings as u64)?)
+    Ok(rustix::fs::fallocate(&made.file, FallocateFlags::empty(), 0, made.places.fixed() as u64)?)
 }
 
 fn create(dir: &OwnedFd, directory: &Path, owner: &Owner) -> Result<(OwnedFd, String), PlaceError> {

@@ -11,8 +11,9 @@ use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
 use std::sync::atomic::{AtomicU8, AtomicU64};
 
 use crate::at_exit;
+use crate::clock::ClockSource;
 use crate::place::{self, Place};
-use crate::recorder::Recorder;
+use crate::recorder::{History, Options, Recorder};
 
 const NOT_YET: u8 = 0;
 const STARTING: u8 = 1;
@@ -26,8 +27,24 @@ static STATE: AtomicU8 = AtomicU8::new(NOT_YET);
 /// Which of [`RECORDERS`] counts: one for each fork on the way from the first process to this one.
 static LATEST: AtomicU8 = AtomicU8::new(0);
 static RECORDERS: [OnceLock<&'static Recorder>; GENERATIONS] = [const { OnceLock::new() }; GENERATIONS];
-/// Asked once: a forked child must not touch the environment, whose lock another thread may have held.
-static PLACES: OnceLock<Vec<Place>> = OnceLock::new();
+static WISHES: OnceLock<Wishes> = OnceLock::new();
+
+/// What the environment says. Asked once: a forked child must not touch it, because another thread may have
+/// held its lock.
+struct Wishes {
+    places: Vec<Place>,
+    /// `HANGDOG_CLOCK`
+    clock: Option<String>,
+    /// `HANGDOG_HISTORY`
+    history: Option<String>,
+}
+
+impl Wishes {
+    fn of_environment() -> Self {
+        let word = |key| std::env::var(key).ok().filter(|word| !word.is_empty());
+        Self { places: place::places(), clock: word("HANGDOG_CLOCK"), history: word("HANGDOG_HISTORY") }
+    }
+}
 /// Why the better places were not taken, or why there is no recorder.
 static REFUSALS: OnceLock<Vec<String>> = OnceLock::new();
 static MISSED: AtomicU64 = AtomicU64::new(0);
@@ -109,12 +126,16 @@ fn begin(parent: Option<&'static Recorder>) -> Option<&'static Recorder> {
         MISSED.fetch_add(1, Relaxed);
         return None;
     }
-    let places = PLACES.get_or_init(place::places);
+    let wishes = WISHES.get_or_init(Wishes::of_environment);
+    let options = Options {
+        size: parent.map(Recorder::size),
+        clock: ClockSource::wanted(wishes.clock.as_deref()),
+        history: if wishes.history.as_deref() == Some("all") { History::All } else { History::Meaning },
+    };
     let mut refusals = Vec::new();
-    let started = places.iter().find_map(|place| {
-        let size = parent.map(Recorder::size);
+    let started = wishes.places.iter().find_map(|place| {
         let recorder =
-            Recorder::start_after(place, size, parent).map_err(|error| refusals.push(chain(&error))).ok()?;
+            Recorder::start_after(place, options, parent).map_err(|error| refusals.push(chain(&error))).ok()?;
         if parent.is_none() {
             // Functions for the end are inherited over fork.
             at_exit::remove_file_of(place);

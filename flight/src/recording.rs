@@ -31,6 +31,8 @@ pub struct Recording {
     pub torn: u32,
     /// Threads that record or did so.
     pub threads: Vec<Thread>,
+    /// The thread that the recorder itself has, to keep its clock: it does nothing of what the program does.
+    pub tick_tid: Option<u32>,
 }
 
 /// A phase that is open.
@@ -54,10 +56,12 @@ pub struct OpenPhase {
     pub fields: Vec<(String, String)>,
     /// Its `hang.*` fields.
     pub hang: Hang,
-    /// How often it was entered: polls of a future, 1 for plain code.
+    /// How often it was entered: polls of a future, 1 for plain code. Two million stand for more.
     pub polls: u32,
     /// Whether a thread is inside it now. A future that waits is open and not polled.
     pub polled_now: bool,
+    /// When it was last left, if it was and nobody is inside; to 4 ms and the clock's own error.
+    pub left_monotonic_ns: Option<u64>,
     /// How it is about to end, if it said so already.
     pub outcome: Option<Outcome>,
 }
@@ -79,6 +83,8 @@ pub struct Hang {
     pub link: Option<String>,
     /// `hang.deadline_ms`
     pub deadline_ms: Option<u64>,
+    /// The kind of traced lock or channel that wrote this phase.
+    pub primitive: Option<&'static str>,
 }
 
 /// Something in a thread's history.
@@ -132,6 +138,29 @@ pub enum EventKind {
     },
 }
 
+/// What a thread does in an async runtime.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ThreadRole {
+    /// It polls tasks.
+    Worker,
+    /// It runs blocking work for them.
+    Blocking,
+}
+
+impl ThreadRole {
+    pub(crate) fn number(self) -> u64 {
+        self as u64 + 1
+    }
+
+    pub(crate) fn from_number(number: u64) -> Option<Self> {
+        match number {
+            1 => Some(Self::Worker),
+            2 => Some(Self::Blocking),
+            _ => None,
+        }
+    }
+}
+
 /// A thread that records.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Thread {
@@ -141,6 +170,10 @@ pub struct Thread {
     pub name: String,
     /// The phase it is in.
     pub current: Option<u64>,
+    /// The async task that it polls.
+    pub task: Option<u64>,
+    /// What it does in an async runtime, if it said so.
+    pub role: Option<ThreadRole>,
     /// Whether it has ended.
     pub ended: bool,
 }

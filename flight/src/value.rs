@@ -27,6 +27,8 @@ pub(crate) const I64: u8 = 2;
 pub(crate) const F64: u8 = 3;
 pub(crate) const BOOL: u8 = 4;
 pub(crate) const TEXT: u8 = 5;
+/// A traced lock or the like by its index; the length is a [`crate::Role`].
+pub(crate) const RESOURCE: u8 = 6;
 
 impl Value<'_> {
     /// Kind and the word of a number; `None` for a text.

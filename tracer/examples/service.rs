@@ -8,7 +8,7 @@
 use std::io;
 
 use hangdog_flight::Reader;
-use hangdog_tracer::{InPhaseExt, phase};
+use hangdog_tracer::{InPhaseExt, open_phase, phase};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tracing_subscriber::prelude::*;
@@ -33,7 +33,7 @@ async fn main() -> io::Result<()> {
         io::Result::Ok(reply)
     };
     let reply =
-        ask.in_phase(phase!("POST /api/conversations/new", hang.wait = wait, hang.deadline_ms = 5000)).await?;
+        ask.in_phase(open_phase!("POST /api/conversations/new", hang.wait = wait, hang.deadline_ms = 5000)).await?;
     print!("{reply}");
     server.await?
 }
@@ -46,7 +46,7 @@ async fn handle(mut stream: TcpStream, serve: String) -> io::Result<()> {
         let _phase = phase!("look", hang.wait = "path:/dev/shm");
         look()
     });
-    let open = open.in_phase(phase!("wait for the look")).await??;
+    let open = open.in_phase(open_phase!("wait for the look")).await??;
     stream.write_all(open.as_bytes()).await
 }
 

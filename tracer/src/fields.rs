@@ -3,7 +3,7 @@
 use std::fmt::{self, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use hangdog_flight::{MAX_VALUE, Opening, PhaseId, Recorder, Text, Value};
+use hangdog_flight::{MAX_VALUE, Opening, PhaseId, Text, Value};
 use tracing::field::{Field, Visit};
 
 /// What can be the value of a field of [`phase!`](crate::phase!).
@@ -15,6 +15,7 @@ pub trait AsValue {
 macro_rules! as_value {
     ($($kind:ident: $($of:ty)*;)*) => {$($(
         impl AsValue for $of {
+            #[inline]
             fn as_value(&self) -> Value<'_> {
                 Value::$kind((*self).into())
             }
@@ -30,32 +31,53 @@ as_value! {
 }
 
 impl AsValue for usize {
+    #[inline]
     fn as_value(&self) -> Value<'_> {
         Value::U64(*self as u64)
     }
 }
 
 impl AsValue for isize {
+    #[inline]
     fn as_value(&self) -> Value<'_> {
         Value::I64(*self as i64)
     }
 }
 
 impl AsValue for str {
+    #[inline]
     fn as_value(&self) -> Value<'_> {
         Value::Text(self)
     }
 }
 
 impl AsValue for String {
+    #[inline]
     fn as_value(&self) -> Value<'_> {
         Value::Text(self)
     }
 }
 
 impl<T: AsValue + ?Sized> AsValue for &T {
+    #[inline]
     fn as_value(&self) -> Value<'_> {
         (**self).as_value()
+    }
+}
+
+/// A `Debug` or `Display` output as a field of [`phase!`](crate::phase!), cut.
+pub struct Formatted(Text<MAX_VALUE>);
+
+impl Formatted {
+    /// Formats, into memory of its own.
+    pub fn of(arguments: fmt::Arguments<'_>) -> Self {
+        Self(formatted(arguments))
+    }
+}
+
+impl AsValue for Formatted {
+    fn as_value(&self) -> Value<'_> {
+        Value::Text(self.0.as_str())
     }
 }
 
@@ -72,16 +94,17 @@ pub(crate) fn formatted(arguments: fmt::Arguments<'_>) -> Text<MAX_VALUE> {
 /// Where the fields of a span go.
 pub(crate) enum Fields<'a> {
     /// Into a phase that does not show yet.
-    New(&'static Recorder, &'a mut Opening),
+    New(&'a mut Opening),
     /// Into an open one.
-    Open(&'static Recorder, PhaseId),
+    Open(PhaseId),
 }
 
 impl Fields<'_> {
+    #[inline]
     fn put(&mut self, field: &Field, value: Value<'_>) {
         match self {
-            Self::New(recorder, opening) => opening.field(recorder.name(field.name()), value),
-            Self::Open(recorder, phase) => recorder.field(*phase, recorder.name(field.name()), value),
+            Self::New(opening) => opening.value(field.index(), value),
+            Self::Open(phase) => hangdog_flight::field(*phase, field.name(), value),
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use hangdog_flight::Outcome;
+use hangdog_flight::{Before, Outcome};
 use pin_project_lite::pin_project;
 
 use crate::Phase;
@@ -31,16 +31,16 @@ pub trait InPhaseExt: Future + Sized {
     /// whether it is being polled.
     ///
     /// ```
-    /// use hangdog_tracer::{InPhaseExt, phase};
+    /// use hangdog_tracer::{InPhaseExt, open_phase};
     ///
     /// async fn reply() -> u16 { 200 }
     ///
     /// async fn ask() -> u16 {
-    ///     reply().in_phase(phase!("POST /new", hang.wait = "http:127.0.0.1:8080")).await
+    ///     reply().in_phase(open_phase!("POST /new", hang.wait = "http:127.0.0.1:8080")).await
     /// }
     /// ```
-    fn in_phase(self, phase: impl Into<Phase>) -> InPhase<Self> {
-        InPhase { future: self, phase: phase.into() }
+    fn in_phase(self, phase: Phase) -> InPhase<Self> {
+        InPhase { future: self, phase }
     }
 }
 
@@ -49,6 +49,7 @@ impl<F: Future> InPhaseExt for F {}
 impl<F: Future> Future for InPhase<F> {
     type Output = F::Output;
 
+    #[inline]
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
         let this = self.project();
         let inside = Inside::of(this.phase);
@@ -62,17 +63,27 @@ impl<F: Future> Future for InPhase<F> {
 }
 
 /// Leaves the phase also when a panic goes through the poll.
-struct Inside<'a>(&'a Phase);
+struct Inside<'a> {
+    phase: &'a Phase,
+    before: Before,
+    was_panicking: bool,
+}
 
 impl<'a> Inside<'a> {
+    #[inline]
     fn of(phase: &'a Phase) -> Self {
-        phase.enter();
-        Self(phase)
+        #[cfg(feature = "tokio")]
+        crate::tokio::now_in_its_task();
+        Self { phase, before: phase.resume(), was_panicking: std::thread::panicking() }
     }
 }
 
 impl Drop for Inside<'_> {
+    #[inline]
     fn drop(&mut self) {
-        self.0.exit();
+        if std::thread::panicking() && !self.was_panicking {
+            self.phase.presume(Outcome::Panicked);
+        }
+        self.phase.suspend(self.before);
     }
 }

@@ -11,7 +11,8 @@
 //! | --- | --- |
 //! | `layer` | [`layer()`]: spans become phases |
 //! | `spans` | which phase belongs to a span id |
-//! | `phase` | [`phase!`], [`Phase`], [`Entered`]: phases without a subscriber |
+//! | `sites` | call sites of `tracing` as the recorder knows them |
+//! | `phase` | [`phase!`], [`open_phase!`], [`Phase`]: phases without a subscriber |
 //! | `future` | [`InPhase`]: a future in a phase |
 //! | `fields` | values of fields, bounded |
 //! | `status` | [`status()`]: whether and where it records |
@@ -34,7 +35,7 @@
 //! Fields that become known later are declared empty and recorded then, as everywhere in `tracing`.
 //!
 //! ```
-//! use hangdog_tracer::{InPhaseExt, phase};
+//! use hangdog_tracer::{InPhaseExt, open_phase, phase};
 //! use tracing_subscriber::prelude::*;
 //!
 //! // A handler as axum has them.
@@ -46,7 +47,7 @@
 //!         let _phase = phase!("walk", hang.wait = "path:/tmp", depth = 3);
 //!         std::fs::read_dir("/tmp").map_or(0, Iterator::count)
 //!     });
-//!     walk.in_phase(phase!("wait for the walk")).await.unwrap_or(0)
+//!     walk.in_phase(open_phase!("wait for the walk")).await.unwrap_or(0)
 //! }
 //!
 //! let registry = tracing_subscriber::registry().with(hangdog_tracer::layer()).with(tracing_subscriber::fmt::layer());
@@ -70,12 +71,15 @@ mod fields;
 mod future;
 mod layer;
 mod phase;
+mod sites;
 mod spans;
 mod status;
+#[cfg(feature = "tokio")]
+mod tokio;
 
-pub use fields::AsValue;
+pub use fields::{AsValue, Formatted};
 pub use future::{InPhase, InPhaseExt};
-pub use hangdog_flight::{Outcome, Value};
+pub use hangdog_flight::{Outcome, Site, Value};
 pub use layer::{HangdogLayer, layer};
-pub use phase::{Draft, Entered, Phase};
+pub use phase::{__begin, __begin_here, Entered, Inside, Phase, Values};
 pub use status::{Status, status};

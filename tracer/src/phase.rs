@@ -1,12 +1,11 @@
-//! Phases without a subscriber: the [`phase!`](crate::phase!) macro and what it makes.
+//! Phases without a subscriber: the [`phase!`](crate::phase!) and [`open_phase!`](crate::open_phase!) macros and what
+//! they make.
 
-use std::fmt;
 use std::marker::PhantomData;
 
-use hangdog_flight::{Opening, Outcome, PhaseId, Recorder, Value};
+use hangdog_flight::{Before, Here, Opening, OpeningHere, Outcome, PhaseId, Site, Value};
 
 use crate::AsValue;
-use crate::fields::formatted;
 
 /// Opens a phase and goes into it, until the guard is dropped. Needs no subscriber.
 ///
@@ -23,83 +22,122 @@ use crate::fields::formatted;
 /// }
 /// # lock_index("/x".as_ref());
 /// ```
+///
+/// The guard stays on its thread. For a phase that goes to another thread or into a future, use
+/// [`open_phase!`](crate::open_phase!).
 #[macro_export]
 macro_rules! phase {
-    (@draft $draft:ident, $(,)?) => { $draft.open().entered() };
-    (@draft $draft:ident, ? $key:ident $(, $($rest:tt)*)?) => {{
-        let $draft = $draft.format(::core::stringify!($key), ::core::format_args!("{:?}", $key));
-        $crate::phase!(@draft $draft, $($($rest)*)?)
-    }};
-    (@draft $draft:ident, % $key:ident $(, $($rest:tt)*)?) => {{
-        let $draft = $draft.format(::core::stringify!($key), ::core::format_args!("{}", $key));
-        $crate::phase!(@draft $draft, $($($rest)*)?)
-    }};
-    (@draft $draft:ident, $first:ident $(. $key:ident)* = ? $value:expr $(, $($rest:tt)*)?) => {{
-        let $draft = $draft.format(
-            ::core::concat!(::core::stringify!($first) $(, ".", ::core::stringify!($key))*),
-            ::core::format_args!("{:?}", $value),
-        );
-        $crate::phase!(@draft $draft, $($($rest)*)?)
-    }};
-    (@draft $draft:ident, $first:ident $(. $key:ident)* = % $value:expr $(, $($rest:tt)*)?) => {{
-        let $draft = $draft.format(
-            ::core::concat!(::core::stringify!($first) $(, ".", ::core::stringify!($key))*),
-            ::core::format_args!("{}", $value),
-        );
-        $crate::phase!(@draft $draft, $($($rest)*)?)
-    }};
-    (@draft $draft:ident, $first:ident $(. $key:ident)* = $value:expr $(, $($rest:tt)*)?) => {{
-        let $draft = $draft.field(
-            ::core::concat!(::core::stringify!($first) $(, ".", ::core::stringify!($key))*),
-            &$value,
-        );
-        $crate::phase!(@draft $draft, $($($rest)*)?)
-    }};
-    (@draft $draft:ident, $key:ident $(, $($rest:tt)*)?) => {{
-        let $draft = $draft.field(::core::stringify!($key), &$key);
-        $crate::phase!(@draft $draft, $($($rest)*)?)
-    }};
-    ($name:expr $(, $($fields:tt)*)?) => {{
-        const NAME: &::core::primitive::str = $name;
-        let draft = $crate::Draft::new(NAME);
-        $crate::phase!(@draft draft, $($($fields)*)?)
-    }};
+    ($name:expr $(, $($fields:tt)*)?) => {
+        $crate::__phase!(@fields $crate::__begin_here, $name, [] [] $($($fields)*)?)
+    };
 }
 
-/// A phase that is being filled with fields. What [`phase!`](crate::phase!) is made of.
-#[must_use = "a phase shows once it is opened"]
-pub struct Draft {
-    opening: Option<(&'static Recorder, Opening)>,
+/// Opens a phase without going into it: for a future, or for another thread. It ends when the guard is dropped,
+/// anywhere. The fields are those of [`phase!`](crate::phase!).
+///
+/// ```
+/// use hangdog_tracer::{InPhaseExt, open_phase};
+///
+/// async fn ask() -> u16 {
+///     async { 200 }.in_phase(open_phase!("POST /new", hang.wait = "http:127.0.0.1:8080")).await
+/// }
+/// ```
+#[macro_export]
+macro_rules! open_phase {
+    ($name:expr $(, $($fields:tt)*)?) => {
+        $crate::__phase!(@fields $crate::__begin, $name, [] [] $($($fields)*)?)
+    };
 }
 
-impl Draft {
-    /// A phase within the one that this thread is in.
-    pub fn new(name: &'static str) -> Self {
-        let opening = hangdog_flight::current()
-            .and_then(|recorder| Some((recorder, recorder.begin(recorder.name(name), recorder.current())?)));
-        Self { opening }
-    }
+/// Fields one after the other: `[keys] [values]`, then a `static` site and the values, which are all there before the
+/// phase begins: an expression that panics leaves nothing behind.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __phase {
+    (@fields $begin:path, $name:expr, [$($keys:expr,)*] [$($values:expr,)*] $(,)?) => {{
+        static SITE: $crate::Site = $crate::Site::new($name, &[$($keys),*]);
+        $begin(&SITE, $crate::__phase!(@values $($values,)*))
+    }};
+    (@values) => { () };
+    (@values $value:expr, $($rest:expr,)*) => { (&$value, $crate::__phase!(@values $($rest,)*)) };
+    (@fields $begin:path, $name:expr, [$($keys:expr,)*] [$($values:expr,)*] ? $key:ident $(, $($rest:tt)*)?) => {
+        $crate::__phase!(@fields $begin, $name,
+            [$($keys,)* ::core::stringify!($key),]
+            [$($values,)* $crate::Formatted::of(::core::format_args!("{:?}", $key)),]
+            $($($rest)*)?)
+    };
+    (@fields $begin:path, $name:expr, [$($keys:expr,)*] [$($values:expr,)*] % $key:ident $(, $($rest:tt)*)?) => {
+        $crate::__phase!(@fields $begin, $name,
+            [$($keys,)* ::core::stringify!($key),]
+            [$($values,)* $crate::Formatted::of(::core::format_args!("{}", $key)),]
+            $($($rest)*)?)
+    };
+    (@fields $begin:path, $name:expr, [$($keys:expr,)*] [$($values:expr,)*]
+        $first:ident $(. $key:ident)* = ? $value:expr $(, $($rest:tt)*)?) => {
+        $crate::__phase!(@fields $begin, $name,
+            [$($keys,)* ::core::concat!(::core::stringify!($first) $(, ".", ::core::stringify!($key))*),]
+            [$($values,)* $crate::Formatted::of(::core::format_args!("{:?}", $value)),]
+            $($($rest)*)?)
+    };
+    (@fields $begin:path, $name:expr, [$($keys:expr,)*] [$($values:expr,)*]
+        $first:ident $(. $key:ident)* = % $value:expr $(, $($rest:tt)*)?) => {
+        $crate::__phase!(@fields $begin, $name,
+            [$($keys,)* ::core::concat!(::core::stringify!($first) $(, ".", ::core::stringify!($key))*),]
+            [$($values,)* $crate::Formatted::of(::core::format_args!("{}", $value)),]
+            $($($rest)*)?)
+    };
+    (@fields $begin:path, $name:expr, [$($keys:expr,)*] [$($values:expr,)*]
+        $first:ident $(. $key:ident)* = $value:expr $(, $($rest:tt)*)?) => {
+        $crate::__phase!(@fields $begin, $name,
+            [$($keys,)* ::core::concat!(::core::stringify!($first) $(, ".", ::core::stringify!($key))*),]
+            [$($values,)* $value,]
+            $($($rest)*)?)
+    };
+    (@fields $begin:path, $name:expr, [$($keys:expr,)*] [$($values:expr,)*] $key:ident $(, $($rest:tt)*)?) => {
+        $crate::__phase!(@fields $begin, $name,
+            [$($keys,)* ::core::stringify!($key),]
+            [$($values,)* $key,]
+            $($($rest)*)?)
+    };
+}
 
-    /// Adds a field.
-    pub fn field(mut self, key: &'static str, value: &(impl AsValue + ?Sized)) -> Self {
-        if let Some((recorder, opening)) = &mut self.opening {
-            opening.field(recorder.name(key), value.as_value());
-        }
-        self
-    }
+/// The values of a phase's fields, one after the other. What [`phase!`](crate::phase!) hands over.
+pub trait Values {
+    /// Gives each with its place.
+    fn each(&self, at: usize, to: &mut impl FnMut(usize, Value<'_>));
+}
 
-    /// Adds a field as text, cut if it is long.
-    pub fn format(mut self, key: &'static str, value: fmt::Arguments<'_>) -> Self {
-        if let Some((recorder, opening)) = &mut self.opening {
-            opening.field(recorder.name(key), Value::Text(formatted(value).as_str()));
-        }
-        self
-    }
+impl Values for () {
+    #[inline]
+    fn each(&self, _at: usize, _to: &mut impl FnMut(usize, Value<'_>)) {}
+}
 
-    /// Opens the phase.
-    pub fn open(self) -> Phase {
-        Phase { at: self.opening.map(|(recorder, opening)| (recorder, opening.publish())) }
+impl<First: AsValue + ?Sized, Rest: Values> Values for (&First, Rest) {
+    #[inline]
+    fn each(&self, at: usize, to: &mut impl FnMut(usize, Value<'_>)) {
+        to(at, self.0.as_value());
+        self.1.each(at + 1, to);
     }
+}
+
+#[doc(hidden)]
+#[inline]
+pub fn __begin_here(site: &'static Site, values: impl Values) -> Entered {
+    let here = hangdog_flight::begin_here(site).map(|mut opening| {
+        values.each(0, &mut |at, value| OpeningHere::value(&mut opening, at, value));
+        opening.enter()
+    });
+    Entered { here: here.unwrap_or(Here::NONE) }
+}
+
+#[doc(hidden)]
+#[inline]
+pub fn __begin(site: &'static Site, values: impl Values) -> Phase {
+    let id = hangdog_flight::begin(site).map(|mut opening| {
+        values.each(0, &mut |at, value| Opening::value(&mut opening, at, value));
+        opening.publish()
+    });
+    Phase { id }
 }
 
 /// An open phase, ended when it is dropped. May go from thread to thread.
@@ -108,68 +146,76 @@ impl Draft {
 #[derive(Debug, Default)]
 #[must_use = "a phase ends when it is dropped"]
 pub struct Phase {
-    at: Option<(&'static Recorder, PhaseId)>,
+    id: Option<PhaseId>,
 }
 
 impl Phase {
-    /// Goes into it until the guard is dropped.
-    pub fn entered(self) -> Entered {
-        self.enter();
-        Entered { phase: self, not_send: PhantomData }
+    /// Goes into it until the guard is dropped, which also ends it.
+    pub fn entered(self) -> Inside {
+        if let Some(phase) = self.id {
+            hangdog_flight::enter(phase);
+        }
+        Inside { phase: self, not_send: PhantomData }
     }
 
     /// Adds a field, or gives it another value.
     pub fn record(&self, key: &'static str, value: impl AsValue) {
-        if let Some((recorder, phase)) = self.at {
-            recorder.field(phase, recorder.name(key), value.as_value());
+        if let Some(phase) = self.id {
+            hangdog_flight::field(phase, key, value.as_value());
         }
     }
 
     /// Says how it ends. A phase through which a panic goes, or a future that is dropped before its end, says so
     /// by itself.
     pub fn outcome(&self, outcome: Outcome) {
-        if let Some((recorder, phase)) = self.at {
-            recorder.outcome(phase, outcome);
+        if let Some(phase) = self.id {
+            hangdog_flight::outcome(phase, outcome);
+        }
+    }
+
+    /// Its number in the recorder, if there is one.
+    pub fn id(&self) -> Option<PhaseId> {
+        self.id
+    }
+
+    #[inline]
+    pub(crate) fn resume(&self) -> Before {
+        self.id.map_or_else(Before::default, hangdog_flight::resume)
+    }
+
+    #[inline]
+    pub(crate) fn suspend(&self, before: Before) {
+        if let Some(phase) = self.id {
+            hangdog_flight::suspend(phase, before);
         }
     }
 
     pub(crate) fn presume(&self, outcome: Outcome) {
-        if let Some((recorder, phase)) = self.at {
-            recorder.presume(phase, outcome);
-        }
-    }
-
-    pub(crate) fn enter(&self) {
-        if let Some((recorder, phase)) = self.at {
-            crate::layer::enter(recorder, phase);
-        }
-    }
-
-    pub(crate) fn exit(&self) {
-        if let Some((recorder, phase)) = self.at {
-            recorder.exit(phase);
+        if let Some(phase) = self.id {
+            hangdog_flight::presume(phase, outcome);
         }
     }
 }
 
 impl Drop for Phase {
+    #[inline]
     fn drop(&mut self) {
-        if let Some((recorder, phase)) = self.at {
-            recorder.close(phase);
+        if let Some(phase) = self.id {
+            hangdog_flight::close(phase);
         }
     }
 }
 
-/// A phase that this thread is in. Leaves and ends it when dropped.
+/// A phase that this thread is in, of [`Phase::entered`]. Leaves and ends it when dropped.
 #[derive(Debug)]
-#[must_use = "a phase ends when its guard is dropped: bind it, as in `let _phase = phase!(…);`"]
-pub struct Entered {
+#[must_use = "a phase ends when its guard is dropped: bind it"]
+pub struct Inside {
     phase: Phase,
     /// What a thread has entered it must leave itself.
     not_send: PhantomData<*const ()>,
 }
 
-impl std::ops::Deref for Entered {
+impl std::ops::Deref for Inside {
     type Target = Phase;
 
     fn deref(&self) -> &Phase {
@@ -177,16 +223,38 @@ impl std::ops::Deref for Entered {
     }
 }
 
-impl Drop for Entered {
+impl Drop for Inside {
     fn drop(&mut self) {
-        self.phase.exit();
+        if let Some(phase) = self.phase.id {
+            hangdog_flight::exit(phase);
+        }
     }
 }
 
-/// Leaves the phase without ending it: to give it to a future or to another thread.
-impl From<Entered> for Phase {
-    fn from(mut entered: Entered) -> Self {
-        entered.phase.exit();
-        std::mem::take(&mut entered.phase)
+/// A phase that this thread is in, of [`phase!`](crate::phase!). Leaves and ends it when dropped.
+#[derive(Debug)]
+#[must_use = "a phase ends when its guard is dropped: bind it, as in `let _phase = phase!(…);`"]
+pub struct Entered {
+    here: Here,
+}
+
+impl Entered {
+    /// Adds a field, or gives it another value.
+    pub fn record(&self, key: &'static str, value: impl AsValue) {
+        if let Some(phase) = self.here.id() {
+            hangdog_flight::field(phase, key, value.as_value());
+        }
+    }
+
+    /// Says how it ends.
+    pub fn outcome(&self, outcome: Outcome) {
+        if let Some(phase) = self.here.id() {
+            hangdog_flight::outcome(phase, outcome);
+        }
+    }
+
+    /// Its number in the recorder, if there is one.
+    pub fn id(&self) -> Option<PhaseId> {
+        self.here.id()
     }
 }

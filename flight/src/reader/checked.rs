@@ -1,7 +1,7 @@
 //! The header's promises, checked against the file before anything is read by them.
 
 use super::ReadError;
-use crate::layout::{MAGIC, MAJOR, WORD, cell, header, more, name, slot, thread};
+use crate::layout::{MAGIC, MAJOR, WORD, cell, header, name, resource, slot, thread};
 
 /// Longest file that is read.
 const LONGEST: u64 = 1 << 30;
@@ -18,9 +18,13 @@ pub(super) struct Section {
 pub(super) struct Layout {
     pub(super) names: Section,
     pub(super) text: Section,
+    /// The slots that threads have made their own.
     pub(super) slots: Section,
-    pub(super) more: Section,
+    pub(super) stacks: Section,
+    /// Number of the first slot of the stacks.
+    pub(super) stacks_begin: usize,
     pub(super) threads: Section,
+    pub(super) resources: Section,
     pub(super) rings: usize,
     pub(super) events: usize,
 }
@@ -52,28 +56,43 @@ impl Layout {
             }
         };
         let mut slots = section(header::SLOTS, slot::WORDS * WORD, slot::MAX, "slots")?;
-        let mut more = section(header::MORE, more::WORDS * WORD, more::MAX, "second slots")?;
-        let threads = section(header::THREADS, thread::WORDS * WORD, thread::MAX, "threads")?;
+        let mut stacks = section(header::STACKS, slot::WORDS * WORD, slot::MAX, "stacks")?;
+        let stacks_begin = slots.count;
+        let all_threads = section(header::THREADS, thread::WORDS * WORD, thread::MAX, "threads")?;
+        let mut threads = all_threads;
+        let mut resources = section(header::RESOURCES, resource::WORDS * WORD, resource::MAX, "resources")?;
         let mut names = section(header::NAMES, name::WORDS * WORD, 1 << 16, "names")?;
         // The one section whose count is in bytes.
         let text = section(header::TEXT, 1, 1 << 24, "text")?;
         let mut text = Section { count: text.count / WORD, ..text };
         // Only what was ever used is worth a copy.
-        let used = |at: usize, section: &mut Section| {
-            section.count = section.count.min(usize::try_from(head[at]).unwrap_or(usize::MAX));
+        let used = |at: usize, of: usize, section: &mut Section| {
+            section.count = section.count.min(usize::try_from(head[at]).unwrap_or(usize::MAX).saturating_mul(of));
         };
-        used(header::SLOTS_HIGH, &mut slots);
-        used(header::MORE_HIGH, &mut more);
-        used(header::NAMES_USED, &mut names);
-        used(header::TEXT_USED, &mut text);
+        used(header::CHUNKS_USED, slot::CHUNK, &mut slots);
+        used(header::THREADS_HIGH, slot::STACK, &mut stacks);
+        used(header::THREADS_HIGH, 1, &mut threads);
+        used(header::RESOURCES_HIGH, 1, &mut resources);
+        used(header::NAMES_USED, 1, &mut names);
+        used(header::TEXT_USED, 1, &mut text);
         let events = head[header::RINGS + 1];
         let a_ring = events.is_power_of_two() && events > 2 * cell::MARGIN && events <= cell::MAX_RING as u64;
         let ring_bytes = events.saturating_mul((cell::WORDS * WORD) as u64);
         let rings = head[header::RINGS];
-        let end = ring_bytes.checked_mul(threads.count as u64).and_then(|all| rings.checked_add(all));
+        let end = ring_bytes.checked_mul(all_threads.count as u64).and_then(|all| rings.checked_add(all));
         if !(a_ring && end.is_some_and(|end| end <= bytes)) {
             return Err(ReadError::Damaged("rings"));
         }
-        Ok(Self { names, text, slots, more, threads, rings: rings as usize, events: events as usize })
+        Ok(Self {
+            names,
+            text,
+            slots,
+            stacks,
+            stacks_begin,
+            threads,
+            resources,
+            rings: rings as usize,
+            events: events as usize,
+        })
     }
 }

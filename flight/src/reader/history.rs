@@ -2,16 +2,19 @@
 
 use super::checked::Layout;
 use super::names::Names;
+use super::slots::Slots;
 use super::{ReadError, Reader, some};
+use crate::clock::Anchors;
 use crate::layout::{WORD, cell, thread};
-use crate::{Anchor, Event, EventKind, Outcome};
+use crate::{Event, EventKind, Outcome};
 
 impl Reader {
     pub(super) fn events(
         &mut self,
         layout: &Layout,
         names: &Names,
-        anchor: &Anchor,
+        anchors: &Anchors,
+        slots: &Slots,
         heads: &[(usize, u64)],
         torn: &mut u32,
     ) -> Result<(Vec<Event>, u64), ReadError> {
@@ -37,7 +40,7 @@ impl Reader {
                     &words[at..at + cell::WORDS]
                 })
                 .collect();
-            decode(&cells, names, anchor, &mut events, torn);
+            decode(&cells, names, anchors, slots, &mut events, torn);
             self.cursors[ring] = head;
         }
         events.sort_by_key(|event| event.monotonic_ns);
@@ -45,7 +48,14 @@ impl Reader {
     }
 }
 
-fn decode(cells: &[&[u64]], names: &Names, anchor: &Anchor, events: &mut Vec<Event>, torn: &mut u32) {
+fn decode(
+    cells: &[&[u64]],
+    names: &Names,
+    anchors: &Anchors,
+    slots: &Slots,
+    events: &mut Vec<Event>,
+    torn: &mut u32,
+) {
     let mut rest = cells.iter().peekable();
     // The front may begin in the middle of a text.
     while rest.next_if(|cell| cell::split(cell[2]).0 == cell::TEXT).is_some() {}
@@ -58,10 +68,10 @@ fn decode(cells: &[&[u64]], names: &Names, anchor: &Anchor, events: &mut Vec<Eve
         text.truncate(usize::from(argument));
         let text = || String::from_utf8_lossy(&text).into_owned();
         let kind = match kind {
-            cell::OPEN => EventKind::Open { name: names.get(name), parent: some(first[3]) },
+            cell::OPEN => EventKind::Open { name: names.get(name), parent: slots.parent(first[3]) },
             cell::CLOSE => EventKind::Close {
                 name: names.get(name),
-                start_monotonic_ns: first[3],
+                start_monotonic_ns: anchors.tell(first[3]).0,
                 outcome: Outcome::from_number(u64::from(argument)),
             },
             cell::WAIT => EventKind::Wait { resource: text() },
@@ -72,6 +82,7 @@ fn decode(cells: &[&[u64]], names: &Names, anchor: &Anchor, events: &mut Vec<Eve
                 continue;
             }
         };
-        events.push(Event { monotonic_ns: first[0], err_ns: anchor.resolution_ns, tid, phase: some(first[1]), kind });
+        let (monotonic_ns, err_ns) = anchors.tell(first[0]);
+        events.push(Event { monotonic_ns, err_ns, tid, phase: some(first[1]), kind });
     }
 }

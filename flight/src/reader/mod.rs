@@ -1,17 +1,12 @@
 //! Reading a recorder file: copies with `pread`, never a mapping (an owner that shortens the file would kill
 //! us), and not one length, index or offset from it used before it was checked.
 //!
-//! A slot is copied twice. When both copies have the same commit word and say "open", what lies between them
-//! in time was stable, and the first copy is whole:
-//!
-//! ```text
-//!   copy 1  commit: open 7 │ name, parent, start, fields │
-//!   copy 2                                                 commit: open 7   ──▶ copy 1 counts
-//!                                                          commit: free 7   ──▶ it was closed; gone
-//!                                                          commit: open 8   ──▶ again, then torn
-//! ```
-//!
-//! The parts: `checked` (the header), `names`, `phase` (a slot), `history` (the rings).
+//! | module | is |
+//! | --- | --- |
+//! | `checked` | the header |
+//! | `slots` | which slots were open, whole |
+//! | `phase` | a slot understood |
+//! | `names`, `resources`, `history` | the other sections |
 //!
 //! A reader costs the writer nothing at up to a thousand looks a second; one that spins costs it a lot.
 
@@ -19,7 +14,10 @@ mod checked;
 mod history;
 mod names;
 mod phase;
+mod resources;
+mod slots;
 
+use std::collections::HashMap;
 use std::fs::File;
 use std::io;
 use std::os::fd::AsFd;
@@ -29,17 +27,20 @@ use std::path::Path;
 use rustix::fs::{Mode, OFlags};
 
 use crate::Loss;
-use crate::clock::{Anchor, ClockSource};
+use crate::clock::Anchors;
 use crate::identity::{BootId, Owner};
-use crate::layout::{MAJOR, PAGE, WORD, header, more, slot, thread};
+use crate::layout::{MAJOR, PAGE, WORD, header, thread};
 use crate::lock;
-use crate::recording::{OpenPhase, Recording, Thread};
+use crate::recording::{OpenPhase, Recording, Thread, ThreadRole};
 use checked::Layout;
 use names::Names;
-use phase::phase;
+use phase::Around;
+use resources::Resources;
+use slots::Slots;
 
 const HEADER_BYTES: u64 = PAGE as u64;
-const RETRIES: usize = 3;
+/// Phases within phases deeper than this are not followed.
+const DEEPEST: usize = 200;
 
 /// Why a recorder file cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -100,29 +101,37 @@ impl Reader {
     pub fn read(&mut self) -> Result<Recording, ReadError> {
         let head = self.words(0, header::WORDS)?;
         let layout = Layout::of(&head, self.file.metadata()?.len())?;
-        let anchor = anchor(&head);
-        let names = Names::read(self, &layout)?;
+        let anchors = Anchors::read(&head);
         let mut torn = 0;
-        let Threads { seen: threads, heads, beats } = self.threads(&layout)?;
-        let mut open = self.open_phases(&layout, &names, &anchor, &mut torn)?;
+        let threads = self.threads(&layout)?;
+        let slots = Slots::read(self, &layout, &mut torn)?;
+        // Read after the slots: whatever a slot names is there by now.
+        let names = Names::read(self, &layout)?;
+        let resources = Resources::read(self, &layout, &names)?;
+        let around = Around { names: &names, anchors: &anchors, slots: &slots, threads: &threads, resources: &resources };
+        let mut open: Vec<OpenPhase> = slots.open.iter().map(|whole| around.phase(whole, &mut torn)).collect();
+        open.extend(resources.holds(&anchors));
+        inherit_tasks(&mut open);
         for phase in &mut open {
-            phase.polled_now |= threads.iter().any(|thread| thread.current == Some(phase.id));
+            phase.polled_now |= threads.seen.iter().any(|thread| thread.current == Some(phase.id));
         }
         open.sort_by_key(|phase| (phase.start_monotonic_ns, phase.id));
-        let (events, overwritten) = self.events(&layout, &names, &anchor, &heads, &mut torn)?;
+        let (events, overwritten) = self.events(&layout, &names, &anchors, &slots, &threads.heads, &mut torn)?;
         let losses = losses(&head);
+        let heads = threads.heads.iter().fold(0_u64, |sum, (_, head)| sum.wrapping_add(*head));
         Ok(Recording {
             owner: owner(&head),
-            anchor,
+            anchor: anchors.first,
             attached: lock::is_taken(self.file.as_fd())?,
-            heartbeat: head[header::HEARTBEAT].wrapping_add(beats),
+            heartbeat: slots.beats.wrapping_add(heads).wrapping_add(resources.beats()),
             open,
             events,
             overwritten,
             dropped: losses.iter().fold(0, |sum, (_, count)| sum.saturating_add(*count)),
             losses,
             torn,
-            threads,
+            threads: threads.seen,
+            tick_tid: u32::try_from(head[header::TICK_TID]).ok().filter(|tid| *tid != 0),
         })
     }
 
@@ -138,10 +147,10 @@ impl Reader {
 
     fn threads(&self, layout: &Layout) -> Result<Threads, ReadError> {
         let words = self.words(layout.threads.offset, layout.threads.count * thread::WORDS)?;
-        let mut all = Threads { seen: Vec::new(), heads: Vec::new(), beats: 0 };
+        let mut all = Threads { seen: Vec::new(), heads: Vec::new(), tids: Vec::new() };
         for (at, entry) in words.chunks_exact(thread::WORDS).enumerate() {
             let state = entry[thread::COMMIT] & 3;
-            all.beats = all.beats.wrapping_add(entry[thread::BEATS]);
+            all.tids.push(entry[thread::TID] as u32);
             if state == thread::NEVER {
                 continue;
             }
@@ -153,89 +162,31 @@ impl Reader {
                 tid: entry[thread::TID] as u32,
                 name: String::from_utf8_lossy(comm).into_owned(),
                 current: some(entry[thread::CURRENT]).filter(|_| state == thread::LIVE),
+                task: some(entry[thread::TASK]).filter(|_| state == thread::LIVE),
+                role: ThreadRole::from_number(entry[thread::TID] >> 32),
                 ended: state != thread::LIVE,
             });
         }
         Ok(all)
     }
-
-    fn open_phases(
-        &self,
-        layout: &Layout,
-        names: &Names,
-        anchor: &Anchor,
-        torn: &mut u32,
-    ) -> Result<Vec<OpenPhase>, ReadError> {
-        let first = self.words(layout.slots.offset, layout.slots.count * slot::WORDS)?;
-        let first_more = self.words(layout.more.offset, layout.more.count * more::WORDS)?;
-        let second = self.words(layout.slots.offset, layout.slots.count * slot::WORDS)?;
-        let says_more: std::collections::HashMap<u64, &[u64]> = first_more
-            .chunks_exact(more::WORDS)
-            .filter(|words| words[more::OWNER] != 0)
-            .map(|words| (words[more::OWNER], words))
-            .collect();
-        let mut open = Vec::new();
-        let pairs = first.chunks_exact(slot::WORDS).zip(second.chunks_exact(slot::WORDS));
-        for (index, (one, two)) in pairs.enumerate() {
-            if slot::state(one[slot::COMMIT]) == slot::FREE && slot::state(two[slot::COMMIT]) == slot::FREE {
-                continue;
-            }
-            let whole = same_and_open(one, two).then(|| (one.to_vec(), None));
-            let whole = match whole {
-                Some(whole) => Some(whole),
-                None => self.again(layout, index, torn)?,
-            };
-            let Some((words, fresh_more)) = whole else { continue };
-            let id = slot::phase(words[slot::COMMIT], index);
-            let mut more = fresh_more;
-            if words[slot::COMMIT] & slot::HAS_MORE != 0 && more.is_none() {
-                more = says_more.get(&id).map(|words| words.to_vec());
-                // Without it the phase is still true, only less is known of it.
-                *torn = torn.saturating_add(u32::from(more.is_none()));
-            }
-            open.push(phase(id, &words, more.as_deref(), names, anchor, torn));
-        }
-        Ok(open)
-    }
-
-    /// A slot that was changing, looked at alone: open and whole, or gone, or torn.
-    #[expect(clippy::type_complexity, reason = "a slot and its second one")]
-    fn again(
-        &self,
-        layout: &Layout,
-        index: usize,
-        torn: &mut u32,
-    ) -> Result<Option<(Vec<u64>, Option<Vec<u64>>)>, ReadError> {
-        let at = layout.slots.offset + index * slot::WORDS * WORD;
-        for _ in 0..RETRIES {
-            let one = self.words(at, slot::WORDS)?;
-            if slot::state(one[slot::COMMIT]) == slot::FREE {
-                return Ok(None);
-            }
-            let id = slot::phase(one[slot::COMMIT], index);
-            let more = if one[slot::COMMIT] & slot::HAS_MORE == 0 { None } else { self.more_of(layout, id)? };
-            let two = self.words(at, slot::WORDS)?;
-            if same_and_open(&one, &two) {
-                return Ok(Some((one, more)));
-            }
-        }
-        *torn = torn.saturating_add(1);
-        Ok(None)
-    }
-
-    fn more_of(&self, layout: &Layout, id: u64) -> Result<Option<Vec<u64>>, ReadError> {
-        let all = self.words(layout.more.offset, layout.more.count * more::WORDS)?;
-        Ok(all.chunks_exact(more::WORDS).find(|words| words[more::OWNER] == id).map(<[u64]>::to_vec))
-    }
 }
 
-fn same_and_open(one: &[u64], two: &[u64]) -> bool {
-    let (one, two) = (one[slot::COMMIT], two[slot::COMMIT]);
-    // An outcome or a second slot may come in between: the phase is the same.
-    slot::state(one) == slot::OPEN
-        && slot::state(two) == slot::OPEN
-        && slot::generation(one) == slot::generation(two)
-        && slot::generation(one) != 0
+/// A phase of a thread's stack belongs to the task of the phase around it.
+fn inherit_tasks(open: &mut [OpenPhase]) {
+    let known: HashMap<u64, (Option<u64>, Option<u64>)> =
+        open.iter().map(|phase| (phase.id, (phase.task, phase.parent))).collect();
+    for phase in open.iter_mut().filter(|phase| phase.task.is_none()) {
+        let mut next = phase.parent;
+        // A chain that closes on itself ends too.
+        for _ in 0..DEEPEST {
+            let Some((task, parent)) = next.and_then(|parent| known.get(&parent)) else { break };
+            if task.is_some() {
+                phase.task = *task;
+                break;
+            }
+            next = *parent;
+        }
+    }
 }
 
 fn word(bytes: &[u8]) -> u64 {
@@ -255,16 +206,6 @@ fn owner(head: &[u64]) -> Owner {
     }
 }
 
-fn anchor(head: &[u64]) -> Anchor {
-    Anchor {
-        monotonic_ns: head[header::MONOTONIC],
-        boottime_ns: head[header::BOOTTIME],
-        realtime_ns: head[header::REALTIME],
-        source: ClockSource::from_number(head[header::CLOCK_SOURCE]),
-        resolution_ns: head[header::CLOCK_RESOLUTION],
-    }
-}
-
 fn losses(head: &[u64]) -> Vec<(Loss, u64)> {
     let count = |loss: Loss| head[header::DROPPED + loss as usize];
     Loss::ALL.into_iter().map(|loss| (loss, count(loss))).filter(|(_, count)| *count > 0).collect()
@@ -274,5 +215,11 @@ fn losses(head: &[u64]) -> Vec<(Loss, u64)> {
 struct Threads {
     seen: Vec<Thread>,
     heads: Vec<(usize, u64)>,
-    beats: u64,
+    tids: Vec<u32>,
+}
+
+impl Threads {
+    fn tid_of(&self, entry: usize) -> u32 {
+        self.tids.get(entry).copied().unwrap_or(0)
+    }
 }

@@ -1,36 +1,59 @@
 //! The writer: opens, fills and closes phases in a recorder file.
 //!
 //! ```text
-//!   begin ── field* ── publish          enter … exit   (each poll)         close
-//!   slot: writing      open             tid, polls, thread's current      free
-//!   ring:              Open, Wait       ·                                 Close, Wake
+//!   begin ── value* ── publish          enter … exit   (each poll)         close
+//!   slot: (free)       open             polls, thread's current            free
+//!   ring:              what it means    ·                                  Close
 //! ```
 //!
-//! Nothing here waits, allocates or panics: what does not fit is counted as a [`Loss`]. All methods may be
-//! called from any thread, with any number of any age: a phase that is gone is left alone.
+//! Nothing here waits or panics, and nothing on the way of a phase asks the heap or the kernel: what does not fit
+//! is counted as a [`Loss`]. A phase may be closed from any thread, at any age: one that is gone is left alone.
 //!
-//! The parts: `phases` (the 64-byte slots), `second_slots` (what a phase says beyond), `rings` (history and threads).
+//! | module | is |
+//! | --- | --- |
+//! | `opening` | a phase that is being filled: [`Opening`] |
+//! | `here` | phases of a thread's stack: [`Here`] |
+//! | `phases` | all others: entered, left, told more, closed by their number |
+//! | `chunks` | which slots are free |
+//! | `more` | what a phase says beyond its slot |
+//! | `threads` | how threads come by an entry, a stack and a book |
+//! | `rings` | the history |
+//! | `resources` | traced locks and the like |
 
+mod chunks;
+mod here;
+mod more;
+mod opening;
 mod phases;
+mod resources;
 mod rings;
-mod second_slots;
+mod threads;
 
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::AtomicU64 as Word;
 use std::sync::atomic::Ordering::{Relaxed, Release};
 
-use crate::clock::Anchor;
+use rustix::fs::FallocateFlags;
+
+use crate::clock::{self, ClockSource};
 use crate::identity::Owner;
-use crate::layout::{MAGIC, MAJOR, MINOR, Places, Size, WORD, header, more, name, slot, thread};
-use crate::local;
-use crate::map::{self, Words};
+use crate::layout::{MAGIC, MAJOR, MINOR, Places, Size, WORD, cell, header, name, resource, slot, thread};
+use crate::map::{self, Books, Words};
 use crate::names::{self, Names};
 use crate::place::{self, Place, PlaceError};
 use crate::pool::Pool;
-use crate::{Loss, PhaseId};
+use crate::slot::Slot;
+use crate::sync::AtomicU64;
+use crate::{Loss, book};
 
-pub use phases::Opening;
+pub use here::{Here, OpeningHere, begin_here};
+pub use opening::{Opening, begin, begin_in};
+pub use phases::{
+    Before, abandon, close, current_phase, enter, exit, field, outcome, presume, resume, set_role, set_task, suspend,
+};
+pub use resources::resource;
+pub use rings::{note, wait, wake};
 
 /// Why there is no recorder.
 #[derive(Debug, thiserror::Error)]
@@ -47,6 +70,34 @@ pub enum StartError {
     Map(#[source] std::io::Error),
 }
 
+/// How a recorder works.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Options {
+    /// How large it may become; the largest that fits when not given.
+    pub size: Option<Size>,
+    /// What its times come from.
+    pub clock: ClockSource,
+    /// Which phases go into the history.
+    pub history: History,
+}
+
+/// Which phases go into the history: the rings.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum History {
+    /// Those that say by `hang.*` what they mean, and those that end by a panic or with an outcome.
+    #[default]
+    Meaning,
+    /// All: 6 ns more a phase.
+    All,
+}
+
+impl Default for Options {
+    /// The largest size, a clock without a thread, history of what has a meaning.
+    fn default() -> Self {
+        Self { size: None, clock: ClockSource::Coarse, history: History::default() }
+    }
+}
+
 /// A number by which a name is known in one recorder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Name(pub(crate) u16);
@@ -54,24 +105,36 @@ pub struct Name(pub(crate) u16);
 /// The writing side of a recorder file. Lives as long as the process.
 pub struct Recorder {
     number: u64,
+    /// Number of the first recorder of those that were made over fork one after the other.
+    family: u64,
     owner: Owner,
     path: Option<PathBuf>,
-    size: Size,
+    places: Places,
+    clock: ClockSource,
+    history: History,
     /// Keeps the lock that says "my owner lives", and the memfd.
     file: OwnedFd,
     not_forked: &'static AtomicU64,
+    /// The whole file; what follows are parts of it.
+    all: Words,
     header: Words,
-    slots: Words,
-    more: Words,
+    slots: &'static [Slot],
+    stacks: &'static [Slot],
     threads: Words,
     rings: Words,
+    resources: Words,
     names: Names,
-    free_slots: Pool,
-    free_more: Pool,
-    /// Slot number to second slot's number + 1.
-    more_of: Words,
+    books: Books,
+    /// Which thread's entry a chunk belongs to, + 1.
+    chunk_owners: Words,
+    /// For each entry, the first of its slots that other threads gave back + 1; each names the next.
+    given_back: Words,
+    /// For each slot, where what it says beyond is; see `more`.
+    beyond: Words,
+    free_resources: Pool,
+    /// For each name, how many resources had it.
+    resources_named: Words,
     first_generation: u64,
-    ring_places: (usize, usize),
 }
 
 impl std::fmt::Debug for Recorder {
@@ -81,24 +144,27 @@ impl std::fmt::Debug for Recorder {
 }
 
 impl Recorder {
-    /// Makes a recorder for this process at `place`, of the size given or the largest that fits.
+    /// Makes a recorder for this process at `place`.
     ///
     /// It stays until the process ends; a program has one, by [`crate::current`].
-    pub fn start(place: &Place, size: Option<Size>) -> Result<&'static Self, StartError> {
-        Self::start_after(place, size, None)
+    pub fn start(place: &Place, options: Options) -> Result<&'static Self, StartError> {
+        Self::start_after(place, options, None)
     }
 
     /// The recorder of a forked child, which knows the names of `parent`.
     pub(crate) fn start_after(
         place: &Place,
-        size: Option<Size>,
+        options: Options,
         parent: Option<&'static Self>,
     ) -> Result<&'static Self, StartError> {
-        static NUMBER: AtomicU64 = AtomicU64::new(1);
+        static NUMBER: Word = Word::new(1);
         let owner = Owner::me().map_err(StartError::Identity)?;
-        let made = place::make(place, &owner, size)?;
+        let made = place::make(place, &owner, options.size)?;
         let number = NUMBER.fetch_add(1, Relaxed);
-        let recorder = Self::map(made, owner, number).map_err(|errno| StartError::Map(errno.into()))?;
+        let family = parent.map_or(number, |parent| parent.family);
+        let mut recorder =
+            Self::map(made, owner, number, family, options).map_err(|errno| StartError::Map(errno.into()))?;
+        recorder.start_clock(parent);
         if let Some(parent) = parent {
             recorder.names.inherit(&parent.names);
         }
@@ -106,39 +172,79 @@ impl Recorder {
         Ok(Box::leak(Box::new(recorder)))
     }
 
-    fn map(made: place::Made, owner: Owner, number: u64) -> rustix::io::Result<Self> {
-        use std::os::fd::AsFd;
-        let Places { names, text, slots, more, threads, rings, end, size } = made.places;
-        let all = map::shared(made.file.as_fd(), end)?;
-        map::populate(&all[..rings / WORD]);
+    fn map(
+        made: place::Made,
+        owner: Owner,
+        number: u64,
+        family: u64,
+        Options { clock, history, .. }: Options,
+    ) -> rustix::io::Result<Self> {
+        let places = made.places;
+        let size = places.size;
+        let all = map::shared(made.file.as_fd(), places.end)?;
+        map::populate(&all[..places.fixed() / WORD]);
         let part = |at: usize, bytes: usize| &all[at / WORD..(at + bytes) / WORD];
+        let slot_part = |at: usize, slots: usize| map::slots(part(at, slots * slot::WORDS * WORD));
         let header = part(0, header::WORDS * WORD);
-        write_header(header, &made.places, &owner);
+        write_header(header, &places, &owner);
+        let all_slots = size.slots + size.threads * slot::STACK;
         Ok(Self {
             number,
+            family,
             owner,
             path: made.path,
-            size,
+            places,
+            clock,
+            history,
             not_forked: map::not_forked()?,
+            all,
             header,
-            slots: part(slots, size.slots * slot::WORDS * WORD),
-            more: part(more, size.more * more::WORDS * WORD),
-            threads: part(threads, size.threads * thread::WORDS * WORD),
-            rings: part(rings, size.threads * made.places.ring_bytes()),
+            slots: slot_part(places.slots, size.slots),
+            stacks: slot_part(places.stacks, size.threads * slot::STACK),
+            threads: part(places.threads, size.threads * thread::WORDS * WORD),
+            rings: part(places.rings, size.threads * places.ring_bytes()),
+            resources: part(places.resources, size.resources * resource::WORDS * WORD),
             names: Names::new(
-                part(names, size.names * name::WORDS * WORD),
-                part(text, size.text),
+                part(places.names, size.names * name::WORDS * WORD),
+                part(places.text, size.text),
                 &header[header::NAMES_USED],
                 &header[header::TEXT_USED],
             )?,
-            free_slots: Pool::new(size.slots)?,
-            free_more: Pool::new(size.more)?,
-            more_of: map::private(size.slots * WORD)?,
+            books: Books::new(size.threads)?,
+            chunk_owners: map::private(size.slots / slot::CHUNK * WORD)?,
+            given_back: map::private(size.threads * WORD)?,
+            beyond: map::private(all_slots * WORD)?,
+            free_resources: Pool::new(size.resources)?,
+            resources_named: map::private(size.names * WORD)?,
             // A forked child begins elsewhere, so that it does not take its parent's phases for its own.
-            first_generation: (number & 15) << 40 | 1,
-            ring_places: (rings, made.places.ring_bytes()),
+            first_generation: ((number & 3) << 41) << slot::INDEX_BITS,
             file: made.file,
         })
+    }
+
+    /// Starts the thread that a clock needs; without it, takes the next best clock. A forked child has none: of
+    /// the threads of its parent it has only one, and may not start more before an exec.
+    fn start_clock(&mut self, parent: Option<&'static Self>) {
+        let has_thread = match self.clock {
+            ClockSource::Tick | ClockSource::Tsc if parent.is_none() => {
+                clock::tick::start(self.header, self.clock).is_ok()
+            }
+            _ => false,
+        };
+        if self.clock == ClockSource::Tick && !has_thread {
+            self.clock = ClockSource::Coarse;
+        }
+        self.header[header::CLOCK_SOURCE].store(self.clock.number(), Relaxed);
+        self.header[header::CLOCK_RESOLUTION].store(self.clock.resolution_ns(), Relaxed);
+        clock::write_first(self.header, self.clock);
+        if let Some(parent) = parent {
+            // The rate of a counter is known by the two starts.
+            let first = header::FIRST_ANCHOR..header::LATER_ANCHORS;
+            for (from, to) in parent.header[first.clone()].iter().zip(&self.header[first]) {
+                to.store(from.load(Relaxed), Relaxed);
+            }
+            clock::write_later(self.header, self.clock);
+        }
     }
 
     pub(crate) fn number(&self) -> u64 {
@@ -155,9 +261,19 @@ impl Recorder {
         self.path.as_deref()
     }
 
-    /// How large it is.
+    /// How large it may become.
     pub fn size(&self) -> Size {
-        self.size
+        self.places.size
+    }
+
+    /// What its times come from.
+    pub fn clock(&self) -> ClockSource {
+        self.clock
+    }
+
+    /// Which phases go into the history.
+    pub fn history(&self) -> History {
+        self.history
     }
 
     /// The recorder's file, to be read with [`crate::Reader::from_file`].
@@ -168,6 +284,11 @@ impl Recorder {
     /// Whether this is a forked child of the process that the recorder belongs to. Then nothing is written.
     pub fn is_foreign(&self) -> bool {
         self.not_forked.load(Relaxed) == 0
+    }
+
+    /// Works as if this were the recorder of the process, on this thread: for tests, which have several.
+    pub fn with<R>(&'static self, work: impl FnOnce() -> R) -> R {
+        book::with(self, work)
     }
 
     /// The number of a text that lives as long as the program.
@@ -198,22 +319,15 @@ impl Recorder {
         self.header[header::DROPPED + Loss::Early as usize].fetch_add(calls, Relaxed);
     }
 
-    /// Shows that the process lives, for a thread that does nothing else.
-    pub fn beat(&self) {
-        if !self.is_foreign() {
-            self.header[header::HEARTBEAT].fetch_add(1, Relaxed);
+    /// Memory for a part of the file, at an offset in bytes: a hole in a tmpfs that has become full would be a
+    /// SIGBUS later. Only on the way of something that is made once for many phases.
+    fn give_memory(&self, offset: usize, bytes: usize) -> bool {
+        let given =
+            rustix::fs::fallocate(&self.file, FallocateFlags::empty(), offset as u64, bytes as u64).is_ok();
+        if given {
+            map::populate(&self.all[offset / WORD..(offset + bytes) / WORD]);
         }
-    }
-
-    /// The phase that the calling thread is in.
-    pub fn current(&'static self) -> Option<PhaseId> {
-        if self.is_foreign() {
-            return None;
-        }
-        local::with(|local| {
-            local.thread_in(self);
-            local.current()
-        })
+        given
     }
 }
 
@@ -231,16 +345,12 @@ fn write_header(header: &[AtomicU64], places: &Places, owner: &Owner) {
     set(header::BOOT_ID, (owner.boot_id.0 >> 64) as u64);
     set(header::BOOT_ID + 1, owner.boot_id.0 as u64);
     set(header::PID_NAMESPACE, owner.pid_namespace);
-    let anchor = Anchor::now();
-    set(header::MONOTONIC, anchor.monotonic_ns);
-    set(header::BOOTTIME, anchor.boottime_ns);
-    set(header::REALTIME, anchor.realtime_ns);
-    set(header::CLOCK_SOURCE, anchor.source.number());
-    set(header::CLOCK_RESOLUTION, anchor.resolution_ns);
     section(header::NAMES, places.names, places.size.names);
     section(header::TEXT, places.text, places.size.text);
     section(header::SLOTS, places.slots, places.size.slots);
-    section(header::MORE, places.more, places.size.more);
+    section(header::STACKS, places.stacks, places.size.threads * slot::STACK);
     section(header::THREADS, places.threads, places.size.threads);
+    section(header::RESOURCES, places.resources, places.size.resources);
     section(header::RINGS, places.rings, places.size.events);
+    debug_assert!(places.size.events.is_power_of_two() && places.size.events <= cell::MAX_RING);
 }

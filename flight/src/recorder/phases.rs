@@ -1,254 +1,234 @@
-//! Opening, entering and closing phases: the 64-byte slots.
+//! Phases by their number: entered, left, told more, ended; from any thread.
 
-use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
-use std::sync::atomic::{AtomicU64, fence};
+use std::sync::atomic::Ordering::{Relaxed, Release};
 
-use super::{Name, Recorder};
-use crate::layout::{HANG_OUTCOME, WORD, cell, header, is_meaning, more, slot};
-use crate::{Loss, Outcome, PhaseId, Value, clock, local, names, value};
+use super::Recorder;
+use crate::book::{self, Book, DEPTH};
+use crate::layout::{HANG_OUTCOME, is_meaning, slot, thread};
+use crate::slot::Slot;
+use crate::{Loss, Outcome, PhaseId, ThreadRole, Value};
+
+/// Adds a field to an open phase, or gives it another value.
+pub fn field(phase: PhaseId, key: &'static str, value: Value<'_>) {
+    let Some((book, recorder)) = book::mine().and_then(|book| Some((book, book.recorder.get()?))) else { return };
+    let name = recorder.name(key);
+    if name.0 == HANG_OUTCOME {
+        match outcome_of(value) {
+            Some(said) => outcome(phase, said),
+            None => recorder.lose(Loss::Field),
+        }
+        return;
+    }
+    let phase = phase.word();
+    let Some(slot) = recorder.slot_of(phase).filter(|slot| slot.is_open(phase)) else { return };
+    let site = slot[slot::SHAPE].load(Relaxed) as u16;
+    if recorder.append(book, phase, false, name.0, value) {
+        if slot.change(phase, |commit| Some(commit | slot::HAS_MORE)).is_none() {
+            // Closed by somebody who could not know of it.
+            let _gone = recorder.forget(Some(book), phase);
+        }
+        if is_meaning(name.0) {
+            recorder.note_meaning(book, phase, site, name.0, value);
+        }
+    }
+}
+
+/// Says how a phase ended or is about to. The last word counts.
+pub fn outcome(phase: PhaseId, outcome: Outcome) {
+    if let Some(recorder) = crate::process::current() {
+        recorder.outcome_in(phase.word(), |_| Some(outcome));
+    }
+}
+
+/// Says how a phase seems to end, unless it said so itself.
+pub fn presume(phase: PhaseId, outcome: Outcome) {
+    if let Some(recorder) = crate::process::current() {
+        recorder.presume_in(phase.word(), outcome);
+    }
+}
+
+/// The phase that the calling thread is in.
+pub fn current_phase() -> Option<PhaseId> {
+    PhaseId::from_word(book::peek()?.current())
+}
+
+/// What [`resume`] gives and [`suspend`] takes: the phase that the thread was in before.
+#[derive(Clone, Copy, Debug, Default)]
+#[must_use = "give it to `suspend`"]
+pub struct Before(u64);
+
+/// The calling thread goes into a phase that is polled: a future. Cheaper than [`enter`], for whoever keeps
+/// what was before.
+#[inline]
+pub fn resume(phase: PhaseId) -> Before {
+    let Some(book) = book::mine() else { return Before(0) };
+    let before = book.current();
+    if let Some(slot) = book.recorder.get().and_then(|recorder| recorder.open_slot(phase.word())) {
+        slot[slot::PARENT].store(slot::entered(slot[slot::PARENT].load(Relaxed)), Release);
+        let entry = slot::entry(book.tid.get(), book.task());
+        if slot[slot::ENTRY].load(Relaxed) != entry {
+            note_entry(slot, entry);
+        }
+    }
+    book.set_current(phase.word());
+    Before(before)
+}
+
+/// The task that it was found in first is the phase's own; a thread outside any task changes nothing about that.
+#[cold]
+fn note_entry(slot: &Slot, entry: u64) {
+    let known = slot[slot::ENTRY].load(Relaxed) & !slot::TID_MASK;
+    let task = if known == 0 { entry & !slot::TID_MASK } else { known };
+    slot[slot::ENTRY].store(task | entry & slot::TID_MASK, Relaxed);
+}
+
+/// The calling thread comes out of a phase that it [`resume`]d.
+#[inline]
+pub fn suspend(phase: PhaseId, before: Before) {
+    let Some(book) = book::peek() else { return };
+    if let Some(recorder) = book.recorder.get() {
+        recorder.left(book, phase.word());
+    }
+    book.set_current(before.0);
+}
+
+/// The calling thread goes into a phase, until [`exit`].
+pub fn enter(phase: PhaseId) {
+    let before = resume(phase);
+    let Some(book) = book::peek() else { return };
+    let depth = book.entered_depth.get();
+    if let Some(place) = book.entered.get(depth) {
+        place.set((phase.word(), before.0));
+        let bit = 1 << depth;
+        let rest = book.panicking.get() & !bit;
+        book.panicking.set(if std::thread::panicking() { rest | bit } else { rest });
+    }
+    book.entered_depth.set(depth + 1);
+}
+
+/// The calling thread comes out of a phase. In any order: the innermost one of that number is left.
+pub fn exit(phase: PhaseId) {
+    let Some((book, recorder)) = book::peek().and_then(|book| Some((book, book.recorder.get()?))) else { return };
+    let phase = phase.word();
+    recorder.left(book, phase);
+    let depth = book.entered_depth.get();
+    if depth > DEPTH {
+        book.entered_depth.set(depth - 1);
+        return;
+    }
+    let Some(at) = book.entered[..depth].iter().rposition(|place| place.get().0 == phase) else { return };
+    let (_, before) = book.entered[at].get();
+    if std::thread::panicking() && book.panicking.get() & 1 << at == 0 {
+        recorder.presume_in(phase, Outcome::Panicked);
+    }
+    for above in at + 1..depth {
+        let (number, its_before) = book.entered[above].get();
+        // What was entered on top of it stays, on what was below.
+        let its_before = if its_before == phase { before } else { its_before };
+        book.entered[above - 1].set((number, its_before));
+    }
+    book.entered_depth.set(depth - 1);
+    if book.current() == phase {
+        book.set_current(before);
+    }
+}
+
+/// The calling thread polls an async task from now on; 0 for none. Gives the one before.
+pub fn set_task(task: u64) -> u64 {
+    let Some(thread) = book::mine().and_then(|book| book.thread.get()) else { return 0 };
+    let before = thread[thread::TASK].load(Relaxed);
+    if before != task {
+        thread[thread::TASK].store(task, Relaxed);
+    }
+    before
+}
+
+/// What the calling thread does in an async runtime.
+pub fn set_role(role: ThreadRole) {
+    if let Some((book, thread)) = book::mine().and_then(|book| Some((book, book.thread.get()?))) {
+        thread[thread::TID].store(u64::from(book.tid.get()) | role.number() << 32, Relaxed);
+    }
+}
+
+/// Ends a phase, on any thread.
+#[inline]
+pub fn close(phase: PhaseId) {
+    let phase = phase.word();
+    let Some(book) = book::peek() else { return close_elsewhere(phase) };
+    let Some(recorder) = book.recorder.get() else { return };
+    let index = slot::index(phase);
+    let Some(slot) = recorder.slots.get(index) else { return recorder.close_with(Some(book), phase) };
+    let commit = slot[slot::COMMIT].load(Relaxed);
+    let flags = slot::STATE_AND_SAID;
+    let is_plain = slot::generation(commit) == slot::generation(phase) && commit & flags == slot::OPEN;
+    if is_plain && !book.keeps_history.get() && recorder.owns(book, index) {
+        slot.free(commit);
+        recorder.keep(book, slot, index);
+    } else {
+        recorder.close_with(Some(book), phase);
+    }
+}
+
+/// On a thread that has no book: it never recorded anything, or its destructors run.
+#[cold]
+fn close_elsewhere(phase: u64) {
+    if let Some(recorder) = crate::process::current() {
+        recorder.close_with(book::mine(), phase);
+    }
+}
+
+/// Ends a phase that its caller cannot keep track of, and counts it as lost.
+pub fn abandon(phase: PhaseId) {
+    if let Some(recorder) = crate::process::current() {
+        recorder.lose(Loss::Slot);
+    }
+    close(phase);
+}
 
 impl Recorder {
-    /// Begins a phase. It shows once it is published. `None` when no slot is free: counted.
-    pub fn begin(&'static self, name: Name, parent: Option<PhaseId>) -> Option<Opening> {
-        if self.is_foreign() {
-            return None;
-        }
-        let thread = local::with(|local| local.thread_in(self));
-        let near = thread.0.unwrap_or(thread.1) as usize;
-        let Some(index) = self.free_slots.take(near) else {
-            self.lose(Loss::Slot);
-            return None;
-        };
-        high_water(&self.header[header::SLOTS_HIGH], index);
-        let words = self.slot(index);
-        let generation = (slot::generation(words[slot::COMMIT].load(Relaxed)) + 1).max(self.first_generation);
-        let generation = generation & slot::GENERATION_MASK;
-        words[slot::COMMIT].store(slot::commit(generation, slot::WRITING), Relaxed);
-        // Readers must not see what follows under the old word.
-        fence(Release);
-        let now = clock::now();
-        words[slot::START].store(now, Relaxed);
-        let parent = parent.map_or(0, PhaseId::word);
-        words[slot::PARENT].store(parent, Relaxed);
-        words[slot::ENTRY].store(u64::from(thread.1), Relaxed);
-        if self.more_of[index].load(Relaxed) != 0 {
-            // Somebody added a field to the phase before this one while it was closed.
-            self.give_back_more(index);
-        }
-        let phase = PhaseId::from_word(slot::phase(slot::commit(generation, 0), index))?;
-        self.push_as(thread, now, cell::OPEN, 0, name.0, phase.word(), parent, "");
-        Some(Opening { recorder: self, phase, shape: u64::from(name.0), outcome: 0 })
-    }
-
-    /// Adds a field to an open phase, or gives it another value.
-    pub fn field(&'static self, phase: PhaseId, key: Name, value: Value<'_>) {
-        if self.is_foreign() {
-            return;
-        }
-        if key.0 == HANG_OUTCOME {
-            match outcome_of(value) {
-                Some(outcome) => self.outcome(phase, outcome),
-                None => self.lose(Loss::Field),
-            }
-            return;
-        }
-        let Some((_, name)) = self.open_slot(phase) else { return };
-        if self.append(phase, key.0, value) && is_meaning(key.0) {
-            self.note_meaning(phase, name, key.0, value);
+    #[cold]
+    pub(super) fn close_with(&'static self, book: Option<&'static Book>, phase: u64) {
+        let index = slot::index(phase);
+        let Some(slot) = self.slots.get(index) else { return };
+        if self.end_of(book, slot, phase) {
+            self.give(book, index);
         }
     }
 
-    /// Says how a phase ended or is about to. The last word counts.
-    pub fn outcome(&'static self, phase: PhaseId, outcome: Outcome) {
-        self.change_outcome(phase, |_| Some(outcome));
+    /// The slot of a number, in a stack or not.
+    #[inline]
+    pub(super) fn slot_of(&self, phase: u64) -> Option<&'static Slot> {
+        let index = slot::index(phase);
+        self.slots.get(index).or_else(|| self.stacks.get(index - self.slots.len()))
     }
 
-    /// Says how a phase seems to end, unless it said so itself.
-    pub fn presume(&'static self, phase: PhaseId, outcome: Outcome) {
-        self.change_outcome(phase, |said| said.is_none().then_some(outcome));
+    #[inline]
+    fn open_slot(&self, phase: u64) -> Option<&'static Slot> {
+        self.slots.get(slot::index(phase)).filter(|slot| slot.is_open(phase))
     }
 
-    fn change_outcome(&self, phase: PhaseId, change: impl Fn(Option<Outcome>) -> Option<Outcome>) {
-        let index = slot::index(phase.word());
-        if self.is_foreign() || index >= self.size.slots {
-            return;
-        }
-        let change = |commit| {
-            let open = slot::phase(commit, index) == phase.word() && slot::state(commit) == slot::OPEN;
+    #[inline]
+    fn left(&self, book: &Book, phase: u64) {
+        let Some(slot) = self.open_slot(phase) else { return };
+        slot[slot::PARENT].store(slot[slot::PARENT].load(Relaxed) & !slot::INSIDE, Release);
+        let shape = slot[slot::SHAPE].load(Relaxed);
+        slot[slot::SHAPE].store(slot::with_left(shape, slot[slot::START].load(Relaxed), book.now(self)), Relaxed);
+    }
+
+    fn outcome_in(&self, phase: u64, change: impl Fn(Option<Outcome>) -> Option<Outcome>) {
+        let Some(slot) = self.slot_of(phase) else { return };
+        let _gone = slot.change(phase, |commit| {
             let outcome = change(Outcome::from_number(slot::outcome(commit)))?;
-            open.then(|| slot::with_outcome(commit, outcome.number()))
-        };
-        let _gone = self.slot(index)[slot::COMMIT].fetch_update(Release, Relaxed, change);
-    }
-
-    /// The async task that a phase belongs to.
-    pub fn task(&'static self, phase: PhaseId, task: u64) {
-        if self.is_foreign() || self.open_slot(phase).is_none() {
-            return;
-        }
-        if let Some(more) = self.more_for(phase) {
-            more[more::TASK].store(task, Relaxed);
-        }
-    }
-
-    /// The calling thread goes into a phase: for plain code once, for async code with each poll.
-    pub fn enter(&'static self, phase: PhaseId) {
-        if self.is_foreign() {
-            return;
-        }
-        local::with(|local| {
-            let (thread, tid) = local.thread_in(self);
-            local.push(phase);
-            if let Some((words, _)) = self.open_slot(phase) {
-                // Polled by one thread at a time; when a span is shared by several, the last one shows.
-                let polls = words[slot::ENTRY].load(Relaxed) & !(slot::POLL - 1);
-                let polls = if polls >> 33 == u64::from(u32::MAX >> 1) { polls } else { polls + slot::POLL };
-                words[slot::ENTRY].store(polls | slot::INSIDE | u64::from(tid), Release);
-            }
-            self.now_in(thread, phase.word());
+            Some(slot::with_outcome(commit, outcome.number()))
         });
     }
 
-    /// The calling thread comes out of a phase.
-    pub fn exit(&'static self, phase: PhaseId) {
-        if self.is_foreign() {
-            return;
-        }
-        let left = local::with(|local| {
-            let (thread, _) = local.thread_in(self);
-            let left = local.pop(phase);
-            if let Some((words, _)) = self.open_slot(phase) {
-                words[slot::ENTRY].store(words[slot::ENTRY].load(Relaxed) & !slot::INSIDE, Release);
-            }
-            self.now_in(thread, left.now);
-            left
-        });
-        if left.panicked {
-            self.presume(phase, Outcome::Panicked);
-        }
-    }
-
-    /// Ends a phase, on any thread.
-    pub fn close(&'static self, phase: PhaseId) {
-        let index = slot::index(phase.word());
-        if self.is_foreign() || index >= self.size.slots {
-            return;
-        }
-        let words = self.slot(index);
-        let closing = |commit| {
-            (slot::phase(commit, index) == phase.word() && slot::state(commit) == slot::OPEN)
-                .then(|| slot::commit(slot::generation(commit), slot::WRITING))
-        };
-        // Of two that close the same phase, one wins.
-        let Ok(commit) = words[slot::COMMIT].fetch_update(AcqRel, Relaxed, closing) else { return };
-        let name = words[slot::SHAPE].load(Relaxed) as u16;
-        if commit & slot::HAS_MORE != 0 && self.give_back_more(index) {
-            self.push(cell::WAKE, 0, name, phase.word(), 0, "");
-        }
-        let start = words[slot::START].load(Relaxed);
-        self.push(cell::CLOSE, slot::outcome(commit) as u8, name, phase.word(), start, "");
-        words[slot::COMMIT].store(slot::commit(slot::generation(commit), slot::FREE), Release);
-        self.free_slots.free(index);
-    }
-
-    /// Ends a phase that its caller cannot keep track of, and counts it as lost.
-    pub fn abandon(&'static self, phase: PhaseId) {
-        if !self.is_foreign() {
-            self.lose(Loss::Slot);
-            self.close(phase);
-        }
-    }
-
-    pub(super) fn slot(&self, index: usize) -> &'static [AtomicU64] {
-        &self.slots[index * slot::WORDS..(index + 1) * slot::WORDS]
-    }
-
-    /// Slot and name of a phase that is open.
-    pub(super) fn open_slot(&self, phase: PhaseId) -> Option<(&'static [AtomicU64], u16)> {
-        let index = slot::index(phase.word());
-        if index >= self.size.slots {
-            return None;
-        }
-        let words = self.slot(index);
-        let commit = words[slot::COMMIT].load(Acquire);
-        let open = slot::phase(commit, index) == phase.word() && slot::state(commit) != slot::FREE;
-        open.then(|| (words, words[slot::SHAPE].load(Relaxed) as u16))
+    pub(super) fn presume_in(&self, phase: u64, outcome: Outcome) {
+        self.outcome_in(phase, |said| said.is_none().then_some(outcome));
     }
 }
 
-/// A phase that does not show yet.
-#[must_use = "a phase shows once it is published"]
-pub struct Opening {
-    recorder: &'static Recorder,
-    phase: PhaseId,
-    /// The slot's fourth word, as it grows.
-    shape: u64,
-    outcome: u64,
-}
-
-impl Opening {
-    /// The number that the phase will have.
-    pub fn id(&self) -> PhaseId {
-        self.phase
-    }
-
-    /// Adds a field: within the slot if it is short and there is room, else in the second slot.
-    pub fn field(&mut self, key: Name, value: Value<'_>) {
-        let meaning = is_meaning(key.0);
-        if key.0 == HANG_OUTCOME {
-            self.outcome = outcome_of(value).map_or(0, Outcome::number);
-        } else if !(meaning || self.inline(key.0, value)) {
-            self.recorder.append(self.phase, key.0, value);
-        } else if meaning && self.recorder.append(self.phase, key.0, value) {
-            self.recorder.note_meaning(self.phase, self.shape as u16, key.0, value);
-        }
-    }
-
-    fn inline(&mut self, key: u16, value: Value<'_>) -> bool {
-        let first_free = (self.shape >> 48) as u8 == 0;
-        let second_free = self.shape >> 56 == 0;
-        let words = self.recorder.slot(slot::index(self.phase.word()));
-        let (kind, length) = match (value, value.number()) {
-            (Value::Text(text), _) => (value::TEXT, text.len()),
-            (_, Some((kind, _))) => (kind, WORD),
-            _ => return false,
-        };
-        let shape = u64::from(kind) | (length as u64) << 3;
-        let (at, room, key_shift, shape_shift) = match (first_free, second_free) {
-            (true, _) if length <= WORD => (slot::VALUE_0, 1, 16, 48),
-            (_, true) if length <= 2 * WORD => (slot::VALUE_1, 2, 32, 56),
-            _ => return false,
-        };
-        match (value, value.number()) {
-            (_, Some((_, number))) => words[at].store(number, Relaxed),
-            (Value::Text(text), _) => names::store_bytes(&words[at..at + room], text.as_bytes()),
-            _ => return false,
-        }
-        self.shape |= u64::from(key) << key_shift | shape << shape_shift;
-        true
-    }
-
-    /// The phase is open from now on.
-    pub fn publish(self) -> PhaseId {
-        let recorder = self.recorder;
-        let index = slot::index(self.phase.word());
-        let words = recorder.slot(index);
-        words[slot::SHAPE].store(self.shape, Relaxed);
-        // The second slot, if any, set its flag in this word already.
-        let writing = words[slot::COMMIT].load(Relaxed);
-        words[slot::COMMIT].store(slot::with_outcome(writing & !3 | slot::OPEN, self.outcome), Release);
-        self.phase
-    }
-}
-
-pub(super) fn high_water(word: &AtomicU64, index: usize) {
-    // Rounded up, so that the shared line is written rarely.
-    if word.load(Relaxed) <= index as u64 {
-        word.fetch_max((index as u64 + 1).next_multiple_of(64), Relaxed);
-    }
-}
-
-fn outcome_of(value: Value<'_>) -> Option<Outcome> {
+pub(super) fn outcome_of(value: Value<'_>) -> Option<Outcome> {
     match value {
         Value::Text(text) => Outcome::from_text(text),
         _ => None,

@@ -1,0 +1,147 @@
+//! What a thread keeps for itself while it records: its stack, its free slots, the phases it is in.
+//!
+//! A thread finds its book by one load, because the thread-local has no destructor; another thread-local exists
+//! for the one purpose of giving the book back when the thread ends. Books lie in memory that a fork wipes:
+//! the child finds an empty one and so learns, without ever asking, that the recorder is its parent's.
+//!
+//! Not here: what is written to the slots (`recorder`).
+
+use std::cell::Cell;
+
+use crate::layout::{slot, thread};
+use crate::recorder::Recorder;
+use crate::slot::Slot;
+use crate::sync::AtomicU64;
+
+/// Deepest nesting of entered phases that is followed; those below are recorded, without being any thread's
+/// current one.
+pub(crate) const DEPTH: usize = 64;
+
+/// All zeros is a book of no thread.
+#[repr(C, align(2048))]
+pub(crate) struct Book {
+    pub(crate) recorder: Cell<Option<&'static Recorder>>,
+    pub(crate) stack: Cell<Option<&'static [Slot; slot::STACK]>>,
+    /// The thread's entry in the file.
+    pub(crate) thread: Cell<Option<&'static [AtomicU64; thread::WORDS]>>,
+    /// Number of the stack's first slot.
+    pub(crate) stack_begin: Cell<u64>,
+    /// Slots of the stack in use.
+    pub(crate) depth: Cell<usize>,
+    /// Number of the first free slot of its own + 1; each names the next. 0 for none.
+    pub(crate) free: Cell<u64>,
+    /// Slots of its newest chunks that were never used: from here …
+    pub(crate) fresh: Cell<u64>,
+    /// … to here.
+    pub(crate) fresh_end: Cell<u64>,
+    /// How many chunks it asks for next time.
+    pub(crate) next_chunks: Cell<u64>,
+    pub(crate) family: Cell<u64>,
+    /// Its entry's index.
+    pub(crate) entry: Cell<u32>,
+    pub(crate) tid: Cell<u32>,
+    /// Whether the clock is the tick.
+    pub(crate) ticks: Cell<bool>,
+    /// Whether every phase goes into the history, not only those that say what they mean.
+    pub(crate) keeps_history: Cell<bool>,
+    /// Whether the ring has its memory; 2 when it cannot have any.
+    pub(crate) ring: Cell<u8>,
+    pub(crate) entered_depth: Cell<usize>,
+    /// The phases that were entered by number, and what was current before each.
+    pub(crate) entered: [Cell<(u64, u64)>; DEPTH],
+    /// Bit n: a panic was on its way when the n-th of them was entered.
+    pub(crate) panicking: Cell<u64>,
+}
+
+thread_local! {
+    static BOOK: Cell<Option<&'static Book>> = const { Cell::new(None) };
+    /// Nobody is left who would give a book back: the thread's destructors are running.
+    static ENDED: Cell<bool> = const { Cell::new(false) };
+    /// The recorder that had no place for this thread; asked once.
+    static REFUSED_BY: Cell<u64> = const { Cell::new(0) };
+    static AT_END: AtEnd = const { AtEnd };
+}
+
+/// Gives the thread's book back.
+struct AtEnd;
+
+impl Drop for AtEnd {
+    fn drop(&mut self) {
+        ENDED.set(true);
+        if let Some(book) = BOOK.take()
+            && let Some(recorder) = book.recorder.get()
+        {
+            recorder.detach(book);
+        }
+    }
+}
+
+/// The calling thread's book; got first if it has none. `None` when it can have none.
+#[inline]
+pub(crate) fn mine() -> Option<&'static Book> {
+    peek().or_else(get)
+}
+
+/// The calling thread's book, if it has one.
+#[inline]
+pub(crate) fn peek() -> Option<&'static Book> {
+    BOOK.get().filter(|book| book.recorder.get().is_some())
+}
+
+#[cold]
+fn get() -> Option<&'static Book> {
+    get_in(crate::process::current()?)
+}
+
+fn get_in(recorder: &'static Recorder) -> Option<&'static Book> {
+    if ENDED.get() || REFUSED_BY.get() == recorder.number() {
+        return None;
+    }
+    let Some(book) = recorder.attach() else {
+        REFUSED_BY.set(recorder.number());
+        return None;
+    };
+    BOOK.set(Some(book));
+    // Registers the destructor, at its first use.
+    let _ending = AT_END.try_with(|_| ());
+    Some(book)
+}
+
+/// Works as if `recorder` were the one of this process: for tests, which have several.
+pub(crate) fn with<R>(recorder: &'static Recorder, work: impl FnOnce() -> R) -> R {
+    let before = BOOK.take();
+    let book = get_in(recorder);
+    let result = work();
+    BOOK.set(before);
+    if let Some(book) = book {
+        recorder.detach(book);
+    }
+    result
+}
+
+impl Book {
+    /// Now, by the recorder's clock.
+    #[inline]
+    pub(crate) fn now(&self, recorder: &Recorder) -> u64 {
+        if self.ticks.get() { crate::clock::tick::now() } else { recorder.clock().now() }
+    }
+
+    /// The phase this thread is in; 0 for none.
+    #[inline]
+    pub(crate) fn current(&self) -> u64 {
+        self.thread.get().map_or(0, |thread| thread[thread::CURRENT].load(std::sync::atomic::Ordering::Relaxed))
+    }
+
+    #[inline]
+    pub(crate) fn set_current(&self, phase: u64) {
+        if let Some(thread) = self.thread.get() {
+            thread[thread::CURRENT].store(phase, std::sync::atomic::Ordering::Release);
+        }
+    }
+
+    /// The async task that this thread polls; 0 for none.
+    #[inline]
+    pub(crate) fn task(&self) -> u64 {
+        self.thread.get().map_or(0, |thread| thread[thread::TASK].load(std::sync::atomic::Ordering::Relaxed))
+    }
+}

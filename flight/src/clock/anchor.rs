@@ -1,0 +1,163 @@
+//! The clocks of a process read together, so that times of one can be told in another.
+
+use std::sync::atomic::Ordering::{Relaxed, Release};
+
+use rustix::time::{ClockId, clock_gettime};
+
+use super::{ClockSource, ns, tsc};
+use crate::layout::{anchor, gap, header};
+use crate::sync::{AtomicU64, fence};
+
+/// The clocks of a process read together, and what its times come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Anchor {
+    /// `CLOCK_MONOTONIC`, ns.
+    pub monotonic_ns: u64,
+    /// `CLOCK_BOOTTIME`, ns.
+    pub boottime_ns: u64,
+    /// `CLOCK_REALTIME`, ns since 1970. The same in every time namespace, so two anchors can be compared by it.
+    pub realtime_ns: u64,
+    /// What the recording's times come from.
+    pub source: ClockSource,
+    /// Resolution of that source: a recorded time is at most this many ns too early, gaps of the tick aside.
+    pub resolution_ns: u64,
+}
+
+/// What a reader needs to tell times.
+#[derive(Clone, Debug)]
+pub(crate) struct Anchors {
+    pub(crate) first: Anchor,
+    /// Two pairs of time stamp counter and `CLOCK_MONOTONIC`, apart.
+    tsc: Option<[(u64, u64); 2]>,
+    /// Gaps of the tick.
+    gaps: Vec<(u64, u64)>,
+}
+
+/// A look at all clocks.
+struct Look([u64; anchor::WORDS]);
+
+impl Look {
+    fn take(source: ClockSource) -> Self {
+        let mut words = [0; anchor::WORDS];
+        words[anchor::MONOTONIC] = ns(clock_gettime(ClockId::Monotonic));
+        words[anchor::TSC] = if source == ClockSource::Tsc { tsc::now() } else { 0 };
+        words[anchor::BOOTTIME] = ns(clock_gettime(ClockId::Boottime));
+        words[anchor::REALTIME] = ns(clock_gettime(ClockId::Realtime));
+        words[anchor::WITHIN] = ns(clock_gettime(ClockId::Monotonic)).saturating_sub(words[anchor::MONOTONIC]);
+        Self(words)
+    }
+
+    fn write(&self, to: &[AtomicU64], number: u64) {
+        to[anchor::NUMBER].store(0, Relaxed);
+        // Readers must not see what follows under the old number.
+        fence(Release);
+        for (to, word) in to.iter().zip(&self.0[..anchor::NUMBER]) {
+            to.store(*word, Relaxed);
+        }
+        to[anchor::NUMBER].store(number, Release);
+    }
+}
+
+/// Writes the anchor of the start.
+pub(crate) fn write_first(head: &[AtomicU64], source: ClockSource) {
+    Look::take(source).write(&head[header::FIRST_ANCHOR..][..anchor::WORDS], 1);
+}
+
+/// Writes a later anchor. One thread does so at a time.
+pub(crate) fn write_later(head: &[AtomicU64], source: ClockSource) {
+    let copies = head[header::LATER_ANCHORS..][..2 * anchor::WORDS].chunks_exact(anchor::WORDS);
+    let numbers = copies.clone().map(|copy| copy[anchor::NUMBER].load(Relaxed));
+    let newest = numbers.max().unwrap_or(0);
+    if let Some((copy, _)) = copies.zip(0_u64..).find(|(_, at)| *at == (newest + 1) & 1) {
+        Look::take(source).write(copy, newest + 1);
+    }
+}
+
+impl Anchors {
+    /// From a copy of the header page. Any words give some answer.
+    pub(crate) fn read(head: &[u64]) -> Self {
+        let source = ClockSource::from_number(head[header::CLOCK_SOURCE]);
+        let first = &head[header::FIRST_ANCHOR..][..anchor::WORDS];
+        let later = head[header::LATER_ANCHORS..][..2 * anchor::WORDS]
+            .chunks_exact(anchor::WORDS)
+            .filter(|copy| copy[anchor::NUMBER] != 0)
+            .max_by_key(|copy| copy[anchor::NUMBER]);
+        let pair = |words: &[u64]| (words[anchor::TSC], words[anchor::MONOTONIC]);
+        let tsc = later.map(|later| [pair(first), pair(later)]);
+        let tsc = tsc.filter(|[one, two]| source == ClockSource::Tsc && one.0 < two.0 && one.1 < two.1);
+        let gaps = head[header::GAPS..][..gap::COUNT * gap::WORDS].chunks_exact(gap::WORDS);
+        let gaps = gaps.map(|words| (words[0], words[1])).filter(|(from, to)| from < to).collect();
+        let first = Anchor {
+            monotonic_ns: first[anchor::MONOTONIC],
+            boottime_ns: first[anchor::BOOTTIME],
+            realtime_ns: first[anchor::REALTIME],
+            source,
+            resolution_ns: head[header::CLOCK_RESOLUTION],
+        };
+        Self { first, tsc, gaps }
+    }
+
+    /// A recorded time in ns of the owner's `CLOCK_MONOTONIC`, and how many ns later it may have been.
+    pub(crate) fn tell(&self, ticks: u64) -> (u64, u64) {
+        match (self.first.source, self.tsc) {
+            (ClockSource::Tsc, Some([one, two])) => (between(one, two, ticks), self.first.resolution_ns),
+            // Recorded within the first moments, before the rate of the counter was known.
+            (ClockSource::Tsc, None) => (self.first.monotonic_ns, super::tick::FIRST_ANCHOR_AFTER_NS),
+            _ => {
+                let gap = self.gaps.iter().find(|(from, _)| *from == ticks).map_or(0, |(from, to)| to - from);
+                (ticks, gap.max(self.first.resolution_ns))
+            }
+        }
+    }
+}
+
+/// The line through two points, at `ticks`.
+fn between(one: (u64, u64), two: (u64, u64), ticks: u64) -> u64 {
+    let run = i128::from(two.0) - i128::from(one.0);
+    let rise = i128::from(two.1) - i128::from(one.1);
+    let ns = i128::from(one.1) + (i128::from(ticks) - i128::from(one.0)) * rise / run.max(1);
+    u64::try_from(ns.max(0)).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(source: ClockSource, ticks: u64, expected: (u64, u64)) {
+        let mut head = vec![0; header::WORDS];
+        head[header::CLOCK_SOURCE] = source.number();
+        head[header::CLOCK_RESOLUTION] = 20;
+        head[header::FIRST_ANCHOR + anchor::MONOTONIC] = 1_000;
+        head[header::FIRST_ANCHOR + anchor::TSC] = 5_000;
+        for (copy, (number, ns, tsc)) in [(7, 2_000, 7_000), (8, 3_000, 9_000)].into_iter().enumerate() {
+            let at = header::LATER_ANCHORS + copy * anchor::WORDS;
+            head[at + anchor::NUMBER] = number;
+            head[at + anchor::MONOTONIC] = ns;
+            head[at + anchor::TSC] = tsc;
+        }
+        head[header::GAPS + 2] = 700;
+        head[header::GAPS + 3] = 990;
+        assert_eq!(Anchors::read(&head).tell(ticks), expected);
+    }
+
+    #[test]
+    fn times_are_told_by_the_first_and_the_newest_anchor() {
+        check(ClockSource::Tsc, 5_000, (1_000, 20));
+        check(ClockSource::Tsc, 7_500, (2_250, 20));
+        check(ClockSource::Tsc, 10_000, (3_500, 20));
+        check(ClockSource::Tsc, 0, (0, 20));
+        check(ClockSource::Tick, 600, (600, 20));
+        check(ClockSource::Tick, 700, (700, 290));
+    }
+
+    #[test]
+    fn garbage_gives_some_time() {
+        let head = vec![u64::MAX; header::WORDS];
+        let mut tsc = head.clone();
+        tsc[header::CLOCK_SOURCE] = ClockSource::Tsc.number();
+        for head in [head, tsc] {
+            let _any = Anchors::read(&head).tell(u64::MAX);
+        }
+    }
+}

@@ -1,0 +1,190 @@
+//! Copies of the slots: which phases were open, whole, and what each says beyond its slot.
+//!
+//! All slots are copied twice. When both copies have a slot open with the same generation, it was so all the time
+//! in between, so the first copy of it is whole:
+//!
+//! ```text
+//!   copy 1  commit: open 7 │ parent, site, fields │
+//!   copy 2                                         commit: open 7   ──▶ copy 1 counts
+//!                                                  commit: free 7   ──▶ it was closed; gone
+//!                                                  commit: open 8   ──▶ once more, alone; then torn
+//! ```
+//!
+//! What is said beyond is in further slots, and these change while a phase is open. Its entries are appended, the
+//! head last: a head that stands in copy 1 has its value whole in copy 2, when a third copy says that the phase
+//! was still open then.
+
+use std::collections::HashMap;
+
+use super::checked::{Layout, Section};
+use super::{ReadError, Reader};
+use crate::layout::{WORD, more, slot};
+
+const RETRIES: usize = 3;
+
+/// The words of a slot, and of what hangs on it.
+pub(super) struct Whole {
+    pub(super) id: u64,
+    pub(super) words: [u64; slot::WORDS],
+    /// Whether it is in a thread's stack: then which entry's.
+    pub(super) stack_of: Option<usize>,
+    /// The entries beyond it: heads as they were first, values as they were later.
+    pub(super) beyond: Vec<(u64, u64)>,
+}
+
+/// All slots, and the first copy of their commit words.
+pub(super) struct Slots {
+    pub(super) open: Vec<Whole>,
+    /// Commit words by number: of the chunks, then of the stacks.
+    commits: Vec<u64>,
+    stacks: Vec<u64>,
+    stacks_begin: usize,
+    /// Changes with everything that is opened, closed or polled.
+    pub(super) beats: u64,
+}
+
+struct Copy {
+    slots: Vec<u64>,
+    stacks: Vec<u64>,
+}
+
+impl Slots {
+    pub(super) fn read(reader: &Reader, layout: &Layout, torn: &mut u32) -> Result<Self, ReadError> {
+        let copy = || -> Result<Copy, ReadError> {
+            let words = |section: Section| reader.words(section.offset, section.count * slot::WORDS);
+            Ok(Copy { slots: words(layout.slots)?, stacks: words(layout.stacks)? })
+        };
+        let (first, second) = (copy()?, copy()?);
+        let mut whole = Vec::new();
+        for (is_stack, one, two) in [(false, &first.slots, &second.slots), (true, &first.stacks, &second.stacks)] {
+            let pairs = one.chunks_exact(slot::WORDS).zip(two.chunks_exact(slot::WORDS));
+            for (at, (one, two)) in pairs.enumerate() {
+                let index = if is_stack { layout.stacks_begin + at } else { at };
+                if is_open(one) || is_open(two) {
+                    let section = if is_stack { layout.stacks } else { layout.slots };
+                    let Some(words) = settle(reader, section, at, one, two, torn)? else { continue };
+                    whole.push(Whole {
+                        id: slot::phase(words[slot::COMMIT], index),
+                        words,
+                        stack_of: is_stack.then_some(at / slot::STACK),
+                        beyond: Vec::new(),
+                    });
+                }
+            }
+        }
+        if whole.iter().any(|whole| whole.words[slot::COMMIT] & slot::HAS_MORE != 0) {
+            add_beyond(&mut whole, &first, &second, &copy()?, layout.stacks_begin, torn);
+        }
+        let commits = |words: &[u64]| -> Vec<u64> { words.chunks_exact(slot::WORDS).map(|slot| slot[0]).collect() };
+        let beats = |words: &[u64]| {
+            let beat = |words: &[u64]| words[slot::COMMIT].wrapping_add(words[slot::PARENT] >> slot::PARENT_BITS);
+            words.chunks_exact(slot::WORDS).fold(0_u64, |sum, words| sum.wrapping_add(beat(words)))
+        };
+        Ok(Self {
+            open: whole,
+            beats: beats(&first.slots).wrapping_add(beats(&first.stacks)),
+            commits: commits(&first.slots),
+            stacks: commits(&first.stacks),
+            stacks_begin: layout.stacks_begin,
+        })
+    }
+
+    /// The whole number of a phase whose generation was cut when it was written down as somebody's parent: the
+    /// latest one in its slot that it can be.
+    pub(super) fn parent(&self, cut: u64) -> Option<u64> {
+        let cut = cut & slot::PARENT_MASK;
+        if cut == 0 {
+            return None;
+        }
+        let index = slot::index(cut);
+        let commit = match index.checked_sub(self.stacks_begin) {
+            None => self.commits.get(index),
+            Some(at) => self.stacks.get(at),
+        };
+        let latest = slot::generation(*commit?) | index as u64;
+        Some(latest.wrapping_sub(latest.wrapping_sub(cut) & slot::PARENT_MASK))
+    }
+}
+
+fn is_open(words: &[u64]) -> bool {
+    slot::state(words[slot::COMMIT]) == slot::OPEN
+}
+
+/// An outcome or something beyond may have come in between: the phase is the same.
+fn same_and_open(one: &[u64], two: &[u64]) -> bool {
+    let generation = |words: &[u64]| slot::generation(words[slot::COMMIT]);
+    is_open(one) && is_open(two) && generation(one) == generation(two) && generation(one) != 0
+}
+
+/// A slot that is open and whole; `None` when it is gone, or changes at each try: then it is counted.
+fn settle(
+    reader: &Reader,
+    section: Section,
+    at: usize,
+    one: &[u64],
+    two: &[u64],
+    torn: &mut u32,
+) -> Result<Option<[u64; slot::WORDS]>, ReadError> {
+    let array = |words: &[u64]| words.try_into().ok();
+    if same_and_open(one, two) {
+        return Ok(array(one));
+    }
+    let offset = section.offset + at * slot::WORDS * WORD;
+    for _ in 0..RETRIES {
+        let one = reader.words(offset, slot::WORDS)?;
+        if !is_open(&one) {
+            return Ok(None);
+        }
+        let two = reader.words(offset, slot::WORDS)?;
+        if same_and_open(&one, &two) {
+            return Ok(array(&one));
+        }
+    }
+    *torn = torn.saturating_add(1);
+    Ok(None)
+}
+
+fn add_beyond(
+    whole: &mut [Whole],
+    first: &Copy,
+    second: &Copy,
+    third: &Copy,
+    stacks_begin: usize,
+    torn: &mut u32,
+) {
+    let slot_at = |copy: &[u64], at: usize| -> Option<[u64; slot::WORDS]> {
+        copy.get(at * slot::WORDS..(at + 1) * slot::WORDS)?.try_into().ok()
+    };
+    let mut chains: HashMap<u64, Vec<(u64, usize)>> = HashMap::new();
+    for (at, words) in second.slots.chunks_exact(slot::WORDS).enumerate() {
+        let commit = words[slot::COMMIT];
+        if slot::state(commit) == slot::MORE {
+            let place = commit >> slot::PLACE_SHIFT & slot::KEY_MASK;
+            chains.entry(words[more::OWNER]).or_default().push((place, at));
+        }
+    }
+    for phase in whole.iter_mut().filter(|phase| phase.words[slot::COMMIT] & slot::HAS_MORE != 0) {
+        let index = slot::index(phase.id);
+        let last_seen = match index.checked_sub(stacks_begin) {
+            None => slot_at(&third.slots, index),
+            Some(at) => slot_at(&third.stacks, at),
+        };
+        let still_open = last_seen.is_some_and(|last| same_and_open(&phase.words, &last));
+        let mut chain = chains.remove(&phase.id).unwrap_or_default();
+        chain.sort_unstable();
+        if !still_open || chain.is_empty() {
+            // Without it the phase is still true, only less is known of it.
+            *torn = torn.saturating_add(1);
+            continue;
+        }
+        for (_, at) in chain.into_iter().take(more::MAX_CHAIN) {
+            let Some(later) = slot_at(&second.slots, at) else { break };
+            // A slot that was not yet of the chain in the first copy has no heads there.
+            let earlier = slot_at(&first.slots, at).filter(|earlier| {
+                (earlier[slot::COMMIT], earlier[more::OWNER]) == (later[slot::COMMIT], later[more::OWNER])
+            });
+            let earlier = earlier.unwrap_or_default();
+            phase.beyond.extend(earlier.into_iter().zip(later).skip(more::BODY));
+        }
+    }
+}

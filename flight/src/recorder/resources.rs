@@ -1,0 +1,103 @@
+//! Traced locks and the like: an entry each, with who holds it alone. Who shares one, waits or serves has a phase.
+
+use std::sync::atomic::Ordering::{AcqRel, Relaxed, Release};
+
+use super::Recorder;
+use crate::book;
+use crate::layout::{PAGE, header, resource, slot};
+use crate::sync::AtomicU64;
+use crate::{Loss, Primitive, ResourceId};
+
+/// Gives a traced lock or the like its entry. `None` when there is no room or no recorder; asked once, at its
+/// first use.
+#[cold]
+pub fn resource(primitive: Primitive, name: &str) -> Option<ResourceId> {
+    let recorder = book::mine()?.recorder.get()?;
+    recorder.add_resource(primitive, name)
+}
+
+impl ResourceId {
+    /// Whether the calling thread's recorder knows it: not after a fork.
+    #[inline]
+    pub fn is_current(self) -> bool {
+        book::mine()
+            .and_then(|book| book.recorder.get())
+            .is_some_and(|recorder| self.index_in(recorder.number()).is_some())
+    }
+
+    /// The calling thread, or the task that it polls, has it alone from now on.
+    #[inline]
+    pub fn taken(self) {
+        let Some((book, recorder)) = book::mine().and_then(|book| Some((book, book.recorder.get()?))) else { return };
+        let Some(words) = self.index_in(recorder.number()).and_then(|index| recorder.resource_words(index)) else {
+            return;
+        };
+        words[resource::PHASE].store(book.current(), Relaxed);
+        words[resource::SINCE].store(book.now(recorder), Relaxed);
+        words[resource::COUNT].store(words[resource::COUNT].load(Relaxed).wrapping_add(1), Relaxed);
+        words[resource::HOLDER].store(slot::entry(book.tid.get(), book.task()), Release);
+    }
+
+    /// It is free from now on. Called before it really is, so that the next one who takes it comes after.
+    #[inline]
+    pub fn let_go(self) {
+        let Some(recorder) = book::peek().and_then(|book| book.recorder.get()) else { return };
+        if let Some(words) = self.index_in(recorder.number()).and_then(|index| recorder.resource_words(index)) {
+            words[resource::HOLDER].store(0, Release);
+        }
+    }
+
+    /// It is no more.
+    #[cold]
+    pub fn gone(self) {
+        let Some(recorder) = book::peek().and_then(|book| book.recorder.get()) else { return };
+        let Some(index) = self.index_in(recorder.number()) else { return };
+        let Some(words) = recorder.resource_words(index) else { return };
+        let commit = words[resource::COMMIT].load(Relaxed);
+        words[resource::HOLDER].store(0, Relaxed);
+        words[resource::COMMIT].store(commit & !3 | resource::FREE, Release);
+        recorder.free_resources.free(index);
+    }
+}
+
+impl Recorder {
+    #[inline]
+    fn resource_words(&self, index: usize) -> Option<&'static [AtomicU64]> {
+        self.resources.get(index * resource::WORDS..(index + 1) * resource::WORDS)
+    }
+
+    fn add_resource(&'static self, primitive: Primitive, name: &str) -> Option<ResourceId> {
+        let Some(index) = self.free_resources.take(0).filter(|index| self.has_memory(*index)) else {
+            self.lose(Loss::Resource);
+            return None;
+        };
+        let name = self.name_of(name);
+        let which = self.resources_named.get(usize::from(name.0)).map_or(1, |count| count.fetch_add(1, Relaxed) + 1);
+        let words = self.resource_words(index)?;
+        let generation = (words[resource::COMMIT].load(Relaxed) >> 16).wrapping_add(1);
+        for word in &words[1..] {
+            word.store(0, Relaxed);
+        }
+        words[resource::NAME].store(u64::from(name.0) | which << 32, Relaxed);
+        words[resource::COMMIT].store(generation << 16 | primitive.number() << 2 | resource::USED, Release);
+        Some(ResourceId::new(self.number, index))
+    }
+
+    /// Sees to it that the page of an entry is there. Entries are given out from the front, a page at a time.
+    fn has_memory(&self, index: usize) -> bool {
+        let high = &self.header[header::RESOURCES_HIGH];
+        let needed = (index as u64 + 1).next_multiple_of(resource::CHUNK as u64);
+        let has = high.load(std::sync::atomic::Ordering::Acquire);
+        if has >= needed {
+            return true;
+        }
+        let given = self.give_memory(
+            self.places.resources + has as usize / resource::CHUNK * PAGE,
+            (needed - has) as usize / resource::CHUNK * PAGE,
+        );
+        if given {
+            high.fetch_max(needed, AcqRel);
+        }
+        given
+    }
+}

@@ -1,0 +1,49 @@
+//! A slot: eight shared words on a cache line of their own. What they say stands in [`crate::layout::slot`].
+
+use std::ops::Index;
+use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
+
+use crate::layout::slot;
+use crate::sync::AtomicU64;
+
+/// See [`crate::layout::slot`].
+#[repr(C, align(64))]
+pub(crate) struct Slot([AtomicU64; slot::WORDS]);
+
+impl Index<usize> for Slot {
+    type Output = AtomicU64;
+
+    #[inline]
+    fn index(&self, word: usize) -> &AtomicU64 {
+        &self.0[word]
+    }
+}
+
+impl Slot {
+    pub(crate) fn words(&self) -> &[AtomicU64; slot::WORDS] {
+        &self.0
+    }
+
+    /// Whether `phase` is open here. The slot's index was taken from its number.
+    #[inline]
+    pub(crate) fn is_open(&self, phase: u64) -> bool {
+        let commit = self[slot::COMMIT].load(Acquire);
+        slot::generation(commit) == slot::generation(phase) && slot::state(commit) == slot::OPEN
+    }
+
+    /// Changes flags of a phase's commit word as long as it is open. Says the word from before.
+    pub(crate) fn change(&self, phase: u64, change: impl Fn(u64) -> Option<u64>) -> Option<u64> {
+        let change = |commit| {
+            let open =
+                slot::generation(commit) == slot::generation(phase) && slot::state(commit) == slot::OPEN;
+            if open { change(commit) } else { None }
+        };
+        self[slot::COMMIT].fetch_update(AcqRel, Relaxed, change).ok()
+    }
+
+    /// The phase is over: nobody reads the other words any more. Whoever writes them next orders this before it.
+    #[inline]
+    pub(crate) fn free(&self, commit: u64) {
+        self[slot::COMMIT].store(slot::generation(commit) | slot::FREE, Release);
+    }
+}
