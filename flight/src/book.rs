@@ -36,14 +36,14 @@ pub(crate) struct Book {
     pub(crate) fresh_end: Cell<u64>,
     /// How many chunks it asks for next time.
     pub(crate) next_chunks: Cell<u64>,
+    /// With what the flags of a commit word begin: `MEANS` when every phase goes into the history.
+    pub(crate) flags: Cell<u64>,
     pub(crate) family: Cell<u64>,
     /// Its entry's index.
     pub(crate) entry: Cell<u32>,
     pub(crate) tid: Cell<u32>,
-    /// Whether the clock is the tick.
-    pub(crate) ticks: Cell<bool>,
-    /// Whether every phase goes into the history, not only those that say what they mean.
-    pub(crate) keeps_history: Cell<bool>,
+    /// The word that the tick writes, where that is the clock.
+    pub(crate) tick: Cell<Option<&'static std::sync::atomic::AtomicU64>>,
     /// Whether the ring has its memory; 2 when it cannot have any.
     pub(crate) ring: Cell<u8>,
     pub(crate) entered_depth: Cell<usize>,
@@ -77,13 +77,19 @@ impl Drop for AtEnd {
 }
 
 /// The calling thread's book; got first if it has none. `None` when it can have none.
-#[inline]
+#[inline(always)]
 pub(crate) fn mine() -> Option<&'static Book> {
     peek().or_else(get)
 }
 
+/// The book that the calling thread has or had: empty after a fork.
+#[inline(always)]
+pub(crate) fn any() -> Option<&'static Book> {
+    BOOK.get()
+}
+
 /// The calling thread's book, if it has one.
-#[inline]
+#[inline(always)]
 pub(crate) fn peek() -> Option<&'static Book> {
     BOOK.get().filter(|book| book.recorder.get().is_some())
 }
@@ -121,18 +127,27 @@ pub(crate) fn with<R>(recorder: &'static Recorder, work: impl FnOnce() -> R) -> 
 
 impl Book {
     /// Now, by the recorder's clock.
-    #[inline]
-    pub(crate) fn now(&self, recorder: &Recorder) -> u64 {
-        if self.ticks.get() { crate::clock::tick::now() } else { recorder.clock().now() }
+    #[inline(always)]
+    pub(crate) fn now(&self) -> u64 {
+        match self.tick.get() {
+            Some(tick) => tick.load(std::sync::atomic::Ordering::Relaxed),
+            None => self.look(),
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn look(&self) -> u64 {
+        self.recorder.get().map_or(0, |recorder| recorder.clock().now())
     }
 
     /// The phase this thread is in; 0 for none.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn current(&self) -> u64 {
         self.thread.get().map_or(0, |thread| thread[thread::CURRENT].load(std::sync::atomic::Ordering::Relaxed))
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) fn set_current(&self, phase: u64) {
         if let Some(thread) = self.thread.get() {
             thread[thread::CURRENT].store(phase, std::sync::atomic::Ordering::Release);
@@ -140,7 +155,7 @@ impl Book {
     }
 
     /// The async task that this thread polls; 0 for none.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn task(&self) -> u64 {
         self.thread.get().map_or(0, |thread| thread[thread::TASK].load(std::sync::atomic::Ordering::Relaxed))
     }

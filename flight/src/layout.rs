@@ -147,15 +147,17 @@ pub(crate) mod slot {
     const OUTCOME_SHIFT: u32 = 3;
     pub(crate) const OUTCOME_MASK: u64 = 7 << OUTCOME_SHIFT;
     /// A phase that is open, has no outcome and says nothing beyond its slot has only [`OPEN`] of these.
-    pub(crate) const STATE_AND_SAID: u64 = 3 | HAS_MORE | OUTCOME_MASK;
+    pub(crate) const STATE_AND_SAID: u64 = 3 | HAS_MORE | OUTCOME_MASK | MEANS;
     /// Which of the site's keys the two values belong to, 5 bits each.
     pub(crate) const KEY_0_SHIFT: u32 = 6;
     pub(crate) const KEY_1_SHIFT: u32 = 11;
+    /// Set in a commit word when the phase says by `hang.*` what it means.
+    pub(crate) const MEANS: u64 = 1 << 16;
     /// In [`super::more`]: which slot of the phase's chain this is.
     pub(crate) const PLACE_SHIFT: u32 = 6;
     pub(crate) const KEY_MASK: u64 = 31;
 
-    /// `generation:45 | … key 1:5 | key 0:5 | outcome:3 | has more:1 | state:2`
+    /// `generation:45 | _:2 | means:1 | key 1:5 | key 0:5 | outcome:3 | has more:1 | state:2`
     pub(crate) fn state(commit: u64) -> u64 {
         commit & 3
     }
@@ -219,8 +221,9 @@ pub(crate) mod slot {
     }
 
     /// Shape of a value: `kind:3 | length:5`.
-    pub(crate) fn shape(kind: u8, length: usize) -> u64 {
-        u64::from(kind) | (length as u64) << 3
+    #[inline(always)]
+    pub(crate) fn shape(kind: u8, length: usize) -> u8 {
+        kind | (length as u8) << 3
     }
 }
 

@@ -92,9 +92,9 @@ pub use reader::{ReadError, Reader};
 pub use recorder::{
     Before, Here, History, Name, Opening, OpeningHere, Options, Recorder, StartError, abandon, begin, begin_here,
     begin_in, close, current_phase, enter, exit, field, note, outcome, presume, resource, resume, set_role, set_task, suspend,
-    wait, wake,
+    used, wait, wake,
 };
 pub use recording::{Event, EventKind, Hang, OpenPhase, Recording, Thread, ThreadRole};
 pub use resource::{Primitive, ResourceId, Role};
-pub use site::{MAX_KEYS, Site};
+pub use site::{MAX_KEYS, Site, SiteNumber};
 pub use value::{MAX_VALUE, Text, Value};

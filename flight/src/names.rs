@@ -138,6 +138,18 @@ impl Names {
             })
     }
 
+    /// The text of a number.
+    pub(crate) fn text<const N: usize>(&self, number: u16) -> Option<Text<N>> {
+        let entry = self.entries.get(usize::from(number) * name::WORDS)?;
+        let (kind, length, offset) = name::unpack(entry.load(Acquire)).filter(|(kind, _, _)| *kind == name::TEXT)?;
+        let mut bytes = [0; name::MAX_BYTES];
+        let words = self.text.get(offset..offset + length.div_ceil(WORD))?;
+        for (bytes, word) in bytes.chunks_exact_mut(WORD).zip(words) {
+            bytes.copy_from_slice(&word.load(Relaxed).to_ne_bytes());
+        }
+        std::str::from_utf8(bytes.get(..length)?).ok().map(Text::of)
+    }
+
     /// Takes over all names of a recorder that this process inherited over fork: numbers that call sites
     /// remember stay right.
     pub(crate) fn inherit(&self, from: &Self) {

@@ -9,9 +9,10 @@ pub const MAX_KEYS: usize = 32;
 /// What is the same for all phases that are opened at one place of the program. A `static` beside the call.
 ///
 /// ```
-/// use hangdog_flight::{Site, Value};
+/// use hangdog_flight::{Site, SiteNumber, Value};
 ///
-/// static WALK: Site = Site::new("walk", &["path", "hang.wait"]);
+/// static NUMBER: SiteNumber = SiteNumber::new();
+/// static WALK: Site = Site::new("walk", &["path", "hang.wait"], &NUMBER);
 /// if let Some(mut opening) = hangdog_flight::begin(&WALK) {
 ///     opening.value(0, Value::Text("/tmp"));
 ///     opening.value(1, Value::Text("path:/tmp"));
@@ -25,8 +26,22 @@ pub struct Site {
     keys: &'static [&'static str],
     /// Bit n: the n-th key is one of `hang.*`.
     meaning: u32,
-    /// `family of recorders:48 | number:16`; 0 while it has no number.
-    number: Word,
+    number: &'static SiteNumber,
+}
+
+/// The number of a site, once it was asked for. Beside the site itself, which then is a constant: which fields it
+/// has and what they mean is decided when a call is compiled.
+#[derive(Debug, Default)]
+pub struct SiteNumber(
+    /// `family of recorders:48 | number:16`; 0 while there is none.
+    Word,
+);
+
+impl SiteNumber {
+    /// None yet.
+    pub const fn new() -> Self {
+        Self(Word::new(0))
+    }
 }
 
 impl Site {
@@ -35,7 +50,7 @@ impl Site {
     /// # Panics
     ///
     /// With more than [`MAX_KEYS`] keys; for a `static`, when it is compiled.
-    pub const fn new(name: &'static str, keys: &'static [&'static str]) -> Self {
+    pub const fn new(name: &'static str, keys: &'static [&'static str], number: &'static SiteNumber) -> Self {
         assert!(keys.len() <= MAX_KEYS, "a phase has at most 32 fields");
         let mut meaning = 0;
         let mut at = 0;
@@ -45,7 +60,7 @@ impl Site {
             }
             at += 1;
         }
-        Self { name, keys, meaning, number: Word::new(0) }
+        Self { name, keys, meaning, number }
     }
 
     /// The phases' name.
@@ -58,21 +73,21 @@ impl Site {
         self.keys
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) fn has_meaning(&self, key: usize) -> bool {
         self.meaning >> key & 1 == 1
     }
 
     /// Its number in recorders of that family (a process and what was forked from it, which all know the same
     /// names), if it was asked for before.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn number_in(&self, family: u64) -> Option<u16> {
-        let number = self.number.load(Relaxed);
+        let number = self.number.0.load(Relaxed);
         (number >> 16 == family).then_some(number as u16)
     }
 
     pub(crate) fn remember(&self, family: u64, number: u16) {
-        self.number.store(family << 16 | u64::from(number), Relaxed);
+        self.number.0.store(family << 16 | u64::from(number), Relaxed);
     }
 }
 
@@ -99,7 +114,8 @@ mod tests {
 
     #[test]
     fn keys_with_a_meaning_are_known_when_it_is_compiled() {
-        static SITE: Site = Site::new("x", &["hang.wait", "path", "hang.", "hangs", "hang.op"]);
+        static NUMBER: SiteNumber = SiteNumber::new();
+        static SITE: Site = Site::new("x", &["hang.wait", "path", "hang.", "hangs", "hang.op"], &NUMBER);
         assert_eq!(SITE.meaning, 0b10001);
         assert_eq!(SITE.number_in(1), None);
         SITE.remember(1, 7);

@@ -75,11 +75,11 @@ mod sites;
 mod spans;
 mod status;
 #[cfg(feature = "tokio")]
-mod tokio;
+pub mod tokio;
 
 pub use fields::{AsValue, Formatted};
 pub use future::{InPhase, InPhaseExt};
-pub use hangdog_flight::{Outcome, Site, Value};
+pub use hangdog_flight::{Outcome, Site, SiteNumber, Value};
 pub use layer::{HangdogLayer, layer};
-pub use phase::{__begin, __begin_here, Entered, Inside, Phase, Values};
+pub use phase::{__begin, __begin_here, Entered, Inside, Phase, Take, Values};
 pub use status::{Status, status};

@@ -55,7 +55,8 @@ macro_rules! open_phase {
 #[macro_export]
 macro_rules! __phase {
     (@fields $begin:path, $name:expr, [$($keys:expr,)*] [$($values:expr,)*] $(,)?) => {{
-        static SITE: $crate::Site = $crate::Site::new($name, &[$($keys),*]);
+        static NUMBER: $crate::SiteNumber = $crate::SiteNumber::new();
+        static SITE: $crate::Site = $crate::Site::new($name, &[$($keys),*], &NUMBER);
         $begin(&SITE, $crate::__phase!(@values $($values,)*))
     }};
     (@values) => { () };
@@ -104,40 +105,56 @@ macro_rules! __phase {
 /// The values of a phase's fields, one after the other. What [`phase!`](crate::phase!) hands over.
 pub trait Values {
     /// Gives each with its place.
-    fn each(&self, at: usize, to: &mut impl FnMut(usize, Value<'_>));
+    fn each(&self, at: usize, to: &mut impl Take);
+}
+
+/// What takes the values.
+pub trait Take {
+    /// The value of the n-th key.
+    fn take(&mut self, at: usize, value: Value<'_>);
+}
+
+impl Take for OpeningHere {
+    #[inline(always)]
+    fn take(&mut self, at: usize, value: Value<'_>) {
+        self.value(at, value);
+    }
+}
+
+impl Take for Opening {
+    #[inline(always)]
+    fn take(&mut self, at: usize, value: Value<'_>) {
+        self.value(at, value);
+    }
 }
 
 impl Values for () {
-    #[inline]
-    fn each(&self, _at: usize, _to: &mut impl FnMut(usize, Value<'_>)) {}
+    #[inline(always)]
+    fn each(&self, _at: usize, _to: &mut impl Take) {}
 }
 
 impl<First: AsValue + ?Sized, Rest: Values> Values for (&First, Rest) {
-    #[inline]
-    fn each(&self, at: usize, to: &mut impl FnMut(usize, Value<'_>)) {
-        to(at, self.0.as_value());
+    #[inline(always)]
+    fn each(&self, at: usize, to: &mut impl Take) {
+        to.take(at, self.0.as_value());
         self.1.each(at + 1, to);
     }
 }
 
 #[doc(hidden)]
-#[inline]
+#[inline(always)]
 pub fn __begin_here(site: &'static Site, values: impl Values) -> Entered {
-    let here = hangdog_flight::begin_here(site).map(|mut opening| {
-        values.each(0, &mut |at, value| OpeningHere::value(&mut opening, at, value));
-        opening.enter()
-    });
-    Entered { here: here.unwrap_or(Here::NONE) }
+    let Some(mut opening) = hangdog_flight::begin_here(site) else { return Entered { here: Here::NONE } };
+    values.each(0, &mut opening);
+    Entered { here: opening.enter() }
 }
 
 #[doc(hidden)]
-#[inline]
+#[inline(always)]
 pub fn __begin(site: &'static Site, values: impl Values) -> Phase {
-    let id = hangdog_flight::begin(site).map(|mut opening| {
-        values.each(0, &mut |at, value| Opening::value(&mut opening, at, value));
-        opening.publish()
-    });
-    Phase { id }
+    let Some(mut opening) = hangdog_flight::begin(site) else { return Phase { id: None } };
+    values.each(0, &mut opening);
+    Phase { id: Some(opening.publish()) }
 }
 
 /// An open phase, ended when it is dropped. May go from thread to thread.

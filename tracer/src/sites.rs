@@ -4,7 +4,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::{AcqRel, Acquire};
 
-use hangdog_flight::{MAX_KEYS, Site};
+use hangdog_flight::{MAX_KEYS, Site, SiteNumber};
 use tracing::Metadata;
 
 /// Call sites that are known; a program has some thousands. Beyond that, spans have a name and no keys.
@@ -29,7 +29,8 @@ impl Sites {
 
     #[inline]
     pub(crate) fn of(&self, metadata: &'static Metadata<'static>) -> &'static Site {
-        static MANY: Site = Site::new("(one of too many call sites)", &[]);
+        static NUMBER: SiteNumber = SiteNumber::new();
+        static MANY: Site = Site::new("(one of too many call sites)", &[], &NUMBER);
         let address = std::ptr::from_ref(metadata).addr();
         // Metadata are statics of more than 64 bytes.
         let start = address / 64;
@@ -51,5 +52,6 @@ impl Sites {
 #[cold]
 fn make(metadata: &'static Metadata<'static>) -> &'static Site {
     let keys: Vec<&'static str> = metadata.fields().iter().take(MAX_KEYS).map(|field| field.name()).collect();
-    Box::leak(Box::new(Site::new(metadata.name(), Vec::leak(keys))))
+    let number = Box::leak(Box::new(SiteNumber::new()));
+    Box::leak(Box::new(Site::new(metadata.name(), Vec::leak(keys), number)))
 }

@@ -35,7 +35,11 @@ struct Tick(Word);
 
 static TICK: Tick = Tick(Word::new(0));
 
-#[inline]
+/// The word itself.
+pub(crate) fn word() -> &'static Word {
+    &TICK.0
+}
+
 pub(crate) fn now() -> u64 {
     TICK.0.load(Relaxed)
 }

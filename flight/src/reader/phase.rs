@@ -77,6 +77,14 @@ impl Around<'_> {
     fn meet(&self, phase: &mut OpenPhase, role: u64, index: u64) -> bool {
         let Some(role) = Role::from_number(role) else { return false };
         let Some((key, primitive)) = self.resources.key(index, role) else { return false };
+        let name = key.split_once(':').map_or(key.as_str(), |(_, name)| name);
+        let of_channel = name.rsplit_once('/').map_or(name, |(name, _)| name);
+        match role {
+            Role::Hold | Role::HoldShared => phase.name = format!("holds {name}"),
+            Role::ServeSpace => phase.name = format!("receives from {of_channel}"),
+            Role::ServeItem => phase.name = format!("sends to {of_channel}"),
+            Role::Wait | Role::WaitShared | Role::WaitSpace | Role::WaitItem => {}
+        }
         let hang = &mut phase.hang;
         hang.primitive = Some(primitive.word(role));
         *match role {

@@ -23,20 +23,21 @@ const MOST_AT_ONCE: u64 = 64;
 
 impl Recorder {
     /// Takes a free slot; counted as `loss` when there is none.
-    #[inline]
-    pub(super) fn take_slot(&'static self, book: &Book, loss: Loss) -> Option<usize> {
+    #[inline(always)]
+    pub(super) fn take_slot(&'static self, book: &Book, loss: Loss) -> Option<(usize, &'static Slot)> {
         if let Some(index) = (book.free.get() as usize).checked_sub(1)
             && let Some(slot) = self.slots.get(index)
             && slot::state(slot[slot::COMMIT].load(Relaxed)) == slot::FREE
         {
             book.free.set(slot[slot::PARENT].load(Relaxed));
-            return Some(index);
+            return Some((index, slot));
         }
         self.take_slowly(book, loss)
     }
 
     #[cold]
-    fn take_slowly(&'static self, book: &Book, loss: Loss) -> Option<usize> {
+    #[inline(never)]
+    fn take_slowly(&'static self, book: &Book, loss: Loss) -> Option<(usize, &'static Slot)> {
         // Empty, or scribbled on: then what hung on it is lost.
         book.free.set(0);
         // Whoever gave a slot back is done with it: this Acquire meets the Release of `give`.
@@ -46,7 +47,7 @@ impl Recorder {
             && slot::state(slot[slot::COMMIT].load(Relaxed)) == slot::FREE
         {
             book.free.set(slot[slot::PARENT].load(Relaxed));
-            return Some(index);
+            return Some((index, slot));
         }
         if book.fresh.get() == book.fresh_end.get() && !self.claim_chunks(book) {
             self.lose(loss);
@@ -56,7 +57,7 @@ impl Recorder {
         book.fresh.set(index + 1);
         let slot = &self.slots[index as usize];
         slot[slot::COMMIT].store(self.first_generation | slot::FREE, Relaxed);
-        Some(index as usize)
+        Some((index as usize, slot))
     }
 
     /// Makes chunks the thread's own, each time more of them: a program of 100,000 open phases asks often enough.
@@ -81,7 +82,7 @@ impl Recorder {
     }
 
     /// Whether a slot is of one of the thread's own chunks.
-    #[inline]
+    #[inline(always)]
     pub(super) fn owns(&self, book: &Book, index: usize) -> bool {
         self.chunk_owners
             .get(index / slot::CHUNK)
@@ -89,7 +90,7 @@ impl Recorder {
     }
 
     /// Puts a slot of the thread's own into its list. It is free already.
-    #[inline]
+    #[inline(always)]
     pub(super) fn keep(&self, book: &Book, slot: &Slot, index: usize) {
         slot[slot::PARENT].store(book.free.get(), Relaxed);
         book.free.set(index as u64 + 1);

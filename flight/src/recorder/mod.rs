@@ -19,8 +19,10 @@
 //! | `threads` | how threads come by an entry, a stack and a book |
 //! | `rings` | the history |
 //! | `resources` | traced locks and the like |
+//! | `ends` | whose such a phase is |
 
 mod chunks;
+mod ends;
 mod here;
 mod more;
 mod opening;
@@ -47,6 +49,7 @@ use crate::slot::Slot;
 use crate::sync::AtomicU64;
 use crate::{Loss, book};
 
+pub use ends::used;
 pub use here::{Here, OpeningHere, begin_here};
 pub use opening::{Opening, begin, begin_in};
 pub use phases::{

@@ -153,8 +153,7 @@ impl Recorder {
 
     /// Hangs another slot on the chain.
     fn extend(&'static self, book: &Book, phase: u64, chain: &mut Chain, number: usize) -> Option<usize> {
-        let index = self.take_slot(book, Loss::More)?;
-        let slot = &self.slots[index];
+        let (index, slot) = self.take_slot(book, Loss::More)?;
         let generation = slot::generation(slot[slot::COMMIT].load(Relaxed)).wrapping_add(1 << slot::INDEX_BITS);
         crate::sync::fence(Release);
         for word in &slot.words()[more::BODY..] {

@@ -2,80 +2,69 @@
 
 use std::sync::atomic::Ordering::{Relaxed, Release};
 
-use super::Recorder;
 use crate::book::{self, Book};
 use crate::layout::{WORD, cell, slot};
 use crate::slot::Slot;
 use crate::sync::fence;
-use crate::{Loss, Outcome, PhaseId, ResourceId, Role, Site, Value, names, value};
+use crate::{Loss, PhaseId, ResourceId, Role, Site, Value, names, value};
 
 /// A phase that does not show yet.
+///
+/// All of it stays in registers: what is rare is in functions that take its parts by value.
 #[must_use = "a phase shows once it is published"]
 pub struct Opening {
-    pub(super) recorder: &'static Recorder,
     pub(super) book: &'static Book,
     pub(super) slot: &'static Slot,
-    pub(super) site: &'static Site,
+    site: &'static Site,
     pub(super) id: u64,
-    /// The slot's fourth word, as it grows.
-    shape: u64,
+    /// The site's number.
+    number: u16,
+    /// Shapes of the two values within the slot, as they come.
+    shapes: [u8; 2],
     /// The flags of the commit word, as they grow.
     flags: u64,
-    /// Whether it says by `hang.*` what it means: then it goes into the history.
-    means: bool,
 }
 
 /// Begins a phase of the calling thread, within the one that it is in. It may end in any order, and anywhere.
 /// `None` when there is no room or no recorder: counted where there is one.
-#[inline]
+#[inline(always)]
 pub fn begin(site: &'static Site) -> Option<Opening> {
     let book = book::mine()?;
-    Opening::anywhere(book, book.recorder.get()?, site, book.current())
+    Opening::anywhere(book, site, book.current())
 }
 
 /// The same, within another phase, or none.
-#[inline]
+#[inline(always)]
 pub fn begin_in(site: &'static Site, parent: Option<PhaseId>) -> Option<Opening> {
-    let book = book::mine()?;
-    Opening::anywhere(book, book.recorder.get()?, site, parent.map_or(0, PhaseId::word))
+    Opening::anywhere(book::mine()?, site, parent.map_or(0, PhaseId::word))
 }
 
 impl Opening {
-    #[inline]
-    pub(crate) fn anywhere(
-        book: &'static Book,
-        recorder: &'static Recorder,
-        site: &'static Site,
-        parent: u64,
-    ) -> Option<Self> {
-        let index = recorder.take_slot(book, Loss::Slot)?;
-        let slot = recorder.slots.get(index)?;
-        let opening = Self::fill(recorder, book, slot, index, site, parent)?;
+    #[inline(always)]
+    pub(super) fn anywhere(book: &'static Book, site: &'static Site, parent: u64) -> Option<Self> {
+        let recorder = book.recorder.get()?;
+        let (index, slot) = recorder.take_slot(book, Loss::Slot)?;
+        let opening = Self::fill(book, slot, index as u64, site, parent);
         slot[slot::ENTRY].store(slot::entry(book.tid.get(), book.task()), Relaxed);
         Some(opening)
     }
 
     /// Begins in a slot that is free.
-    #[inline]
+    #[inline(always)]
     pub(super) fn fill(
-        recorder: &'static Recorder,
         book: &'static Book,
         slot: &'static Slot,
-        index: usize,
+        index: u64,
         site: &'static Site,
         parent: u64,
-    ) -> Option<Self> {
-        let number = match site.number_in(book.family.get()) {
-            Some(number) => number,
-            None => recorder.number_of(site),
-        };
+    ) -> Self {
+        let number = site.number_in(book.family.get()).unwrap_or_else(|| number_of(book, site));
         let generation = slot::generation(slot[slot::COMMIT].load(Relaxed)).wrapping_add(1 << slot::INDEX_BITS);
         // Readers must not see what follows under an older commit word than the "free" that is there now.
         fence(Release);
-        slot[slot::START].store(book.now(recorder), Relaxed);
+        slot[slot::START].store(book.now(), Relaxed);
         slot[slot::PARENT].store(parent & slot::PARENT_MASK, Relaxed);
-        let id = generation | index as u64;
-        (id != 0).then_some(Self { recorder, book, slot, site, id, shape: u64::from(number), flags: 0, means: false })
+        Self { book, slot, site, id: generation | index, number, shapes: [0; 2], flags: book.flags.get() }
     }
 
     /// The number that the phase will have.
@@ -84,49 +73,46 @@ impl Opening {
     }
 
     /// Sets the field of the site's n-th key: within the slot if it is short and there is room, else beyond it.
-    #[inline]
+    #[inline(always)]
     pub fn value(&mut self, key: usize, value: Value<'_>) {
         if self.site.has_meaning(key) {
-            return self.meaning(key, value);
+            self.flags = meaning(self.book, self.site, self.id, self.flags, key, value);
+            return;
         }
-        let fits = match (value, value.number()) {
-            (Value::Text(text), _) => self.text(key, text),
-            (_, Some((kind, number))) => self.number(key, kind, WORD, number),
-            _ => false,
-        };
-        if !fits && let Some(key) = self.site.keys().get(key) {
-            let name = self.recorder.name(key);
-            self.beyond(name.0, value);
+        match value {
+            Value::Text(text) => self.text(key, text),
+            Value::U64(word) => self.number(key, value::U64, word),
+            Value::I64(number) => self.number(key, value::I64, number as u64),
+            Value::F64(number) => self.number(key, value::F64, number.to_bits()),
+            Value::Bool(is) => self.number(key, value::BOOL, u64::from(is)),
         }
-    }
-
-    fn beyond(&mut self, key: u16, value: Value<'_>) -> bool {
-        let is_new = self.flags & slot::HAS_MORE == 0;
-        let added = self.recorder.append(self.book, self.id, is_new, key, value);
-        if added {
-            self.flags |= slot::HAS_MORE;
-        }
-        added
     }
 
     /// Says what the phase has to do with a traced lock or the like.
-    #[inline]
+    #[inline(always)]
     pub fn resource(&mut self, role: Role, resource: ResourceId) {
-        if let Some(index) = resource.index_in(self.recorder.number) {
-            self.number(0, value::RESOURCE, role.number() as usize, index as u64);
+        if let Some(index) = self.book.recorder.get().and_then(|recorder| resource.index_in(recorder.number)) {
+            self.within(0, slot::shape(value::RESOURCE, role.number() as usize), index as u64);
         }
     }
 
-    #[inline]
-    fn number(&mut self, key: usize, kind: u8, length: usize, word: u64) -> bool {
-        let shape = slot::shape(kind, length);
-        if self.shape >> 16 & 0xff == 0 {
+    #[inline(always)]
+    fn number(&mut self, key: usize, kind: u8, word: u64) {
+        if !self.within(key, slot::shape(kind, WORD), word) {
+            self.flags = number_beyond(self.book, self.site, self.id, self.flags, key, kind, word);
+        }
+    }
+
+    /// Whether there was room in the slot.
+    #[inline(always)]
+    fn within(&mut self, key: usize, shape: u8, word: u64) -> bool {
+        if self.shapes[0] == 0 {
             self.slot[slot::VALUE_0].store(word, Relaxed);
-            self.shape |= shape << 16;
+            self.shapes[0] = shape;
             self.flags |= (key as u64 & slot::KEY_MASK) << slot::KEY_0_SHIFT;
-        } else if self.shape >> 24 & 0xff == 0 {
+        } else if self.shapes[1] == 0 {
             self.slot[slot::VALUE_1].store(word, Relaxed);
-            self.shape |= shape << 24;
+            self.shapes[1] = shape;
             self.flags |= (key as u64 & slot::KEY_MASK) << slot::KEY_1_SHIFT;
         } else {
             return false;
@@ -134,62 +120,111 @@ impl Opening {
         true
     }
 
-    #[inline]
-    fn text(&mut self, key: usize, text: &str) -> bool {
+    #[inline(always)]
+    fn text(&mut self, key: usize, text: &str) {
         let bytes = text.as_bytes();
-        if bytes.len() <= 2 * WORD && self.shape >> 24 & 0xff == 0 {
+        if bytes.len() <= 2 * WORD && self.shapes[1] == 0 {
             let [first, last] = two_words(bytes);
             self.slot[slot::VALUE_1].store(first, Relaxed);
             self.slot[slot::VALUE_1 + 1].store(last, Relaxed);
-            self.shape |= slot::shape(value::TEXT, bytes.len()) << 24;
+            self.shapes[1] = slot::shape(value::TEXT, bytes.len());
             self.flags |= (key as u64 & slot::KEY_MASK) << slot::KEY_1_SHIFT;
-            return true;
+        } else if bytes.len() > WORD
+            || !self.within(key, slot::shape(value::TEXT, bytes.len()), names::word_of(bytes))
+        {
+            self.flags = text_beyond(self.book, self.site, self.id, self.flags, key, text);
         }
-        bytes.len() <= WORD && self.number(key, value::TEXT, bytes.len(), names::word_of(bytes))
-    }
-
-    #[cold]
-    fn meaning(&mut self, key: usize, value: Value<'_>) {
-        let Some(key) = self.site.keys().get(key) else { return };
-        let name = self.recorder.name(key);
-        if name.0 == crate::layout::HANG_OUTCOME {
-            match super::phases::outcome_of(value) {
-                Some(outcome) => self.flags = slot::with_outcome(self.flags, Outcome::number(outcome)),
-                None => self.recorder.lose(Loss::Field),
-            }
-        } else if self.beyond(name.0, value) {
-            self.recorder.note_meaning(self.book, self.id, self.shape as u16, name.0, value);
-        }
-        self.means = true;
     }
 
     /// The phase is open from now on.
-    #[inline]
-    pub fn publish(mut self) -> PhaseId {
-        self.commit();
-        // 0 was refused when it began.
+    #[inline(always)]
+    pub fn publish(self) -> PhaseId {
+        let _word = self.commit();
         PhaseId::from_word(self.id).unwrap_or(PhaseId::FIRST)
     }
 
-    #[inline]
-    pub(super) fn commit(&mut self) {
-        self.slot[slot::SHAPE].store(self.shape, Relaxed);
-        if self.means || self.book.keeps_history.get() {
-            self.note();
+    /// The commit word that it has now.
+    #[inline(always)]
+    pub(super) fn commit(&self) -> u64 {
+        let [first, second] = self.shapes;
+        let shape = u64::from(self.number) | u64::from(first) << 16 | u64::from(second) << 24;
+        self.slot[slot::SHAPE].store(shape, Relaxed);
+        if self.flags & slot::MEANS != 0 {
+            note(self.book, self.slot, self.id, self.number);
         }
-        self.slot[slot::COMMIT].store(slot::generation(self.id) | self.flags | slot::OPEN, Release);
-    }
-
-    #[cold]
-    fn note(&self) {
-        let parent = self.slot[slot::PARENT].load(Relaxed);
-        let start = self.slot[slot::START].load(Relaxed);
-        self.recorder.push_at(self.book, start, cell::OPEN, 0, self.shape as u16, self.id, parent, "");
+        let commit = slot::generation(self.id) | self.flags | slot::OPEN;
+        self.slot[slot::COMMIT].store(commit, Release);
+        commit
     }
 }
 
+#[cold]
+#[inline(never)]
+fn number_of(book: &Book, site: &'static Site) -> u16 {
+    book.recorder.get().map_or(0, |recorder| recorder.number_of(site))
+}
+
+/// A `hang.*` field. Gives the flags as they are then.
+#[cold]
+#[inline(never)]
+fn meaning(book: &Book, site: &Site, id: u64, flags: u64, key: usize, value: Value<'_>) -> u64 {
+    let Some((recorder, text)) = book.recorder.get().zip(site.keys().get(key)) else { return flags };
+    let name = recorder.name(text);
+    if name.0 != crate::layout::HANG_OUTCOME {
+        let said = beyond(book, site, id, flags, key, value);
+        if said & slot::HAS_MORE != 0 {
+            let site = site.number_in(book.family.get()).unwrap_or(0);
+            recorder.note_meaning(book, id, site, name.0, value);
+        }
+        return said | slot::MEANS;
+    }
+    match super::phases::outcome_of(value) {
+        Some(outcome) => slot::with_outcome(flags, outcome.number()),
+        None => {
+            recorder.lose(Loss::Field);
+            flags
+        }
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn number_beyond(book: &Book, site: &Site, id: u64, flags: u64, key: usize, kind: u8, word: u64) -> u64 {
+    let value = match kind {
+        value::I64 => Value::I64(word as i64),
+        value::F64 => Value::F64(f64::from_bits(word)),
+        value::BOOL => Value::Bool(word != 0),
+        _ => Value::U64(word),
+    };
+    beyond(book, site, id, flags, key, value)
+}
+
+#[cold]
+#[inline(never)]
+fn text_beyond(book: &Book, site: &Site, id: u64, flags: u64, key: usize, text: &str) -> u64 {
+    beyond(book, site, id, flags, key, Value::Text(text))
+}
+
+/// A field that does not fit into the slot. Gives the flags as they are then.
+#[cold]
+#[inline(never)]
+fn beyond(book: &Book, site: &Site, id: u64, flags: u64, key: usize, value: Value<'_>) -> u64 {
+    let Some((recorder, text)) = book.recorder.get().zip(site.keys().get(key)) else { return flags };
+    let is_new = flags & slot::HAS_MORE == 0;
+    let added = recorder.append(book, id, is_new, recorder.name(text).0, value);
+    if added { flags | slot::HAS_MORE } else { flags }
+}
+
+#[cold]
+#[inline(never)]
+fn note(book: &Book, slot: &Slot, id: u64, site: u16) {
+    let Some(recorder) = book.recorder.get() else { return };
+    let (parent, start) = (slot[slot::PARENT].load(Relaxed), slot[slot::START].load(Relaxed));
+    recorder.push_at(book, start, cell::OPEN, 0, site, id, parent, "");
+}
+
 /// Up to 16 bytes as two words: the first eight, and the last eight, which may overlap.
-#[inline]
+#[inline(always)]
 fn two_words(bytes: &[u8]) -> [u64; 2] {
     match (bytes.first_chunk(), bytes.last_chunk()) {
         (Some(first), Some(last)) => [u64::from_ne_bytes(*first), u64::from_ne_bytes(*last)],

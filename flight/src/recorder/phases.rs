@@ -159,9 +159,9 @@ pub fn close(phase: PhaseId) {
     let index = slot::index(phase);
     let Some(slot) = recorder.slots.get(index) else { return recorder.close_with(Some(book), phase) };
     let commit = slot[slot::COMMIT].load(Relaxed);
-    let flags = slot::STATE_AND_SAID;
-    let is_plain = slot::generation(commit) == slot::generation(phase) && commit & flags == slot::OPEN;
-    if is_plain && !book.keeps_history.get() && recorder.owns(book, index) {
+    let is_plain =
+        slot::generation(commit) == slot::generation(phase) && commit & slot::STATE_AND_SAID == slot::OPEN;
+    if is_plain && recorder.owns(book, index) {
         slot.free(commit);
         recorder.keep(book, slot, index);
     } else {
@@ -195,6 +195,15 @@ impl Recorder {
         }
     }
 
+    /// The index of a slot, if it is one of this recorder's.
+    pub(super) fn index_of(&self, slot: &'static Slot) -> Option<usize> {
+        let within = |slots: &'static [Slot]| {
+            let bytes = std::ptr::from_ref(slot).addr().checked_sub(slots.as_ptr().addr())?;
+            Some(bytes / size_of::<Slot>()).filter(|at| *at < slots.len())
+        };
+        within(self.slots).or_else(|| Some(within(self.stacks)? + self.slots.len()))
+    }
+
     /// The slot of a number, in a stack or not.
     #[inline]
     pub(super) fn slot_of(&self, phase: u64) -> Option<&'static Slot> {
@@ -212,7 +221,7 @@ impl Recorder {
         let Some(slot) = self.open_slot(phase) else { return };
         slot[slot::PARENT].store(slot[slot::PARENT].load(Relaxed) & !slot::INSIDE, Release);
         let shape = slot[slot::SHAPE].load(Relaxed);
-        slot[slot::SHAPE].store(slot::with_left(shape, slot[slot::START].load(Relaxed), book.now(self)), Relaxed);
+        slot[slot::SHAPE].store(slot::with_left(shape, slot[slot::START].load(Relaxed), book.now()), Relaxed);
     }
 
     fn outcome_in(&self, phase: u64, change: impl Fn(Option<Outcome>) -> Option<Outcome>) {

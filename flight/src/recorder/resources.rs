@@ -25,23 +25,27 @@ impl ResourceId {
             .is_some_and(|recorder| self.index_in(recorder.number()).is_some())
     }
 
-    /// The calling thread, or the task that it polls, has it alone from now on.
+    /// The calling thread, or the task that it polls, has it alone from now on. `false` when its recorder does not
+    /// know it.
     #[inline]
-    pub fn taken(self) {
-        let Some((book, recorder)) = book::mine().and_then(|book| Some((book, book.recorder.get()?))) else { return };
+    pub fn taken(self) -> bool {
+        let Some((book, recorder)) = book::mine().and_then(|book| Some((book, book.recorder.get()?))) else {
+            return false;
+        };
         let Some(words) = self.index_in(recorder.number()).and_then(|index| recorder.resource_words(index)) else {
-            return;
+            return false;
         };
         words[resource::PHASE].store(book.current(), Relaxed);
-        words[resource::SINCE].store(book.now(recorder), Relaxed);
+        words[resource::SINCE].store(book.now(), Relaxed);
         words[resource::COUNT].store(words[resource::COUNT].load(Relaxed).wrapping_add(1), Relaxed);
         words[resource::HOLDER].store(slot::entry(book.tid.get(), book.task()), Release);
+        true
     }
 
     /// It is free from now on. Called before it really is, so that the next one who takes it comes after.
     #[inline]
     pub fn let_go(self) {
-        let Some(recorder) = book::peek().and_then(|book| book.recorder.get()) else { return };
+        let Some(recorder) = book::peek().and_then(|book| book.recorder.get()).or_else(elsewhere) else { return };
         if let Some(words) = self.index_in(recorder.number()).and_then(|index| recorder.resource_words(index)) {
             words[resource::HOLDER].store(0, Release);
         }
@@ -50,7 +54,7 @@ impl ResourceId {
     /// It is no more.
     #[cold]
     pub fn gone(self) {
-        let Some(recorder) = book::peek().and_then(|book| book.recorder.get()) else { return };
+        let Some(recorder) = book::peek().and_then(|book| book.recorder.get()).or_else(elsewhere) else { return };
         let Some(index) = self.index_in(recorder.number()) else { return };
         let Some(words) = recorder.resource_words(index) else { return };
         let commit = words[resource::COMMIT].load(Relaxed);
@@ -58,6 +62,12 @@ impl ResourceId {
         words[resource::COMMIT].store(commit & !3 | resource::FREE, Release);
         recorder.free_resources.free(index);
     }
+}
+
+/// On a thread that has no book: it never recorded anything, or its destructors run.
+#[cold]
+fn elsewhere() -> Option<&'static Recorder> {
+    crate::process::current()
 }
 
 impl Recorder {

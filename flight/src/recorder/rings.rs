@@ -56,7 +56,7 @@ impl Recorder {
         last: u64,
         text: &str,
     ) {
-        self.push_at(book, book.now(self), kind, argument, name, phase, last, text);
+        self.push_at(book, book.now(), kind, argument, name, phase, last, text);
     }
 
     /// Writes an event to the ring of the calling thread.

@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
 
 use super::{History, Recorder};
 use crate::book::Book;
-use crate::clock::ClockSource;
+use crate::clock::{ClockSource, tick};
 use crate::layout::{PAGE, header, slot, thread};
 use crate::sync::AtomicU64;
 use crate::{Loss, names};
@@ -80,8 +80,8 @@ impl Recorder {
         book.entry.set(at as u32);
         book.tid.set(tid);
         book.family.set(self.family);
-        book.ticks.set(self.clock == ClockSource::Tick);
-        book.keeps_history.set(self.history == History::All);
+        book.tick.set((self.clock == ClockSource::Tick).then(tick::word));
+        book.flags.set(if self.history == History::All { slot::MEANS } else { 0 });
         book.recorder.set(Some(self));
         words[thread::TID].store(u64::from(tid), Relaxed);
         words[thread::CURRENT].store(0, Relaxed);
