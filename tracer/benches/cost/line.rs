@@ -68,6 +68,8 @@ pub(crate) enum Unit {
 impl Unit {
     /// A number with its unit.
     pub(crate) fn show(self, number: f64) -> String {
+        // Not "-0.0".
+        let number = if number.abs() < 5e-4 { 0.0 } else { number };
         let digits = usize::from(number.abs() < 99.95);
         match self {
             Self::Ns => format!("{number:.digits$} ns"),

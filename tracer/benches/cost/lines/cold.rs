@@ -1,6 +1,6 @@
 //! What is recorded now and then finds nothing of it in the caches.
 
-use hangdog_tracer::phase;
+use hangdog_tracer::{open_phase, phase};
 use tracing_subscriber::prelude::*;
 
 use super::stacks::{self, Ignores};
@@ -14,6 +14,13 @@ pub(crate) const LINES: &[Line] = &[
         recorded(each_cold(effort, |number, text| {
             let _outer = phase!("outer", number, text);
             let _inner = phase!("inner", number, text);
+        }))
+    })
+    .wanted(Target::itself(50.0)),
+    Line::new("cold: `open_phase!`", |effort| {
+        recorded(each_cold(effort, |number, text| {
+            let _outer = open_phase!("outer", number, text);
+            let _inner = open_phase!("inner", number, text);
         }))
     })
     .wanted(Target::itself(50.0)),

@@ -3,7 +3,7 @@
 use await_tree::InstrumentAwait as _;
 use fastrace::collector::{Config, SpanContext};
 use fastrace::future::FutureExt as _;
-use hangdog_tracer::{InPhaseExt as _, phase};
+use hangdog_tracer::{InPhaseExt as _, open_phase};
 use tracing::{Instrument as _, info_span};
 use tracing_subscriber::prelude::*;
 
@@ -92,7 +92,7 @@ fn in_phase(effort: Effort) -> Measured {
     let cost = in_a_task(effort, |rounds| async move {
         let text = text();
         for number in 0..rounds {
-            ThreePolls::default().in_phase(phase!("future", number, text)).await;
+            ThreePolls::default().in_phase(open_phase!("future", number, text)).await;
         }
     });
     recorded(cost?)

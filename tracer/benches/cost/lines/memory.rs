@@ -1,17 +1,18 @@
 //! Memory: of open phases, of closed ones, of threads and futures.
 
-use hangdog_tracer::{InPhaseExt as _, Phase, phase};
+use hangdog_tracer::{InPhaseExt as _, Phase, open_phase, phase};
 use tracing::{Span, info_span};
 use tracing_subscriber::prelude::*;
 
 use super::phases::{Forgets, fastrace_rounds};
 use super::stacks;
+use crate::clock::Effort;
 use crate::line::{Line, Measured, Target, Unit};
 use crate::memory::{faults, heap, recorder_resident, touched};
-use crate::work::{ThreePolls, pair, text};
+use crate::work::{ThreePolls, pair, recorded, text};
 
 /// Open at a time.
-const OPEN: u64 = 4000;
+const OPEN: u64 = 50_000;
 /// Closed, one after the other.
 const CLOSED: u64 = 1_000_000;
 
@@ -33,18 +34,16 @@ pub(crate) const LINES: &[Line] = &[
     .beside("heap of an open span: Registry + no-op layer")
     .in_unit(Unit::Bytes)
     .wanted(Target::over(0.0)),
-    Line::new("heap of an open phase", |_| {
-        Ok(heap_of_open(|number, text| Phase::from(phase!("open", number, text))))
-    })
-    .in_unit(Unit::Bytes)
-    .wanted(Target::itself(0.0)),
+    Line::new("heap of an open phase", |_| Ok(heap_of_open(|number, text| open_phase!("open", number, text))))
+        .in_unit(Unit::Bytes)
+        .wanted(Target::itself(0.0)),
     Line::new("recorder's file for an open phase", |_| {
-        file_of_open(|number, text| Phase::from(phase!("open", number, text)))
+        file_of_open(1 << 15, |number, text| open_phase!("open", number, text))
     })
     .in_unit(Unit::Bytes)
     .wanted(Target::itself(64.0)),
     Line::new("recorder's file for an open phase with `hang.wait`", |_| {
-        file_of_open(|number, text| Phase::from(phase!("open", number, hang.wait = text)))
+        file_of_open(1 << 14, |number, text| open_phase!("open", number, hang.wait = text))
     })
     .in_unit(Unit::Bytes)
     .wanted(Target::itself(128.0)),
@@ -127,18 +126,16 @@ fn heap_of_open<T>(open: impl Fn(u64, &'static str) -> T) -> f64 {
     heap(|| held.extend((0..OPEN).map(|number| open(number, text)))).in_use / OPEN as f64
 }
 
-/// What a row of phases that are closed at once touches as well, the history for one, is taken off.
-fn file_of_open(open: impl Fn(u64, &'static str) -> Phase) -> Measured {
+/// What some phases touch and twice as many: what is touched besides, the history or memory that the thread is given
+/// in advance, is in both.
+fn file_of_open(some: u64, open: impl Fn(u64, &'static str) -> Phase) -> Measured {
     let text = text();
-    let mut held = Vec::with_capacity(OPEN as usize);
-    let one_by_one = |count| (0..count).for_each(|number| drop(open(number, text)));
-    one_by_one(2 * OPEN);
-    let closed = touched(|| one_by_one(2 * OPEN))?;
-    let opened = touched(|| {
-        one_by_one(2 * OPEN);
-        held.extend((0..OPEN).map(|number| open(number, text)));
-    })?;
-    Ok((opened - closed) / OPEN as f64)
+    let mut held = Vec::new();
+    let mut more = |count| touched(|| held.extend((0..count).map(|number| open(number, text))));
+    more(some)?;
+    let (once, twice) = (more(some)?, more(2 * some)?);
+    // Pages are not bytes: a page more or less at the ends is a fraction of a byte.
+    recorded(((twice - once) / some as f64).round())
 }
 
 fn allocations_of_a_span() -> f64 {
@@ -155,7 +152,7 @@ fn growth(closed: impl Fn(u64)) -> Measured {
     Ok((recorder_resident()? - before + heap) / CLOSED as f64)
 }
 
-fn of_a_thread(_effort: crate::clock::Effort) -> Measured {
+fn of_a_thread(_effort: Effort) -> Measured {
     const THREADS: u16 = 8;
     let record = || {
         let text = text();

@@ -4,7 +4,7 @@ use std::hint::black_box;
 
 use fastrace::collector::{Config, Reporter, SpanContext, SpanRecord};
 use fastrace::local::LocalSpan;
-use hangdog_tracer::phase;
+use hangdog_tracer::{open_phase, phase};
 
 use crate::clock::{Effort, warm};
 use crate::line::{Line, Target};
@@ -19,9 +19,14 @@ pub(crate) const LINES: &[Line] = &[
         }))
     }),
     Line::new("`phase!`", |effort| recorded(each(effort, pair))).wanted(Target::itself(4.0)),
+    Line::new("`open_phase!`", |effort| recorded(each(effort, movable_pair))).wanted(Target::itself(7.0)),
     Line::new("`phase!`, TSC", |effort| recorded(each(effort, pair)))
         .with(&[("HANGDOG_CLOCK", "tsc")])
         .wanted(Target::itself(15.0)),
+    Line::new("`open_phase!`, TSC", |effort| recorded(each(effort, movable_pair)))
+        .with(&[("HANGDOG_CLOCK", "tsc")])
+        .wanted(Target::itself(15.0)),
+    Line::new("`phase!`, with history", |effort| recorded(each(effort, pair))).with(&[("HANGDOG_HISTORY", "all")]),
     Line::new("`phase!`, TSC, with history", |effort| recorded(each(effort, pair)))
         .with(&[("HANGDOG_CLOCK", "tsc"), ("HANGDOG_HISTORY", "all")])
         .wanted(Target::itself(30.0)),
@@ -46,6 +51,12 @@ pub(crate) const LINES: &[Line] = &[
 fn pair(number: u64, text: &str) {
     let _outer = phase!("outer", number, text);
     let _inner = phase!("inner", number, text);
+}
+
+#[inline]
+fn movable_pair(number: u64, text: &str) {
+    let _outer = open_phase!("outer", number, text);
+    let _inner = open_phase!("inner", number, text);
 }
 
 /// Takes the spans and forgets them.
