@@ -12,8 +12,9 @@ use std::collections::BTreeSet;
 use hangdog_schemas::{Confidence, FindingKind};
 
 use crate::graph::{Graph, Link};
+use crate::key::Key;
 use crate::liveness::Liveness;
-use crate::view::{ANY, View};
+use crate::view::View;
 use crate::wait::{Class, Wait};
 
 /// Rings, and ends of the line, that are looked at in full, the nearest ones: a thousand daemons at one pipe are one story.
@@ -52,11 +53,9 @@ pub(crate) fn causes<'g>(view: &View<'_>, graph: &'g Graph, from: &[usize]) -> V
     let mut ends: Vec<(usize, usize)> = reach.iter().map(|(task, distance)| (*distance, *task)).collect();
     ends.sort_unstable();
     // Whoever still acts in the run may be about to do what somebody outside could: open the FIFO, send SIGCONT.
-    let live_elsewhere = graph
-        .tasks
-        .iter()
-        .enumerate()
-        .any(|(i, task)| graph.alive(i) == Liveness::Live && view.is_of_run(task.key.0) && task.key.1 != ANY);
+    let live_elsewhere = graph.tasks.iter().enumerate().any(|(i, task)| {
+        graph.alive(i) == Liveness::Live && view.is_of_run(task.key.pid()) && !matches!(task.key, Key::Any(_))
+    });
     let ends = ends.into_iter().filter_map(|(distance, task)| {
         end_of_the_line(view, graph, task, from.contains(&task)).map(|end| (distance, task, end))
     });
@@ -75,7 +74,8 @@ pub(crate) fn causes<'g>(view: &View<'_>, graph: &'g Graph, from: &[usize]) -> V
         if wait.outside.is_some() && live_elsewhere {
             confidence = confidence.and(Confidence::Possible);
         }
-        let blame = if kind == FindingKind::OrphanWait { Vec::new() } else { vec![task] };
+        let nobody = matches!(kind, FindingKind::OrphanWait | FindingKind::LostWakeup);
+        let blame = if nobody { Vec::new() } else { vec![task] };
         found.push((distance, Cause { kind, way, cycle: Vec::new(), at: task, wait: Some(wait), blame, confidence }));
     }
     let doubt = graph.confidence(reach.keys().copied());
@@ -99,9 +99,9 @@ pub(crate) fn causes<'g>(view: &View<'_>, graph: &'g Graph, from: &[usize]) -> V
 
 fn rank(kind: FindingKind) -> u8 {
     match kind {
-        FindingKind::DeadlockCycle | FindingKind::SelfDeadlock => 0,
+        FindingKind::DeadlockCycle | FindingKind::SelfDeadlock | FindingKind::PoolExhausted => 0,
         FindingKind::StoppedHolder | FindingKind::Frozen => 1,
-        FindingKind::OrphanWait => 2,
+        FindingKind::OrphanWait | FindingKind::LostWakeup => 2,
         FindingKind::TerminalPrompt => 3,
         FindingKind::IdleHolder => 4,
         _ => 5,
@@ -115,10 +115,26 @@ fn ring_cause<'g>(graph: &'g Graph, from: &[usize], ring: &BTreeSet<usize>) -> O
     let at = way.last().map(|link| link.to).or_else(|| from.iter().copied().find(|task| members.contains(task)))?;
     let start = cycle.iter().position(|link| link.waiter == at)?;
     let cycle: Vec<Link<'g>> = cycle[start..].iter().chain(&cycle[..start]).copied().collect();
-    let kind = if cycle.len() == 1 { FindingKind::SelfDeadlock } else { FindingKind::DeadlockCycle };
+    let pool = cycle.first().map(|link| link.wait).filter(|wait| wait.class == Class::Pool);
+    let is_one_pool = pool.is_some_and(|pool| cycle.iter().all(|link| link.wait.key == pool.key));
+    let kind = match cycle.len() {
+        _ if is_one_pool => FindingKind::PoolExhausted,
+        1 => FindingKind::SelfDeadlock,
+        _ => FindingKind::DeadlockCycle,
+    };
     let confidence = way_confidence(graph, &way, ring);
-    let blame = cycle.iter().map(|link| link.waiter).collect();
+    let blame = match pool.filter(|_| is_one_pool) {
+        Some(pool) => holders(graph, ring, pool),
+        None => cycle.iter().map(|link| link.waiter).collect(),
+    };
     Some(Cause { kind, way, cycle, at, wait: None, blame, confidence })
+}
+
+/// Those of a ring who hold a part of a pool.
+fn holders(graph: &Graph, ring: &BTreeSet<usize>, pool: &Wait) -> Vec<usize> {
+    let held = ring.iter().flat_map(|task| graph.links(*task)).filter(|link| link.wait.key == pool.key);
+    let holders: BTreeSet<usize> = held.filter(|link| link.resolver.holds).map(|link| link.to).collect();
+    holders.into_iter().take(NEAREST).collect()
 }
 
 fn way_confidence(graph: &Graph, way: &[Link<'_>], end: &BTreeSet<usize>) -> Confidence {
@@ -140,12 +156,14 @@ fn end_of_the_line<'g>(
     let first = waits.first()?;
     if graph.alive(task) == Liveness::Dead {
         // Parked with all of its process, and none of them waits for anything else.
-        let nobody = |wait: &Wait| wait.resolvers.iter().all(|resolver| graph.find(resolver.thread).is_none());
+        let nobody = |wait: &Wait| wait.resolvers.iter().all(|resolver| graph.find(resolver.who).is_none());
         let ended = waits.iter().all(nobody) || graph.is_parked(task) && graph.links(task).next().is_none();
-        return ended.then_some((FindingKind::OrphanWait, first, Confidence::Certain));
+        let wait = waits.iter().find(|wait| !wait.class.is_waiting_for_work()).unwrap_or(first);
+        let kind = if wait.came_before { FindingKind::LostWakeup } else { FindingKind::OrphanWait };
+        return ended.then_some((kind, wait, Confidence::Certain));
     }
     let open = waits.iter().find(|wait| wait.outside.is_some())?;
-    let pid = graph.tasks[task].key.0;
+    let pid = graph.tasks[task].key.pid();
     Some(match open.class {
         Class::Continue | Class::Tracer => (FindingKind::StoppedHolder, open, Confidence::Certain),
         Class::Thaw => (FindingKind::Frozen, open, Confidence::Certain),

@@ -48,20 +48,22 @@ fn edges(story: &Story<'_>) -> Vec<Edge> {
             edges.push(words::edge(view, graph, link.waiter, link.wait, Some(link)));
         }
     };
+    // That a thread waits for each of the tasks of its process says no more than that it waits for one.
+    let adds = |link: &Link<'_>| !graph.tasks[link.to].key.is_async() || link.wait.class != Class::Event;
     let main: Vec<Link<'_>> = story.links().copied().collect();
     for link in &main {
         draw(link);
     }
     for link in &main {
         // The others who could end the same wait cannot either.
-        for beside in graph.links(link.waiter).filter(|other| other.to != link.to).take(BESIDE) {
+        for beside in graph.links(link.waiter).filter(|other| other.to != link.to && adds(other)).take(BESIDE) {
             draw(&beside);
         }
     }
     let told: BTreeSet<usize> = main.iter().flat_map(|link| [link.waiter, link.to]).chain([cause.at]).collect();
     let ring: BTreeSet<usize> = cause.blame.iter().copied().chain([cause.at]).collect();
     let mut behind = 0;
-    for task in (0..graph.tasks.len()).filter(|task| view.is_of_run(graph.tasks[*task].key.0)) {
+    for task in (0..graph.tasks.len()).filter(|task| view.is_of_run(graph.tasks[*task].key.pid())) {
         // Who could be woken by somebody else too, or is merely parked, is not behind it.
         let is_stuck = graph.alive(task) != Liveness::Live
             && graph.waits(task).iter().all(|wait| wait.outside.is_none() && wait.class != Class::Event);
@@ -73,7 +75,7 @@ fn edges(story: &Story<'_>) -> Vec<Edge> {
     }
     for task in &told {
         if *task != cause.at {
-            for link in graph.links(*task).filter(|link| told.contains(&link.to)).take(BESIDE) {
+            for link in graph.links(*task).filter(|link| told.contains(&link.to) && adds(link)).take(BESIDE) {
                 draw(&link);
             }
         }
@@ -99,7 +101,7 @@ fn rescue(story: &Story<'_>) -> Vec<String> {
             "echo 1 > /sys/fs/fuse/connections/{connection}/abort    # frees all who wait for this mount; SIGKILL does not"
         ));
     }
-    let last = story.graph.tasks[story.cause.at].key.0;
+    let last = story.graph.tasks[story.cause.at].key.pid();
     match story.cause.kind {
         // A stopped or frozen process takes no other signal until it goes on.
         FindingKind::StoppedHolder => commands.push(format!("kill -CONT {last}")),
@@ -107,7 +109,7 @@ fn rescue(story: &Story<'_>) -> Vec<String> {
         _ => {}
     }
     if commands.is_empty() {
-        let pids: BTreeSet<u32> = story.cause.blame.iter().map(|task| story.graph.tasks[*task].key.0.0).collect();
+        let pids: BTreeSet<u32> = story.cause.blame.iter().map(|task| story.graph.tasks[*task].key.pid().0).collect();
         commands.extend(pids.first().map(|pid| format!("kill {pid}")));
     }
     commands
@@ -135,8 +137,11 @@ fn unseen(story: &Story<'_>) -> Vec<String> {
             list.push(text.clone());
         }
     }
-    let involved: BTreeSet<u32> =
-        story.links().flat_map(|link| [link.waiter, link.to]).map(|task| story.graph.tasks[task].key.0.0).collect();
+    let involved: BTreeSet<u32> = story
+        .links()
+        .flat_map(|link| [link.waiter, link.to])
+        .map(|task| story.graph.tasks[task].key.pid().0)
+        .collect();
     for gap in &story.view.snapshot.gaps {
         if let Some(pid) = gap.pid.filter(|pid| involved.contains(&pid.0)) {
             list.push(format!("{} of {pid}: {}", gap.what, gap.why.why_not().unwrap_or_default()));

@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use hangdog_schemas::Confidence;
+use hangdog_schemas::{Confidence, Pid};
 
+use crate::key::Key;
 use crate::liveness::{Alternative, Liveness, Node, spread};
-use crate::view::ANY;
-use crate::wait::{Class, Resolver, Rest, Task, ThreadKey, Wait};
+use crate::wait::{Class, Counts, Resolver, Rest, Task, Wait};
 
 /// A wait of one task for one resolver.
 #[derive(Clone, Copy, Debug)]
@@ -20,13 +20,18 @@ pub(crate) struct Link<'g> {
 /// What makes one ring a better story than another; the least is told.
 type CycleWeight = (bool, usize, usize, std::cmp::Reverse<usize>);
 
+/// Async tasks of a process that are looked at as what its parked threads wait for.
+const STUCK: usize = 64;
+
 /// Tasks with their waits joined to tasks.
 pub(crate) struct Graph {
     pub(crate) tasks: Vec<Task>,
-    index: BTreeMap<ThreadKey, usize>,
+    index: BTreeMap<Key, usize>,
     alive: Vec<Liveness>,
     links: Vec<Vec<LinkAt>>,
     rings: Vec<BTreeSet<usize>>,
+    /// Async tasks that can never go on, by process: what its parked threads wait for in the end.
+    stuck: BTreeMap<Pid, Vec<usize>>,
 }
 
 /// A [`Link`] by numbers: which wait of the waiter, which resolver of the wait, which task.
@@ -39,16 +44,18 @@ struct LinkAt {
 
 impl Graph {
     pub(crate) fn new(tasks: Vec<Task>) -> Self {
-        let index: BTreeMap<ThreadKey, usize> = tasks.iter().enumerate().map(|(i, task)| (task.key, i)).collect();
+        let index: BTreeMap<Key, usize> = tasks.iter().enumerate().map(|(i, task)| (task.key, i)).collect();
         let nodes: Vec<Node> = tasks.iter().map(|task| node(task, &index)).collect();
         let alive = spread(&nodes);
-        let mut graph = Self { tasks, index, alive, links: Vec::new(), rings: Vec::new() };
+        let (links, rings, stuck) = (Vec::new(), Vec::new(), BTreeMap::new());
+        let mut graph = Self { tasks, index, alive, links, rings, stuck };
+        graph.stuck = graph.find_stuck_tasks();
         graph.links = (0..graph.tasks.len()).map(|task| graph.join(task)).collect();
         graph.rings = graph.find_rings();
         graph
     }
 
-    pub(crate) fn find(&self, key: ThreadKey) -> Option<usize> {
+    pub(crate) fn find(&self, key: Key) -> Option<usize> {
         self.index.get(&key).copied()
     }
 
@@ -81,26 +88,76 @@ impl Graph {
         let mut seen: BTreeSet<usize> = BTreeSet::new();
         let waits = self.waits(task);
         for (wait, Wait { resolvers, .. }) in waits.iter().enumerate() {
-            for (resolver, Resolver { thread, .. }) in resolvers.iter().enumerate().filter(|(_, r)| !r.set_aside) {
-                let stuck = self.find(*thread).map(|to| self.stuck_behind(to)).unwrap_or_default();
+            let told = |(_, resolver): &(usize, &Resolver)| resolver.counts == Counts::Fully;
+            for (resolver, Resolver { who, .. }) in resolvers.iter().enumerate().filter(told) {
+                let stuck = self.find(*who).map(|to| self.stuck_behind(task, to)).unwrap_or_default();
                 links.extend(stuck.into_iter().filter(|to| seen.insert(*to)).map(|to| LinkAt { wait, resolver, to }));
             }
+        }
+        let own = self.tasks[task].key;
+        if let Some(wait) = waits.iter().position(|wait| wait.class == Class::Event && !wait.resolvers.is_empty())
+            && own.thread().is_some()
+        {
+            // An eventfd or a futex of its own process: somebody whom it polls would have been the one to wake it.
+            let stuck = self.stuck_tasks(task, own.pid()).filter(|to| seen.insert(*to));
+            links.extend(stuck.map(|to| LinkAt { wait, resolver: 0, to }));
         }
         links.sort_by_key(|at| (!waits[at.wait].resolvers[at.resolver].exact, at.to));
         links
     }
 
-    /// A task that cannot help now; of "any thread" those that wait for something else than each other.
-    fn stuck_behind(&self, task: usize) -> Vec<usize> {
+    /// A task that cannot help now; of "any thread" those that wait for something else than each other, and the
+    /// async tasks of the process.
+    fn stuck_behind(&self, waiter: usize, task: usize) -> Vec<usize> {
         let is_stuck = |task: &usize| self.alive[*task] != Liveness::Live && !self.is_ended(*task);
         match &self.tasks[task].rest {
-            Rest::AnyOf(members) => members
-                .iter()
-                .filter_map(|key| self.find(*key))
-                .filter(|member| is_stuck(member) && !self.is_parked(*member))
-                .collect(),
+            Rest::AnyOf(members) => {
+                let mut tasks: Vec<usize> = self.stuck_tasks(waiter, self.tasks[task].key.pid()).collect();
+                let may_be_told = |member: &usize| tasks.is_empty() || !self.is_at_rest(*member);
+                let threads: Vec<usize> = members
+                    .iter()
+                    .filter_map(|key| self.find(*key))
+                    .filter(|member| is_stuck(member) && !self.is_parked(*member))
+                    .filter(may_be_told)
+                    .collect();
+                tasks.extend(threads);
+                tasks
+            }
             _ => Some(task).filter(is_stuck).into_iter().collect(),
         }
+    }
+
+    /// The async tasks of a process to which the wait of a dead task comes down. One who is among them by a mere
+    /// guess (he waits for anybody too) comes down to nobody.
+    fn stuck_tasks(&self, waiter: usize, pid: Pid) -> impl Iterator<Item = usize> {
+        let stuck = self.stuck.get(&pid).filter(|_| self.alive[waiter] == Liveness::Dead);
+        let is_guess = self.is_parked(waiter) && stuck.is_some_and(|stuck| stuck.contains(&waiter));
+        stuck.into_iter().flatten().copied().filter(move |_| !is_guess)
+    }
+
+    /// Those that wait for somebody in particular; where there are none, those that say what they wait for.
+    fn find_stuck_tasks(&self) -> BTreeMap<Pid, Vec<usize>> {
+        let mut named: BTreeMap<Pid, Vec<usize>> = BTreeMap::new();
+        let mut stuck: BTreeMap<Pid, Vec<usize>> = BTreeMap::new();
+        for (task, Task { key, .. }) in self.tasks.iter().enumerate() {
+            if self.alive[task] != Liveness::Dead {
+                continue;
+            }
+            let says_its_wait = self.waits(task).iter().any(|wait| !wait.class.is_waiting_for_work());
+            if key.is_async() && !self.is_parked(task) {
+                stuck.entry(key.pid()).or_default().push(task);
+            } else if self.is_parked(task) && says_its_wait {
+                named.entry(key.pid()).or_default().push(task);
+            }
+        }
+        for (pid, tasks) in named {
+            stuck.entry(pid).or_insert(tasks);
+        }
+        // Each of them leads to a cause; so many are enough.
+        for tasks in stuck.values_mut() {
+            tasks.truncate(STUCK);
+        }
+        stuck
     }
 
     /// Whether a task waits for nothing but a wake-up by any thread of its own process.
@@ -109,7 +166,17 @@ impl Graph {
         !waits.is_empty()
             && waits
                 .iter()
-                .all(|wait| wait.resolvers.iter().all(|resolver| resolver.thread.1 == ANY) && wait.outside.is_none())
+                .all(|wait| wait.resolvers.iter().all(|r| matches!(r.who, Key::Any(_))) && wait.outside.is_none())
+    }
+
+    /// Whether a thread only waits for events of its own process: where a runtime waits for what its tasks want.
+    fn is_at_rest(&self, task: usize) -> bool {
+        let pid = self.tasks[task].key.pid();
+        self.waits(task).iter().all(|wait| {
+            matches!(wait.class, Class::Event | Class::UnixData)
+                && wait.outside.is_none()
+                && wait.resolvers.iter().all(|resolver| resolver.who.pid() == pid)
+        })
     }
 
     /// Tasks that some tasks wait for, directly or not, themselves included; with the distance.
@@ -192,7 +259,7 @@ impl Graph {
                 let mut cycle = vec![first];
                 cycle.extend(rest);
                 let guesses = cycle.iter().filter(|link| !link.resolver.exact).count();
-                let processes: BTreeSet<_> = cycle.iter().map(|link| self.tasks[link.waiter].key.0).collect();
+                let processes: BTreeSet<_> = cycle.iter().map(|link| self.tasks[link.waiter].key.pid()).collect();
                 // A ring of guesses among the threads of one process is the least likely one.
                 let is_guess = guesses > 0 && processes.len() == 1 && cycle.len() > 1;
                 let weight = (is_guess, cycle.len(), guesses, std::cmp::Reverse(processes.len()));
@@ -216,7 +283,7 @@ impl Graph {
     }
 }
 
-fn node(task: &Task, index: &BTreeMap<ThreadKey, usize>) -> Node {
+fn node(task: &Task, index: &BTreeMap<Key, usize>) -> Node {
     match &task.rest {
         Rest::Acts | Rest::Timed(_) | Rest::Opaque(_) => Node::Acts,
         Rest::Ended => Node::Waits(Vec::new()),
@@ -228,14 +295,16 @@ fn node(task: &Task, index: &BTreeMap<ThreadKey, usize>) -> Node {
     }
 }
 
-fn alternative(wait: &Wait, index: &BTreeMap<ThreadKey, usize>) -> Alternative {
+fn alternative(wait: &Wait, index: &BTreeMap<Key, usize>) -> Alternative {
     let mut groups: BTreeMap<u64, Vec<usize>> = BTreeMap::new();
     let mut when_live = Vec::new();
     for resolver in &wait.resolvers {
-        match index.get(&resolver.thread) {
-            Some(task) if resolver.set_aside => when_live.push(*task),
-            Some(task) => groups.entry(resolver.group).or_default().push(*task),
-            None => {}
+        match (resolver.counts, index.get(&resolver.who)) {
+            (Counts::WhenLive, task) => when_live.extend(task),
+            (_, Some(task)) => groups.entry(resolver.group).or_default().push(*task),
+            // Nothing comes of a thread that has ended, and yet it is needed.
+            (_, None) if matches!(resolver.who, Key::Gone(..)) => _ = groups.entry(resolver.group).or_default(),
+            (_, None) => {}
         }
     }
     Alternative { needs: groups.into_values().collect(), when_live, open: wait.outside.is_some() }

@@ -9,7 +9,9 @@
 //!
 //! | to know | look in |
 //! | --- | --- |
+//! | which phases a thread is in, and which async tasks nobody polls | `phases.rs` |
 //! | what a system call waits for, and who could end it | `wait/` |
+//! | what an async task waits for, and how traced locks and channels work | `wait/task.rs`, `wait/primitive.rs` |
 //! | live, idle, dead | `liveness.rs` |
 //! | rings, orphans, idle and stopped holders | `cause.rs` |
 //! | a finding's sentence and advice | `detect/` |
@@ -18,7 +20,9 @@ mod cause;
 mod detect;
 mod explain;
 mod graph;
+mod key;
 mod liveness;
+mod phases;
 mod signature;
 mod verdict;
 mod view;

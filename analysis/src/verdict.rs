@@ -7,6 +7,7 @@ use hangdog_schemas::{Confidence, Finding, REPORT_VERSION, Report, RunNs, RunSum
 use hangdog_timeline::{Snapshot, Timeline};
 
 use crate::graph::Graph;
+use crate::key::Key;
 use crate::liveness::Liveness;
 use crate::view::View;
 use crate::{cause, detect, explain, wait};
@@ -54,13 +55,13 @@ const RINGS_APART: usize = 16;
 
 fn findings_at(timeline: &Timeline, snapshot: &Snapshot, patience: Duration) -> Findings {
     let before = timeline.snapshots().iter().rev().find(|earlier| earlier.begin < snapshot.begin && earlier.complete);
-    let view = View::new(timeline, snapshot, patience);
-    let graph = Graph::new(wait::tasks(&view, before));
+    let view = View::new(timeline, snapshot, before, patience);
+    let graph = Graph::new(wait::tasks(&view));
     let command: Vec<usize> = view
         .root()
-        .map(|root| snapshot.threads_of(root).filter_map(|t| graph.find((root, t.thread.tid))).collect())
+        .map(|root| snapshot.threads_of(root).filter_map(|t| graph.find(Key::Thread(root, t.thread.tid))).collect())
         .unwrap_or_default();
-    let main = view.root().and_then(|root| graph.find(View::main_thread(root)));
+    let main = view.root().and_then(|root| graph.find(Key::main_of(root)));
     // A command with a thread that acts goes on; what its first thread waits for is told all the same.
     let goes_on = command.iter().any(|task| graph.alive(*task) == Liveness::Live);
     let mut findings: Vec<Finding> = Vec::new();
@@ -80,7 +81,7 @@ fn findings_at(timeline: &Timeline, snapshot: &Snapshot, patience: Duration) -> 
     let apart = graph.rings().iter().filter(|ring| ring.iter().all(|task| !told.contains_key(task)));
     for ring in apart.take(RINGS_APART) {
         let members: Vec<usize> =
-            ring.iter().copied().filter(|task| view.is_of_run(graph.tasks[*task].key.0)).collect();
+            ring.iter().copied().filter(|task| view.is_of_run(graph.tasks[*task].key.pid())).collect();
         for found in cause::causes(&view, &graph, &members).into_iter().take(1) {
             push(&mut findings, explain::finding(&view, &graph, &found));
         }

@@ -1,20 +1,15 @@
 //! A snapshot with what the rest of the capture adds to it: open phases, names, earlier looks.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use hangdog_schemas::fact::{Belonging, MountFact, ProcessFact, Syscall, TaskState, ThreadFact};
-use hangdog_schemas::{Actor, FactRef, Fd, Inode, Pid, RunNs, Tid};
+use hangdog_schemas::{Actor, Big, FactRef, Fd, Inode, Pid, Tid};
 use hangdog_timeline::{Phase, Snapshot, Timeline};
 
-use crate::wait::{Resolver, ThreadKey};
-
-/// Stands for the threads of a process that were not seen. No thread has this number.
-pub(crate) const HIDDEN: Tid = Tid(0);
-
-/// Stands for any thread of a process: who could wake a futex that only this process can reach. One node for all
-/// threads keeps a process with ten thousand parked threads from having a hundred million waits.
-pub(crate) const ANY: Tid = Tid(u32::MAX);
+use crate::key::{Key, ThreadKey};
+use crate::phases::{AsyncTask, Phases};
+use crate::wait::Resolver;
 
 /// One snapshot in its capture.
 pub(crate) struct View<'a> {
@@ -22,24 +17,22 @@ pub(crate) struct View<'a> {
     pub(crate) snapshot: &'a Snapshot,
     /// Timers beyond this do not make an orphaned process live.
     pub(crate) patience: Duration,
-    /// Open phases by process, outermost first.
-    phases: BTreeMap<Pid, Vec<&'a Phase>>,
+    /// The snapshot that has to agree on each wait.
+    pub(crate) before: Option<&'a Snapshot>,
+    /// Its open phases.
+    pub(crate) phases: Phases<'a>,
     /// Threads that an earlier snapshot saw reading `/dev/fuse`.
     fuse_readers: BTreeSet<ThreadKey>,
 }
 
 impl<'a> View<'a> {
-    pub(crate) fn new(timeline: &'a Timeline, snapshot: &'a Snapshot, patience: Duration) -> Self {
-        let mut phases: BTreeMap<Pid, Vec<&Phase>> = BTreeMap::new();
-        for phase in timeline.open_phases_at(Self::moment(timeline, snapshot)) {
-            let pid = phase.id.process.pid;
-            if snapshot.processes.get(&pid).is_some_and(|process| process.process == phase.id.process) {
-                phases.entry(pid).or_default().push(phase);
-            }
-        }
-        for list in phases.values_mut() {
-            list.sort_by_key(|phase| (timeline.phase_path(phase).len(), phase.open.t, phase.id));
-        }
+    pub(crate) fn new(
+        timeline: &'a Timeline,
+        snapshot: &'a Snapshot,
+        before: Option<&'a Snapshot>,
+        patience: Duration,
+    ) -> Self {
+        let phases = Phases::new(timeline, snapshot, before);
         let fuse_readers = timeline
             .snapshots()
             .iter()
@@ -48,20 +41,15 @@ impl<'a> View<'a> {
             .filter(|(earlier, thread)| reads_fuse(earlier, thread))
             .map(|(_, thread)| (thread.thread.process.pid, thread.thread.tid))
             .collect();
-        Self { timeline, snapshot, patience, phases, fuse_readers }
-    }
-
-    /// Phases are sampled; those opened while the snapshot was taken count.
-    fn moment(timeline: &Timeline, snapshot: &Snapshot) -> RunNs {
-        snapshot.end.max(snapshot.begin).min(timeline.end().max(snapshot.begin))
+        Self { timeline, snapshot, patience, before, phases, fuse_readers }
     }
 
     pub(crate) fn process(&self, pid: Pid) -> Option<&'a ProcessFact> {
         self.snapshot.processes.get(&pid)
     }
 
-    pub(crate) fn thread(&self, key: ThreadKey) -> Option<&'a ThreadFact> {
-        self.snapshot.threads.get(&key)
+    pub(crate) fn thread(&self, key: impl Into<Key>) -> Option<&'a ThreadFact> {
+        self.snapshot.threads.get(&key.into().thread()?)
     }
 
     pub(crate) fn comm(&self, pid: Pid) -> &'a str {
@@ -111,23 +99,14 @@ impl<'a> View<'a> {
     pub(crate) fn all_threads(&self, pid: Pid, how: &str, facts: &[FactRef]) -> Vec<Resolver> {
         let living =
             || self.snapshot.threads_of(pid).filter(|thread| !matches!(thread.state, TaskState::Z | TaskState::X));
-        let hidden = self.hidden_threads(pid).map(|_| Resolver {
-            thread: (pid, HIDDEN),
-            how: "has threads that were not seen".to_owned(),
-            facts: Vec::new(),
-            exact: false,
-            group: 0,
-            set_aside: false,
-        });
+        let hidden = self
+            .hidden_threads(pid)
+            .map(|_| Resolver::new(Key::Hidden(pid), "has threads that were not seen", Vec::new()));
         let alone = hidden.is_none() && living().count() == 1;
         living()
-            .map(|thread| Resolver {
-                thread: (pid, thread.thread.tid),
-                how: how.to_owned(),
-                facts: facts.to_vec(),
-                exact: alone,
-                group: 0,
-                set_aside: false,
+            .map(|thread| {
+                let resolver = Resolver::new(Key::Thread(pid, thread.thread.tid), how, facts.to_vec());
+                if alone { resolver.exact() } else { resolver }
             })
             .chain(hidden)
             .collect()
@@ -140,54 +119,70 @@ impl<'a> View<'a> {
     }
 
     /// Whether a thread was ever seen reading `/dev/fuse`.
-    pub(crate) fn is_fuse_reader(&self, key: ThreadKey) -> bool {
-        self.fuse_readers.contains(&key)
+    pub(crate) fn is_fuse_reader(&self, key: Key) -> bool {
+        key.thread().is_some_and(|key| self.fuse_readers.contains(&key))
     }
 
-    /// Open phases of a process, outer ones first.
-    pub(crate) fn phases_of(&self, pid: Pid) -> &[&'a Phase] {
-        self.phases.get(&pid).map_or(&[], Vec::as_slice)
+    /// The phase that a task is in: of an async task one that says what it waits for, where there is one.
+    pub(crate) fn phase_of(&self, key: Key) -> Option<&'a Phase> {
+        if let Some(thread) = key.thread() {
+            return self.phases.of_thread(thread);
+        }
+        let innermost = &self.phases.task(key)?.innermost;
+        innermost.iter().rev().find(|phase| phase.hang.wait.is_some()).or(innermost.last()).copied()
     }
 
-    /// The innermost open phase that a thread is in.
-    pub(crate) fn phase_of(&self, key: ThreadKey) -> Option<&'a Phase> {
-        self.phases_of(key.0).iter().rev().find(|phase| phase.tid == Some(key.1)).copied()
-    }
-
-    /// Names of the phases that a thread is in, outermost first.
-    pub(crate) fn phase_names(&self, key: ThreadKey) -> Option<String> {
+    /// Names of the phases that a task is in, outermost first.
+    pub(crate) fn phase_names(&self, key: Key) -> Option<String> {
         let phase = self.phase_of(key)?;
         let names: Vec<&str> = self.timeline.phase_path(phase).iter().map(|phase| phase.name.as_str()).collect();
         Some(names.join(" > "))
     }
 
-    /// A thread as it stands in a report.
-    pub(crate) fn actor(&self, key: ThreadKey) -> Actor {
-        Actor { pid: key.0, tid: key.1, comm: self.comm(key.0).to_owned(), phase: self.phase_names(key) }
+    /// A task as it stands in a report. Of an async task the thread is where it was polled last.
+    pub(crate) fn actor(&self, key: Key) -> Actor {
+        let pid = key.pid();
+        let tid = match key {
+            Key::Thread(_, tid) | Key::Future(_, tid) | Key::Gone(_, tid) => tid,
+            Key::Task(..) => self.phases.task(key).and_then(AsyncTask::tid).unwrap_or(Tid(0)),
+            Key::Hidden(_) | Key::Any(_) => Tid(0),
+        };
+        let task = if let Key::Task(_, task) = key { Some(Big(task)) } else { None };
+        Actor { pid, tid, task, comm: self.comm(pid).to_owned(), phase: self.phase_names(key) }
     }
 
-    /// `indexd[4412]`, or `job[4390/4392]` for a thread that is not the first.
-    pub(crate) fn name(&self, key: ThreadKey) -> String {
-        let (pid, tid) = key;
+    /// `indexd[4412]`, `job[4390/4392]` for a thread that is not the first, `task 7 of svc[4412]`.
+    pub(crate) fn name(&self, key: impl Into<Key>) -> String {
+        let key = key.into();
+        let pid = key.pid();
         let comm = self.comm(pid);
-        if pid.0 == tid.0 { format!("{comm}[{pid}]") } else { format!("{comm}[{pid}/{tid}]") }
-    }
-
-    /// The thread in which a process began.
-    pub(crate) fn main_thread(pid: Pid) -> ThreadKey {
-        (pid, Tid(pid.0))
+        match key {
+            Key::Task(_, task) => format!("task {task} of {comm}[{pid}]"),
+            Key::Thread(_, tid) | Key::Future(_, tid) | Key::Gone(_, tid) if tid.0 != pid.0 && tid.0 != 0 => {
+                format!("{comm}[{pid}/{tid}]")
+            }
+            _ => format!("{comm}[{pid}]"),
+        }
     }
 
     pub(crate) fn process_ref(&self, pid: Pid) -> Vec<FactRef> {
         self.process(pid).map(|process| FactRef::process(self.snapshot.id, process.process)).into_iter().collect()
     }
 
-    pub(crate) fn thread_ref(&self, key: ThreadKey) -> Vec<FactRef> {
+    pub(crate) fn thread_ref(&self, key: impl Into<Key>) -> Vec<FactRef> {
         self.thread(key).map(|thread| FactRef::thread(self.snapshot.id, thread.thread)).into_iter().collect()
     }
 
     pub(crate) fn fd_ref(&self, pid: Pid, fd: Fd) -> Vec<FactRef> {
         self.process(pid).map(|process| FactRef::fd(self.snapshot.id, process.process, fd)).into_iter().collect()
+    }
+
+    /// What the recorder of a process lost, or may have: then not all who hold or serve something are on record.
+    pub(crate) fn losses(&self, pid: Pid) -> Option<String> {
+        let own = format!("phases of {pid}");
+        let is_of_others = |at: &str| at.starts_with("phases of ") && at != own;
+        let lost = self.timeline.lost().iter().find(|lost| lost.records > 0 && !is_of_others(&lost.at))?;
+        Some(format!("{} records that were lost at {}: they may name another holder", lost.records, lost.at))
     }
 
     /// Processes of the run whose descriptors could not be read: a holder may be hidden among them.

@@ -3,6 +3,7 @@
 use hangdog_schemas::{Edge, Resource};
 
 use crate::graph::{Graph, Link};
+use crate::key::Key;
 use crate::view::View;
 use crate::wait::{Class, Wait};
 
@@ -33,7 +34,17 @@ pub(crate) fn phrase(graph: &Graph, task: usize, wait: &Wait, resolver: &str) ->
         Class::PipeRoom => format!("waits for room in the full {name}, which is not read by {resolver}"),
         Class::ChildExit => format!("waits for the exit of {resolver}"),
         Class::ThreadExit => format!("waits for the end of thread {resolver}"),
-        Class::Mutex | Class::Named | Class::FileLock => format!("waits for {name}, held by {resolver}"),
+        Class::Mutex | Class::Named | Class::FileLock | Class::Lock | Class::Pool => {
+            format!("waits for {name}, held by {resolver}")
+        }
+        Class::LockTurn => format!("waits for {name} behind {resolver}"),
+        Class::ChannelItem => format!("waits for something from {name}, which {resolver} sends to"),
+        Class::ChannelSpace => format!("waits for room in the full {name}, which {resolver} receives from"),
+        Class::Notification if resolver.is_empty() => format!("waits to be notified at {name}"),
+        Class::Notification => format!("waits to be notified at {name} by {resolver}"),
+        Class::Poll => {
+            format!("waits {}", if resolver.is_empty() { name } else { format!("{name} from {resolver}") })
+        }
         Class::TerminalInput => format!("reads {name}"),
         Class::TerminalOutput => format!("waits for output on {name} from {resolver}"),
         Class::TerminalRoom => format!("waits to write to {name}, which is not read by {resolver}"),
@@ -67,7 +78,7 @@ fn wanted(wait: &Wait) -> String {
         Class::TcpRoom | Class::UnixRoom => format!("room to send over {name}"),
         Class::UnixData => format!("data on {name}"),
         Class::PipeData => format!("data or the end of {name}"),
-        Class::PipeRoom => format!("room in {name}"),
+        Class::PipeRoom | Class::ChannelSpace => format!("room in {name}"),
         Class::ChildExit => format!("the exit of {name}"),
         Class::ThreadExit => format!("the end of {name}"),
         Class::TerminalInput => format!("input from {name}"),
@@ -76,6 +87,8 @@ fn wanted(wait: &Wait) -> String {
         Class::Continue => format!("SIGCONT for {name}"),
         Class::Thaw => format!("{name} to be thawed"),
         Class::Tracer => format!("its tracer {name}"),
+        Class::ChannelItem => format!("something from {name}"),
+        Class::Notification => format!("a notification at {name}"),
         _ => name.clone(),
     }
 }
@@ -91,8 +104,13 @@ pub(crate) fn chain_with(view: &View<'_>, graph: &Graph, links: &[Link<'_>], pha
     let mut name = |task: usize| {
         let key = graph.tasks[task].key;
         let phase = view.phase_names(key).filter(|_| phases == Phases::Named && !told.contains(&task));
+        let name = match (key, told.last().map(|last| graph.tasks[*last].key.pid())) {
+            // Of the process that was named just before.
+            (Key::Task(pid, number), Some(before)) if pid == before => format!("task {number}"),
+            _ => view.name(key),
+        };
         told.push(task);
-        phase.map_or_else(|| view.name(key), |phase| format!("{} (in {})", view.name(key), short(&phase)))
+        phase.map_or_else(|| name.clone(), |phase| format!("{name} (in {})", short(&phase)))
     };
     let mut text = String::new();
     for (i, link) in links.iter().enumerate() {

@@ -57,13 +57,14 @@ pub(crate) fn draw(finding: &Finding, style: &Style) -> Vec<Row> {
     drawing.rows
 }
 
-fn same(one: &Actor, other: &Actor) -> bool {
-    one.pid == other.pid && one.tid == other.tid
+/// Whether one may be the thread that is meant where only its process is known. Async tasks are always known.
+fn is_thread_of(one: &Actor, process: &Actor) -> bool {
+    one.pid == process.pid && one.task.is_none() && process.task.is_none()
 }
 
 impl Drawing<'_> {
     fn edge(&mut self, finding: &Finding, edge: &Edge, next: Option<&Edge>) {
-        let goes_on = self.open && self.nodes.last().is_some_and(|(node, _)| same(node, &edge.waiter));
+        let goes_on = self.open && self.nodes.last().is_some_and(|(node, _)| node.is(&edge.waiter));
         if !goes_on {
             if !self.rows.is_empty() {
                 self.row("", Ink::Plain, "");
@@ -95,14 +96,14 @@ impl Drawing<'_> {
             self.text(cross, "  ", Ink::Bad, words::nobody(finding.kind));
             return;
         };
-        if let Some((_, top)) = self.nodes.iter().find(|(node, _)| same(node, resolver)) {
+        if let Some((_, top)) = self.nodes.iter().find(|(node, _)| node.is(resolver)) {
             let top = *top;
             let bottom = self.rows.len();
             self.text("", "  ", Ink::Strong, &format!("{} (above)", words::actor(resolver)));
             if self.rails.len() < RAILS {
                 self.rails.push(Rail { top, bottom });
             }
-        } else if let Some(thread) = next.map(|next| &next.waiter).filter(|waiter| waiter.pid == resolver.pid) {
+        } else if let Some(thread) = next.map(|next| &next.waiter).filter(|waiter| is_thread_of(waiter, resolver)) {
             // The process is known as the resolver, and the next edge says which of its threads.
             self.node(thread);
         } else {

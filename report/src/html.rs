@@ -92,7 +92,7 @@ fn chain(out: &mut String, finding: &Finding) {
 }
 
 fn node<'a>(out: &mut String, actor: &'a Actor, seen: &mut Vec<&'a Actor>) -> &'a Actor {
-    let again = seen.iter().any(|one| one.pid == actor.pid && one.tid == actor.tid);
+    let again = seen.iter().any(|one| one.is(actor));
     let (class, note) = if again { ("task again", " (above)") } else { ("task", "") };
     _ = writeln!(out, "<li><div class=\"{class}\">{}{note}</div></li>", task(actor));
     seen.push(actor);

@@ -6,7 +6,7 @@ use hangdog_schemas::{
 };
 
 fn actor(comm: &str, pid: u32, tid: u32, phase: Option<&str>) -> Actor {
-    Actor { pid: Pid(pid), tid: Tid(tid), comm: comm.to_owned(), phase: phase.map(str::to_owned) }
+    Actor { pid: Pid(pid), tid: Tid(tid), task: None, comm: comm.to_owned(), phase: phase.map(str::to_owned) }
 }
 
 fn edge(

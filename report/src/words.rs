@@ -2,9 +2,11 @@
 
 use hangdog_schemas::{Actor, Finding, FindingKind, Report, RunNs};
 
-/// `indexd[4412]`, `indexd[4412/4420]` for a thread that is not the first.
+/// `indexd[4412]`, `indexd[4412/4420]` for a thread that is not the first, `task 7 of indexd[4412]`.
 pub fn actor(actor: &Actor) -> String {
-    if actor.tid.0 == actor.pid.0 || actor.tid.0 == 0 {
+    if let Some(task) = actor.task {
+        format!("task {task} of {}[{}]", actor.comm, actor.pid)
+    } else if actor.tid.0 == actor.pid.0 || actor.tid.0 == 0 {
         format!("{}[{}]", actor.comm, actor.pid)
     } else {
         format!("{}[{}/{}]", actor.comm, actor.pid, actor.tid)

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{Confidence, FactRef, Pid, RunNs, Tid, Version};
+use crate::{Big, Confidence, FactRef, Pid, RunNs, Tid, Version};
 
 /// The report of a run. Its JSON begins with `verdict`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -179,13 +179,24 @@ pub struct Finding {
 pub struct Actor {
     /// Process number.
     pub pid: Pid,
-    /// Thread number.
+    /// Thread number; of an async task the thread that polled it last.
     pub tid: Tid,
+    /// The async task, by the number its runtime gave it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub task: Option<Big>,
     /// Name of the process.
     pub comm: String,
     /// Names of its open phases, outermost first, joined by ` > `.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub phase: Option<String>,
+}
+
+impl Actor {
+    /// Whether both are the same thread or async task.
+    pub fn is(&self, other: &Self) -> bool {
+        // A task goes from thread to thread.
+        self.pid == other.pid && self.task == other.task && (self.task.is_some() || self.tid == other.tid)
+    }
 }
 
 /// One wait.

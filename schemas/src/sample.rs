@@ -242,6 +242,7 @@ pub fn finding(kind: FindingKind) -> Finding {
     let actor = |pid: u32, comm: &str, phase: Option<&str>| Actor {
         pid: Pid(pid),
         tid: Tid(pid),
+        task: None,
         comm: comm.to_owned(),
         phase: phase.map(str::to_owned),
     };

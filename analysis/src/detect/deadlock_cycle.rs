@@ -37,8 +37,16 @@ fn advice(ring: &[Link<'_>]) -> Vec<String> {
     } else if has(Class::PipeData) {
         advice.push("close the ends of the pipe that a process does not use".to_owned());
     }
-    if has(Class::FileLock) || has(Class::Mutex) || has(Class::Named) {
+    if [Class::FileLock, Class::Mutex, Class::Named, Class::Lock, Class::LockTurn].into_iter().any(has) {
         advice.push("take the locks in one order everywhere, or hold none of them over a wait".to_owned());
+    }
+    if has(Class::ChannelSpace) {
+        advice.push("do not wait for room in one channel while nobody receives from another that is full: receive beside, or let the ring's last send drop or fail".to_owned());
+    }
+    if has(Class::ChannelItem) {
+        advice.push(
+            "drop sending ends that are not used any more, and do not wait for somebody who waits for you".to_owned(),
+        );
     }
     if advice.is_empty() {
         advice.push(

@@ -4,8 +4,10 @@ mod deadlock_cycle;
 mod external_wait;
 mod frozen;
 mod idle_holder;
+mod lost_wakeup;
 mod orphan_wait;
 mod polling;
+mod pool_exhausted;
 mod self_deadlock;
 mod spinning;
 mod stopped_holder;
@@ -44,6 +46,8 @@ impl Story<'_> {
             FindingKind::DeadlockCycle => deadlock_cycle::tell(self),
             FindingKind::SelfDeadlock => self_deadlock::tell(self),
             FindingKind::OrphanWait => orphan_wait::tell(self),
+            FindingKind::LostWakeup => lost_wakeup::tell(self),
+            FindingKind::PoolExhausted => pool_exhausted::tell(self),
             FindingKind::IdleHolder => idle_holder::tell(self),
             FindingKind::StoppedHolder => stopped_holder::tell(self),
             FindingKind::Frozen => frozen::tell(self),
@@ -71,13 +75,21 @@ impl Story<'_> {
 
     /// `; behind it: cat[9] is in openat("/mnt/x") on a FUSE mount served by quotad[5]`.
     fn behind(&self) -> String {
-        let Some(last) = self.cause.way.last() else { return String::new() };
+        // That the threads of a program wait for what its tasks do says nothing more.
+        let adds = |link: &&Link<'_>| link.wait.class != Class::Event;
+        let Some(last) = self.cause.way.last().filter(adds) else { return String::new() };
         let mut text = format!("; behind it {}", words::chain(self.view, self.graph, &[*last]));
         let own = self.cause.cycle.iter().any(|link| link.wait.class == Class::FuseReply);
         if last.wait.class == Class::FuseReply && !own {
             text.push_str(", which does not read its requests");
         }
         text
+    }
+
+    /// `task 7 of svc[10] (in GET /a > get)`.
+    fn name_in_phase(&self, task: usize) -> String {
+        let phase = self.view.phase_names(self.graph.tasks[task].key);
+        phase.map_or_else(|| self.name(task), |phase| format!("{} (in {})", self.name(task), words::short(&phase)))
     }
 
     fn phrase(&self, task: usize, wait: &Wait, resolver: &str) -> String {

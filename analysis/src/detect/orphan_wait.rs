@@ -17,6 +17,11 @@ fn why_nobody(wait: &Wait) -> String {
         Class::FuseReply => "its server has read the request and waits for the next one".to_owned(),
         Class::Event => "no other thread of its process is left to wake it".to_owned(),
         Class::TcpAccept | Class::UnixAccept => "no process listens there any more".to_owned(),
+        Class::Notification => "nobody in its process is left who could notify it".to_owned(),
+        Class::ChannelItem => "an end that could send is still open, and nobody is left who would".to_owned(),
+        Class::Lock => "who took it has ended without giving it back".to_owned(),
+        Class::Pool => "nobody holds anything of it that could be given back".to_owned(),
+        Class::Poll => "nobody polls it".to_owned(),
         _ => "no process is left that could end this wait".to_owned(),
     }
 }
@@ -27,6 +32,13 @@ fn advice(wait: &Wait) -> &'static str {
             "check that the other side of the FIFO was started and did not fail; open it with a time limit"
         }
         Class::FuseReply => "look in the FUSE server for a request that is dropped without a reply",
+        Class::Notification => {
+            "look for a notification that came before the wait: change and check the condition under its lock"
+        }
+        Class::ChannelItem => "drop every sending end that is not used any more, the first one too",
+        Class::Lock => "give the lock back on every way out; do not forget its guard",
+        Class::Pool => "look for permits or connections that were taken and never given back",
+        Class::Poll => "poll every future that was begun to its end, or drop it",
         Class::Event => "look for a lock that is taken twice, or a wake-up that came before the wait",
         _ => "give the wait a time limit, and look for why the other side ended",
     }

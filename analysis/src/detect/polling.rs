@@ -4,20 +4,20 @@ use hangdog_schemas::{Confidence, Finding, FindingKind};
 use hangdog_timeline::Snapshot;
 
 use crate::graph::Graph;
+use crate::key::Key;
 use crate::signature;
 use crate::view::View;
 use crate::words;
 
 /// Threads of the run that slept and woke between the two snapshots and stand in a timed call again.
 pub(crate) fn polling(view: &View<'_>, graph: &Graph, before: &Snapshot) -> Option<Finding> {
+    let earlier = |key: Key| key.thread().and_then(|thread| before.threads.get(&thread));
     let polling: Vec<_> = graph
         .tasks
         .iter()
-        .filter(|task| view.is_of_run(task.key.0))
+        .filter(|task| view.is_of_run(task.key.pid()))
         .filter(|task| {
-            let (Some(now), Some(then)) = (view.thread(task.key), before.threads.get(&task.key)) else {
-                return false;
-            };
+            let (Some(now), Some(then)) = (view.thread(task.key), earlier(task.key)) else { return false };
             let name = |thread: &hangdog_schemas::fact::ThreadFact| {
                 thread.syscall.seen().and_then(|syscall| syscall.name().map(str::to_owned))
             };
@@ -28,7 +28,7 @@ pub(crate) fn polling(view: &View<'_>, graph: &Graph, before: &Snapshot) -> Opti
         })
         .collect();
     let first = polling.first()?;
-    let turns = match (view.thread(first.key), before.threads.get(&first.key)) {
+    let turns = match (view.thread(first.key), earlier(first.key)) {
         (Some(now), Some(then)) => now.voluntary_switches - then.voluntary_switches,
         _ => 0,
     };

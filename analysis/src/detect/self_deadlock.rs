@@ -15,6 +15,12 @@ pub(super) fn tell(story: &Story<'_>) -> Told {
             "never touch the own mount from a request handler, or serve requests from several threads"
         }
         Some(Class::Mutex) => "do not take a lock again that this thread holds already",
+        Some(Class::Lock) => {
+            "give the lock back before taking it again; what holds it may be a branch that is no longer polled"
+        }
+        Some(Class::LockTurn) => {
+            "drop the future that waits for the lock before waiting for it again: the lock was granted to that one, which is no longer polled"
+        }
         _ => "let another thread or process do what this one waits for",
     };
     Told { sentence: words::sentence(&sentence), advice: vec![advice.to_owned()] }

@@ -18,9 +18,10 @@ pub(crate) fn spinning(view: &View<'_>, graph: &Graph, before: &Snapshot) -> Opt
         .tasks
         .iter()
         .map(|task| task.key)
-        .filter(|key| view.is_of_run(key.0))
+        .filter(|key| view.is_of_run(key.pid()))
         .filter(|key| {
-            let (Some(now), Some(then)) = (view.thread(*key), before.threads.get(key)) else { return false };
+            let then = key.thread().and_then(|thread| before.threads.get(&thread));
+            let (Some(now), Some(then)) = (view.thread(*key), then) else { return false };
             let (Some(to), Some(from)) = (now.cpu_ns, then.cpu_ns) else { return false };
             now.thread == then.thread
                 && now.voluntary_switches == then.voluntary_switches

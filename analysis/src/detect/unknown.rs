@@ -17,7 +17,7 @@ const REASONS: usize = 8;
 pub(crate) fn unknown(view: &View<'_>, graph: &Graph) -> Finding {
     let mut calls: BTreeMap<String, usize> = BTreeMap::new();
     let mut reasons: Vec<String> = Vec::new();
-    let threads = graph.tasks.iter().filter(|task| view.is_of_run(task.key.0) && view.thread(task.key).is_some());
+    let threads = graph.tasks.iter().filter(|task| view.is_of_run(task.key.pid()) && view.thread(task.key).is_some());
     for task in threads {
         let call = task.call.clone().unwrap_or_else(|| match &task.rest {
             Rest::Acts => "running".to_owned(),

@@ -10,8 +10,14 @@
 //! unix 70 71 /run/x.sock                  a unix socket, its peer, its path
 //! locked flock 11 8:1:77                  /proc/locks: 11 waits
 //! phase 12.13 1 0 walk /tmp; serve=fuse:/mnt link=a>b
+//! phase 12.13/7 2 0 lock; wait=lock:m as=async-mutex left     of async task 7, which thread 13 polled last
+//! lost phases of 12                       records that were lost there
 //! gap 11 fd                               what could not be read of 11, or of - for nobody in particular
 //! ```
+//! A phase has number, parent (0: none) and name. Its words: `wait= hold= serve= link=`, `as=` a traced primitive, `at=` ms
+//! when it was opened (500), `err=` ms later at most; and how it stood at both looks: `left` inside nobody, `moved` so
+//! and polled in between, `polled` inside its thread. Without, it is plain code. `12.-` is no known thread.
+//!
 //! After `moved` at the end of a proc or task line its switches differ between the snapshots; `caught=10000` and
 //! `timers=1` (hexadecimal) behind a proc line are the signals that it catches and its timers.
 
@@ -29,13 +35,13 @@ pub(super) fn check(scene: &str, expected: &str) {
     let told = report.verdict.as_ref().map_or_else(
         || "nothing".to_owned(),
         |verdict| {
-            let culprits: Vec<String> = verdict.culprits.iter().map(|actor| actor.tid.to_string()).collect();
+            let culprits: Vec<String> = verdict.culprits.iter().map(number_of).collect();
             let edges: Vec<String> = verdict
                 .edges
                 .iter()
                 .map(|edge| {
-                    let to = edge.resolver.as_ref().map_or("nobody".to_owned(), |actor| actor.tid.to_string());
-                    format!("{}>{to} {}", edge.waiter.tid, edge.resource.kind)
+                    let to = edge.resolver.as_ref().map_or("nobody".to_owned(), number_of);
+                    format!("{}>{to} {}", number_of(&edge.waiter), edge.resource.kind)
                 })
                 .collect();
             format!(
@@ -62,25 +68,42 @@ pub(super) fn check(scene: &str, expected: &str) {
     check_order(scene, &report);
 }
 
+/// `12` for a thread, `t7` for an async task.
+fn number_of(actor: &Actor) -> String {
+    actor.task.map_or_else(|| actor.tid.to_string(), |task| format!("t{task}"))
+}
+
 /// Without any one of its facts a scene accuses nobody whom the whole does not accuse, and not more surely.
 #[track_caller]
 fn check_removals(scene: &str, whole: &Report) {
     let all = records(scene);
-    let facts = all.len();
-    for gone in 0..facts {
-        // Without a process and all its threads nobody could know of it; the kernel's listing has it always.
-        if !is_fact(&all[gone]) || matches!(all[gone], Record::Process(_) | Record::Gap(_)) {
-            continue;
-        }
-        let key = keyed(&all[gone]).0;
-        let rest = all.iter().filter(|record| keyed(record).0 != key).cloned();
+    let accused = |verdict: &Finding| verdict.culprits.iter().map(|actor| actor.pid).collect::<Vec<_>>();
+    let had = whole.verdict.as_ref().map(accused);
+    for gone in &all {
+        let gone: Box<dyn Fn(&Record) -> bool> = match gone {
+            // Without a process and all its threads nobody could know of it; the kernel's listing has it always.
+            Record::Process(_) | Record::Gap(_) => continue,
+            // What a traced primitive says is complete, or a loss is on record.
+            Record::PhaseOpen(phase) if phase.hang.primitive.is_none() => {
+                let id = phase.id;
+                Box::new(move |record| matches!(record, Record::PhaseOpen(other) if other.id == id))
+            }
+            Record::PhaseState(state) => {
+                Box::new(move |record| matches!(record, Record::PhaseState(other) if other == state))
+            }
+            fact if is_fact(fact) => {
+                let key = keyed(fact).0;
+                Box::new(move |record| keyed(record).0 == key)
+            }
+            _ => continue,
+        };
+        let rest = all.iter().filter(|record| !gone(record)).cloned();
         let partial = analyse(&Timeline::build(rest).expect("the header stays"), &Options::default());
         let Some(verdict) = partial.verdict else { continue };
-        let blamed = |report: &Finding| report.culprits.iter().map(|actor| actor.pid).collect::<Vec<_>>();
-        let had = whole.verdict.as_ref();
+        let left_out: Vec<&Record> = all.iter().filter(|record| gone(record)).collect();
         assert!(
-            had.is_some_and(|had| blamed(&verdict).iter().all(|pid| blamed(had).contains(pid))),
-            "without {key}: {}",
+            had.as_ref().is_some_and(|had| accused(&verdict).iter().all(|pid| had.contains(pid))),
+            "without {left_out:?}: {}",
             verdict.sentence
         );
     }
@@ -92,7 +115,7 @@ fn check_order(scene: &str, whole: &Report) {
     let mut all = records(scene);
     all.sort_by_key(|record| match record {
         Record::Run(_) => 0,
-        Record::PhaseOpen(_) => 1,
+        Record::PhaseOpen(_) | Record::PhaseState(_) | Record::Lost(_) => 1,
         Record::SnapshotBegin(begin) => begin.snapshot.0 * 10,
         Record::SnapshotEnd(end) => end.snapshot.0 * 10 + 9,
         Record::Thread(fact) => fact.snapshot.0 * 10 + 8,
@@ -138,7 +161,11 @@ pub(super) fn records(scene: &str) -> Vec<Record> {
     let mut records = vec![Record::Run(Box::new(header()))];
     let lines: Vec<&str> = scene.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
     for line in lines.iter().filter(|line| line.starts_with("phase ")) {
-        records.push(phase(line));
+        records.extend(phase(line));
+    }
+    for line in lines.iter().filter_map(|line| line.strip_prefix("lost ")) {
+        let when = When::exactly(RunNs(600_000_000));
+        records.push(Record::Lost(Lost { when, at: line.to_owned(), records: 5 }));
     }
     for (number, t) in [(1, 1_000_000_000_u64), (2, 2_000_000_000)] {
         let snapshot = SnapshotId(number);
@@ -248,7 +275,7 @@ fn fact(line: &str, snapshot: SnapshotId, when: When) -> Vec<Record> {
             let pid = pid.parse().ok().map(Pid);
             vec![Record::Gap(Gap { snapshot, pid, what: what.to_owned(), why: Observed::Denied })]
         }
-        "phase" => vec![],
+        "phase" | "lost" => vec![],
         other => panic!("no fact is called {other:?}"),
     }
 }
@@ -474,30 +501,63 @@ fn socket(word: &str, text: &str, snapshot: SnapshotId) -> Record {
     }))
 }
 
-fn phase(line: &str) -> Record {
+fn phase(line: &str) -> Vec<Record> {
     let (head, meaning) = line.split_once("; ").unwrap_or((line, ""));
     let mut words = head.splitn(5, ' ').skip(1);
-    let (pid, tid) = pair(words.next().unwrap());
+    let who = words.next().unwrap();
+    let (who, task) = who.split_once('/').map_or((who, None), |(who, task)| (who, task.parse().ok()));
+    let (pid, tid) = who.split_once('.').expect("PID.TID");
     let number: u64 = words.next().unwrap().parse().unwrap();
     let parent: u64 = words.next().unwrap().parse().unwrap();
-    let mut hang = PhaseMeaning::default();
-    for (name, value) in meaning.split(' ').filter_map(|word| word.split_once('=')) {
+    let id = PhaseId { process: id(pid.parse().unwrap()), phase: Big(number) };
+    let mut open = PhaseOpen {
+        when: When::exactly(RunNs(500_000_000)),
+        id,
+        parent: (parent != 0).then_some(Big(parent)),
+        tid: tid.parse().ok().map(Tid),
+        task: task.map(Big),
+        name: words.next().unwrap().to_owned(),
+        fields: vec![],
+        hang: PhaseMeaning::default(),
+    };
+    let mut looks = Vec::new();
+    for word in meaning.split(' ').filter(|word| !word.is_empty()) {
+        let (name, value) = word.split_once('=').unwrap_or((word, ""));
         match name {
-            "serve" => hang.serve = value.parse().ok(),
-            "wait" => hang.wait = value.parse().ok(),
-            "hold" => hang.hold = value.parse().ok(),
-            "link" => hang.link = Some(value.to_owned()),
+            "serve" => open.hang.serve = value.parse().ok(),
+            "wait" => open.hang.wait = value.parse().ok(),
+            "hold" => open.hang.hold = value.parse().ok(),
+            "link" => open.hang.link = Some(value.to_owned()),
+            "as" => open.hang.primitive = Some(primitive(value)),
+            "at" => open.when.t = RunNs(value.parse::<u64>().unwrap() * 1_000_000),
+            "err" => open.when.err = value.parse::<u64>().unwrap() * 1_000_000,
+            "left" => looks = vec![(false, 1), (false, 1)],
+            "moved" => looks = vec![(false, 1), (false, 2)],
+            "polled" => looks = vec![(true, 1), (true, 1)],
             other => panic!("no field is called {other:?}"),
         }
     }
-    Record::PhaseOpen(Box::new(PhaseOpen {
-        when: When::exactly(RunNs(500_000_000)),
-        id: PhaseId { process: id(pid), phase: Big(number) },
-        parent: (parent != 0).then_some(Big(parent)),
-        tid: Some(Tid(tid)),
-        task: None,
-        name: words.next().unwrap().to_owned(),
-        fields: vec![],
-        hang,
-    }))
+    let looks = [1_000_000_000, 2_000_000_000].into_iter().zip(looks).map(|(t, (polled_now, polls))| {
+        let left = (!polled_now).then_some(open.when.t);
+        Record::PhaseState(PhaseState { when: When::exactly(RunNs(t)), id, polled_now, polls, left })
+    });
+    let looks: Vec<Record> = looks.collect();
+    std::iter::once(Record::PhaseOpen(Box::new(open))).chain(looks).collect()
+}
+
+fn primitive(word: &str) -> Primitive {
+    match word {
+        "mutex" => Primitive::Mutex,
+        "read" => Primitive::RwLockRead,
+        "write" => Primitive::RwLockWrite,
+        "async-mutex" => Primitive::AsyncMutex,
+        "async-read" => Primitive::AsyncRwLockRead,
+        "async-write" => Primitive::AsyncRwLockWrite,
+        "semaphore" => Primitive::Semaphore,
+        "pool" => Primitive::Pool,
+        "channel" => Primitive::Channel,
+        "condvar" => Primitive::Condvar,
+        "notify" => Primitive::Notify,
+        other => panic!("no primitive is called {other:?}"),
+    }
 }

@@ -6,7 +6,8 @@ use hangdog_schemas::{Address, Confidence, ResourceKey, Tid};
 
 use super::call::Outcome;
 use super::{Class, Resolver, Wait};
-use crate::view::{ANY, View};
+use crate::key::Key;
+use crate::view::View;
 
 const PRIVATE: u64 = 0x80;
 const CLOCK_REALTIME: u64 = 0x100;
@@ -52,14 +53,8 @@ pub(super) fn wait(view: &View<'_>, thread: &ThreadFact, syscall: &Syscall) -> O
         };
         let text = format!("the futex word at {address} names thread {owner}");
         let wait = Wait::new(class, key, name).because(text, facts.clone());
-        return Outcome::Waits(vec![wait.resolved(vec![Resolver {
-            thread: (process.pid, owner),
-            how,
-            facts,
-            exact: true,
-            group: 0,
-            set_aside: false,
-        }])]);
+        let owner = Resolver::new((process.pid, owner), how, facts).exact();
+        return Outcome::Waits(vec![wait.resolved(vec![owner])]);
     }
     if !is_private {
         return Outcome::Opaque(
@@ -71,13 +66,10 @@ pub(super) fn wait(view: &View<'_>, thread: &ThreadFact, syscall: &Syscall) -> O
         format!("{} waits at a private futex: only threads of its own process can wake it", view.comm(process.pid));
     // In a process of one thread that is the waiter itself.
     let alone = view.hidden_threads(process.pid).is_none() && view.snapshot.threads_of(process.pid).count() == 1;
-    let any = Resolver {
-        thread: (process.pid, if alone { thread.thread.tid } else { ANY }),
-        how: "could wake it".to_owned(),
-        facts: facts.clone(),
-        exact: alone,
-        group: 0,
-        set_aside: false,
+    let any = if alone {
+        Resolver::new((process.pid, thread.thread.tid), "could wake it", facts.clone()).exact()
+    } else {
+        Resolver::new(Key::Any(process.pid), "could wake it", facts.clone())
     };
     Outcome::Waits(vec![
         Wait::new(Class::Event, key, format!("a wake-up at {address}"))

@@ -1,8 +1,10 @@
-//! What each thread of a snapshot waits for, and who could end that.
+//! What each thread and async task of a snapshot waits for, and who could end that.
 //!
 //! ```text
 //! thread ── system call ──▶ Need (fd readable, child ended, …) ──▶ Wait (resource, resolvers, evidence)
 //!            call.rs                                            fd.rs, socket.rs, path.rs, child.rs, lock.rs, futex.rs
+//! async task ── innermost phases ────────────────────────▶ Wait (the same)
+//!            task.rs                                           primitive.rs
 //! ```
 //!
 //! A missing fact may hide a wait but never invents one: what cannot be told is [`Rest::Opaque`], and an
@@ -15,18 +17,17 @@ mod futex;
 mod lock;
 mod path;
 mod phase;
+mod primitive;
 mod signals;
 mod socket;
+mod task;
 mod terminal;
 
 use hangdog_schemas::fact::{Syscall, TaskState, ThreadFact};
-use hangdog_schemas::{Confidence, Evidence, FactRef, Pid, ResourceKey, Tid};
-use hangdog_timeline::Snapshot;
+use hangdog_schemas::{Confidence, Evidence, FactRef, ResourceKey};
 
-use crate::view::{ANY, HIDDEN, View};
-
-/// A thread by its numbers.
-pub(crate) type ThreadKey = (Pid, Tid);
+use crate::key::Key;
+use crate::view::View;
 
 /// What kind of thing is waited for. Decides the words and, with the graph, the kind of finding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -58,6 +59,13 @@ pub(crate) enum Class {
     Event,
     Timer,
     Named,
+    Lock,
+    LockTurn,
+    Pool,
+    ChannelItem,
+    ChannelSpace,
+    Notification,
+    Poll,
 }
 
 impl Class {
@@ -91,20 +99,38 @@ impl Class {
             Self::Event => "event",
             Self::Timer => "timer",
             Self::Named => "named-resource",
+            Self::Lock => "lock",
+            Self::LockTurn => "lock-turn",
+            Self::Pool => "pool",
+            Self::ChannelItem => "channel-item",
+            Self::ChannelSpace => "channel-space",
+            Self::Notification => "notification",
+            Self::Poll => "poll",
         }
     }
 
     /// Whether waiting for it is what a program without work does: nobody owes the waiter anything.
     pub(crate) fn is_waiting_for_work(self) -> bool {
-        matches!(self, Self::Signal | Self::NewClient | Self::FuseRequest | Self::Event | Self::Timer)
+        matches!(self, Self::Signal | Self::NewClient | Self::FuseRequest | Self::Event | Self::Timer | Self::Poll)
     }
+}
+
+/// How far a resolver counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Counts {
+    /// It is known as one who could end the wait, and is told as such.
+    Fully,
+    /// It is set aside as idle for want of work: it counts only when it is live.
+    WhenLive,
+    /// It may be one, and is never told as such: a guard or an end of a channel can be handed on unseen.
+    Untold,
 }
 
 /// Who could end a wait.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Resolver {
-    /// The thread.
-    pub(crate) thread: ThreadKey,
+    /// The thread or async task.
+    pub(crate) who: Key,
     /// How, as a fragment after its name: `holds the write end as fd 4`.
     pub(crate) how: String,
     /// Where that stands.
@@ -113,8 +139,33 @@ pub(crate) struct Resolver {
     pub(crate) exact: bool,
     /// Resolvers of one group can replace each other; of each group somebody is needed.
     pub(crate) group: u64,
-    /// Whether it is set aside as idle for want of work: it counts only when it is live.
-    pub(crate) set_aside: bool,
+    /// How far it counts.
+    pub(crate) counts: Counts,
+    /// Whether it holds what is waited for, or a part of it.
+    pub(crate) holds: bool,
+}
+
+impl Resolver {
+    pub(crate) fn new(who: impl Into<Key>, how: impl Into<String>, facts: Vec<FactRef>) -> Self {
+        let (who, how) = (who.into(), how.into());
+        Self { who, how, facts, exact: false, group: 0, counts: Counts::Fully, holds: false }
+    }
+
+    /// A phase or the kernel itself names this very task.
+    pub(crate) fn exact(mut self) -> Self {
+        self.exact = true;
+        self
+    }
+
+    pub(crate) fn in_group(mut self, group: u64) -> Self {
+        self.group = group;
+        self
+    }
+
+    pub(crate) fn untold(mut self) -> Self {
+        self.counts = Counts::Untold;
+        self
+    }
 }
 
 /// One alternative of a task: a resource and who could give it.
@@ -132,6 +183,8 @@ pub(crate) struct Wait {
     pub(crate) evidence: Vec<Evidence>,
     /// What could not be seen and would matter.
     pub(crate) unseen: Vec<String>,
+    /// Whether what would have ended it was seen to have come before it began.
+    pub(crate) came_before: bool,
 }
 
 impl Wait {
@@ -145,6 +198,7 @@ impl Wait {
             confidence: Confidence::Certain,
             evidence: Vec::new(),
             unseen: Vec::new(),
+            came_before: false,
         }
     }
 
@@ -181,13 +235,13 @@ pub(crate) enum Rest {
     /// It has ended.
     Ended,
     /// No thread, but any of these.
-    AnyOf(Vec<ThreadKey>),
+    AnyOf(Vec<Key>),
 }
 
-/// A thread and its wait.
+/// A thread or async task and its wait.
 #[derive(Clone, Debug)]
 pub(crate) struct Task {
-    pub(crate) key: ThreadKey,
+    pub(crate) key: Key,
     pub(crate) rest: Rest,
     /// The system call in words: `openat("/mnt/x/conversation")`.
     pub(crate) call: Option<String>,
@@ -195,36 +249,34 @@ pub(crate) struct Task {
     pub(crate) seen_twice: bool,
 }
 
-/// All threads of a snapshot with their waits. `before` is the snapshot that has to agree on each wait.
-pub(crate) fn tasks(view: &View<'_>, before: Option<&Snapshot>) -> Vec<Task> {
+/// All threads and async tasks of a snapshot with their waits.
+pub(crate) fn tasks(view: &View<'_>) -> Vec<Task> {
     let any = view.snapshot.processes.keys().map(|pid| {
         let threads = view.snapshot.threads_of(*pid).filter(|t| !matches!(t.state, TaskState::Z | TaskState::X));
-        let mut members: Vec<ThreadKey> = threads.map(|thread| (*pid, thread.thread.tid)).collect();
-        members.extend(view.hidden_threads(*pid).map(|_| (*pid, HIDDEN)));
-        Task { key: (*pid, ANY), rest: Rest::AnyOf(members), call: None, seen_twice: true }
+        let mut members: Vec<Key> = threads.map(|thread| Key::Thread(*pid, thread.thread.tid)).collect();
+        members.extend(view.hidden_threads(*pid).map(|_| Key::Hidden(*pid)));
+        Task { key: Key::Any(*pid), rest: Rest::AnyOf(members), call: None, seen_twice: true }
     });
     let hidden = view.snapshot.processes.keys().filter_map(|pid| {
         let count = view.hidden_threads(*pid)?;
         let rest = Rest::Opaque(format!("{count} of its threads were not seen"));
-        Some(Task { key: (*pid, HIDDEN), rest, call: None, seen_twice: true })
+        Some(Task { key: Key::Hidden(*pid), rest, call: None, seen_twice: true })
     });
     view.snapshot
         .threads
         .values()
         .map(|thread| {
-            let earlier = before.and_then(|b| b.threads.get(&(thread.thread.process.pid, thread.thread.tid)));
-            let seen_twice = earlier.is_some_and(|earlier| is_same_wait(earlier, thread));
+            let key = (thread.thread.process.pid, thread.thread.tid);
+            let earlier = view.before.and_then(|before| before.threads.get(&key));
+            let seen_twice = earlier.is_some_and(|earlier| is_same_wait(earlier, thread))
+                && !view.phases.is_new(key, thread.when.t);
             let moved = earlier.is_some() && !seen_twice;
             let rest = if moved { moved_rest(thread) } else { rest_of(view, thread) };
-            Task {
-                key: (thread.thread.process.pid, thread.thread.tid),
-                rest,
-                call: call::in_words(view, thread),
-                seen_twice,
-            }
+            Task { key: key.into(), rest, call: call::in_words(view, thread), seen_twice }
         })
         .chain(hidden)
         .chain(any)
+        .chain(task::all(view))
         .collect()
 }
 
@@ -288,14 +340,18 @@ fn hidden_resolver(rest: Rest) -> Rest {
 /// A process whose starter has ended and that sleeps for longer than anybody wants to wait is idle, not live
 /// (DESIGN §7): `sleep 100000 &` in a script that has ended keeps its pipe open all that time.
 fn beyond_patience(view: &View<'_>, thread: &ThreadFact, rest: Rest) -> Rest {
-    let key = (thread.thread.process.pid, thread.thread.tid);
+    let key = Key::from((thread.thread.process.pid, thread.thread.tid));
     match rest {
-        Rest::Timed(Some(ns)) if u128::from(ns) > view.patience.as_nanos() && view.is_orphan(key.0) => {
+        Rest::Timed(Some(ns)) if u128::from(ns) > view.patience.as_nanos() && view.is_orphan(key.pid()) => {
             let seconds = ns / 1_000_000_000;
-            let timer = Wait::new(Class::Timer, ResourceKey::new("timer", key.1), format!("a timer of {seconds} s"))
-                .because(format!("{} sleeps for {seconds} s", view.name(key)), view.thread_ref(key))
-                .open_to("its timer")
-                .at_most(Confidence::Likely, "whether anybody wants to wait that long");
+            let timer = Wait::new(
+                Class::Timer,
+                ResourceKey::new("timer", thread.thread.tid),
+                format!("a timer of {seconds} s"),
+            )
+            .because(format!("{} sleeps for {seconds} s", view.name(key)), view.thread_ref(key))
+            .open_to("its timer")
+            .at_most(Confidence::Likely, "whether anybody wants to wait that long");
             Rest::Waits(vec![timer])
         }
         rest => rest,

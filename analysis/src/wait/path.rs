@@ -221,19 +221,19 @@ fn fuse_reply(
     let total = candidates.len();
     let (readers, mut others): (Vec<Resolver>, Vec<Resolver>) = candidates
         .into_iter()
-        .partition(|resolver| view.thread(resolver.thread).is_some_and(|thread| reads_fuse(view.snapshot, thread)));
+        .partition(|resolver| view.thread(resolver.who).is_some_and(|thread| reads_fuse(view.snapshot, thread)));
     if others.is_empty() && !readers.is_empty() {
         // All threads wait for a request while one is without an answer: it was read and forgotten.
         let text = format!("all {total} threads of the server wait for the next request: this one was lost");
-        let facts = readers.first().map(|reader| view.thread_ref(reader.thread)).unwrap_or_default();
+        let facts = readers.first().map(|reader| view.thread_ref(reader.who)).unwrap_or_default();
         let lost =
             wait.because(text, facts).at_most(Confidence::Likely, "whether the server answers later by another way");
         return Outcome::Waits(vec![lost]);
     }
     // A thread that waits for this very mount is its client; it serves it only where nobody else could.
     let is_client = |resolver: &Resolver| {
-        resolver.thread == key
-            || view.thread(resolver.thread).is_some_and(|thread| connection_of(view, thread) == Some(connection))
+        resolver.who == key.into()
+            || view.thread(resolver.who).is_some_and(|thread| connection_of(view, thread) == Some(connection))
     };
     if others.iter().any(|other| !is_client(other)) {
         others.retain(|other| !is_client(other));
@@ -245,7 +245,7 @@ fn fuse_reply(
         );
     }
     let is_known = |other: &Resolver| {
-        view.is_fuse_reader(other.thread) || phase::serves(view, other.thread, &format!("fuse:{mount_point}"))
+        view.is_fuse_reader(other.who) || phase::serves(view, other.who, &format!("fuse:{mount_point}"))
     };
     if others.iter().any(is_known) && !others.iter().all(is_known) {
         others.retain(is_known);

@@ -7,11 +7,13 @@ use hangdog_schemas::fact::ThreadFact;
 use hangdog_schemas::{Confidence, FactRef, Pid, ResourceKey};
 use hangdog_timeline::Phase;
 
-use super::{Class, Resolver, Rest, ThreadKey, Wait, futex};
+use super::primitive::Traced;
+use super::{Class, Resolver, Rest, Wait, futex, primitive};
+use crate::key::Key;
 use crate::view::View;
 
 /// Whether a thread is in a phase that serves a resource.
-pub(super) fn serves(view: &View<'_>, key: ThreadKey, resource: &str) -> bool {
+pub(super) fn serves(view: &View<'_>, key: Key, resource: &str) -> bool {
     view.phase_of(key).is_some_and(|phase| {
         view.timeline
             .phase_path(phase)
@@ -28,7 +30,7 @@ pub(super) fn serving_phases<'a>(
     connection: &ResourceKey,
     peer: &SocketFact,
 ) -> Vec<&'a Phase> {
-    let open = || holders.iter().flat_map(|pid| view.phases_of(*pid).iter().copied());
+    let open = || holders.iter().flat_map(|pid| view.phases.of(*pid).iter().copied());
     let linked: Vec<&Phase> = open().filter(|phase| is_linked(phase, connection)).collect();
     if !linked.is_empty() {
         return linked;
@@ -54,8 +56,9 @@ fn is_linked(phase: &Phase, connection: &ResourceKey) -> bool {
         .is_some_and(|(client, server)| ResourceKey::tcp(client.trim(), server.trim()) == *connection)
 }
 
-/// The threads that work for the phases which serve a connection: those of their innermost open phases that are
-/// not parked. An async phase that no thread is in gives none.
+/// Who works for the phases which serve a connection: of their innermost open phases the threads that are not
+/// parked, and the async tasks that say what they wait for. An async task that does not say gives none: it may
+/// wait for one of the others.
 pub(super) fn serving(
     view: &View<'_>,
     holders: &BTreeSet<Pid>,
@@ -65,24 +68,21 @@ pub(super) fn serving(
     let mut resolvers: Vec<Resolver> = Vec::new();
     for phase in serving_phases(view, holders, connection, peer) {
         let pid = phase.id.process.pid;
-        for inner in view.phases_of(pid) {
+        for inner in view.phases.of(pid) {
             let path = view.timeline.phase_path(inner);
-            let is_inside = path.iter().any(|outer| outer.id == phase.id);
-            let Some(key) = inner.tid.map(|tid| (pid, tid)).filter(|_| is_inside) else { continue };
-            if view.phase_of(key).map(|p| p.id) != Some(inner.id) || is_parked(view, key) {
+            if !path.iter().any(|outer| outer.id == phase.id) {
                 continue;
             }
-            if resolvers.iter().any(|resolver| resolver.thread == key) {
-                continue;
+            for who in view.phases.whose(view.timeline, inner) {
+                let says_its_wait = || inner.hang.wait.is_some();
+                let works = if who.is_async() { says_its_wait() } else { !is_parked(view, who) };
+                let is_in_it = view.phases.is_innermost(who, inner);
+                if works && is_in_it && resolvers.iter().all(|resolver| resolver.who != who) {
+                    let how = format!("serves it in phase {:?}", names(&path));
+                    let facts = vec![FactRef::phase(inner.id), FactRef::phase(phase.id)];
+                    resolvers.push(Resolver::new(who, how, facts).exact());
+                }
             }
-            resolvers.push(Resolver {
-                thread: key,
-                how: format!("serves it in phase {:?}", names(&path)),
-                facts: vec![FactRef::phase(inner.id), FactRef::phase(phase.id)],
-                exact: true,
-                group: 0,
-                set_aside: false,
-            });
         }
     }
     resolvers
@@ -101,11 +101,12 @@ pub(super) fn operation<'a>(
     }
 }
 
-fn names(path: &[&Phase]) -> String {
+pub(super) fn names(path: &[&Phase]) -> String {
     path.iter().map(|phase| phase.name.as_str()).collect::<Vec<_>>().join(" > ")
 }
 
-fn is_parked(view: &View<'_>, key: ThreadKey) -> bool {
+/// Whether a thread waits the way the idle thread of a pool or a runtime does, with or without a time limit.
+pub(super) fn is_parked(view: &View<'_>, key: Key) -> bool {
     let Some(syscall) = view.thread(key).and_then(|thread| thread.syscall.seen()) else { return false };
     futex::is_parked(syscall) || syscall.name().is_some_and(|name| name.starts_with("epoll_"))
 }
@@ -117,29 +118,35 @@ pub(super) fn refine(view: &View<'_>, thread: &ThreadFact, rest: Rest) -> Rest {
         Rest::Waits(waits) => waits.iter().all(|wait| wait.class == Class::Event),
         _ => false,
     };
-    let key = (thread.thread.process.pid, thread.thread.tid);
+    let key = Key::from((thread.thread.process.pid, thread.thread.tid));
     let Some(phase) = view.phase_of(key).filter(|_| ownerless) else { return rest };
-    let Some(wanted) = phase.hang.wait.clone() else { return rest };
-    let holders: Vec<Resolver> = view
-        .phases_of(key.0)
-        .iter()
-        .filter(|other| other.hang.hold.as_ref() == Some(&wanted))
-        .filter_map(|other| Some((other, (key.0, other.tid?))))
-        .map(|(other, holder)| Resolver {
-            thread: holder,
-            how: format!("holds {wanted} in phase {:?}", names(&view.timeline.phase_path(other))),
-            facts: vec![FactRef::phase(other.id)],
-            exact: true,
-            group: 0,
-            set_aside: false,
-        })
-        .collect();
-    if holders.is_empty() {
-        return rest;
+    let wait = if phase.hang.primitive.is_some() {
+        let in_futex = thread.syscall.seen().is_some_and(futex::is_parked);
+        match primitive::wait(view, key, phase) {
+            Traced::Waits(wait) if in_futex => Some(wait),
+            _ => None,
+        }
+    } else {
+        by_hand(view, phase)
+    };
+    match wait {
+        Some(wait) => Rest::Waits(vec![wait]),
+        None => rest,
     }
-    let mut wait = Wait::new(Class::Named, wanted.clone(), wanted.to_string())
+}
+
+/// What a phase waits for that was written by hand, when another one says that it holds it.
+pub(super) fn by_hand(view: &View<'_>, phase: &Phase) -> Option<Wait> {
+    let wanted = phase.hang.wait.clone()?;
+    let mut holders: Vec<Resolver> = Vec::new();
+    for other in view.phases.holding(phase.id.process.pid, &wanted) {
+        let how = format!("holds {wanted} in phase {:?}", names(&view.timeline.phase_path(other)));
+        for who in view.phases.whose(view.timeline, other) {
+            holders.push(Resolver::new(who, &how, vec![FactRef::phase(other.id)]).exact());
+        }
+    }
+    let wait = Wait::new(Class::Named, wanted.clone(), wanted.to_string())
         .because(format!("phase {:?} says that it waits for {wanted}", phase.name), vec![FactRef::phase(phase.id)])
         .at_most(Confidence::Likely, "whether the phases say all about who holds and who waits");
-    wait.resolvers = holders;
-    Rest::Waits(vec![wait])
+    (!holders.is_empty()).then(|| wait.resolved(holders))
 }

@@ -55,19 +55,25 @@ pub(super) fn wake(view: &View<'_>, thread: &ThreadFact, rest: Rest) -> Rest {
             Class::ChildExit
                 | Class::ThreadExit
                 | Class::Mutex
+                | Class::Lock
+                | Class::LockTurn
                 | Class::FuseReply
                 | Class::Continue
                 | Class::Thaw
                 | Class::Tracer
         );
-        interruptible && wait.resolvers.iter().any(|resolver| resolver.thread.0 == pid)
+        interruptible && wait.resolvers.iter().any(|resolver| resolver.who.pid() == pid)
     };
     let is_own = waits.iter().any(by_handler);
     let mut waits: Vec<Wait> = waits
         .into_iter()
         .map(|wait| {
             // What a shell or a runtime catches to end in good order wakes no wait for a child.
-            let doubtful = hears_others && !matches!(wait.class, Class::ChildExit | Class::FuseReply | Class::Mutex);
+            let firm = matches!(
+                wait.class,
+                Class::ChildExit | Class::FuseReply | Class::Mutex | Class::Lock | Class::LockTurn
+            );
+            let doubtful = hears_others && !firm;
             if doubtful { wait.at_most(Confidence::Likely, "whether a signal handler ends the wait") } else { wait }
         })
         .collect();

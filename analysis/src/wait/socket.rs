@@ -12,7 +12,7 @@ use hangdog_schemas::{Confidence, FactRef, Inode, Pid, ResourceKey};
 
 use super::call::Outcome;
 use super::fd::{Direction, hidden_holders};
-use super::{Class, Resolver, Wait, futex, phase};
+use super::{Class, Counts, Resolver, Wait, futex, phase};
 use crate::view::View;
 
 pub(super) fn outcome(
@@ -199,7 +199,7 @@ fn held_by(view: &View<'_>, wait: Wait, peer: &SocketFact, waiter: Pid) -> Wait 
         if unread == 0 && !busy.is_empty() && holder != waiter {
             parked += idle.len();
             for resolver in &mut idle {
-                resolver.set_aside = true;
+                resolver.counts = Counts::WhenLive;
             }
         }
         wait = wait.resolved(busy).resolved(idle);
@@ -215,7 +215,8 @@ fn held_by(view: &View<'_>, wait: Wait, peer: &SocketFact, waiter: Pid) -> Wait 
 
 /// Blocked in accept, poll or a parked pool without a limit.
 fn is_idle(view: &View<'_>, resolver: &Resolver) -> bool {
-    let Some(syscall) = view.thread(resolver.thread).and_then(|thread| thread.syscall.seen()) else { return false };
+    let thread = resolver.who.thread().and_then(|key| view.thread(key));
+    let Some(syscall) = thread.and_then(|thread| thread.syscall.seen()) else { return false };
     let name = syscall.name().unwrap_or_default();
     matches!(
         name,

@@ -116,7 +116,8 @@ fn judge(records: &[Record]) -> Report {
         && ours(&looks[0]) == ours(&looks[1])
         && ours(&looks[0]).len() >= 2
         && ours(&looks[0]).iter().all(|(_, _, reads)| *reads);
-    let actor = Actor { pid: header.root.pid, tid: Tid(header.root.pid.0), comm: "x".to_owned(), phase: None };
+    let tid = Tid(header.root.pid.0);
+    let actor = Actor { pid: header.root.pid, tid, task: None, comm: "x".to_owned(), phase: None };
     let resource = Resource { kind: "pipe-data".to_owned(), name: "a pipe".to_owned(), call: None };
     let edge = Edge {
         waiter: actor.clone(),

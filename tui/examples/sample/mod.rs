@@ -453,7 +453,7 @@ fn sockets(records: &mut Vec<Record>, snapshot: SnapshotId) {
 
 fn actor(pid: u32, tid: u32, comm: &str, phase: &str) -> Actor {
     let phase = (!phase.is_empty()).then(|| phase.to_owned());
-    Actor { pid: Pid(pid), tid: Tid(tid), comm: comm.to_owned(), phase }
+    Actor { pid: Pid(pid), tid: Tid(tid), task: None, comm: comm.to_owned(), phase }
 }
 
 fn evidence(text: &str, fact: FactRef) -> Evidence {

@@ -145,7 +145,7 @@ fn chain(page: &mut Page, verdict: &Finding, evidence: bool, selected: Option<Ro
         let row = Row::Edge(i);
         let in_loop = target.is_some_and(|(from, to)| (from..=to).contains(&i));
         let opens = target.is_some_and(|(from, _)| from == i);
-        if i > 0 && before.is_none_or(|resolver| !same(resolver, &edge.waiter)) {
+        if i > 0 && before.is_none_or(|resolver| !resolver.is(&edge.waiter)) {
             page.gap();
         }
         let marked = selected == Some(row);
@@ -156,7 +156,7 @@ fn chain(page: &mut Page, verdict: &Finding, evidence: bool, selected: Option<Ro
         };
         node(page, row, rail, &edge.waiter, marked);
         wait(page, row, if in_loop { "│ " } else { "  " }, edge, evidence, marked);
-        let last_of_segment = edges.get(i + 1).zip(edge.resolver.as_ref()).is_none_or(|(n, r)| !same(&n.waiter, r));
+        let last_of_segment = edges.get(i + 1).zip(edge.resolver.as_ref()).is_none_or(|(n, r)| !n.waiter.is(r));
         if last_of_segment {
             end(page, row, edge, target.is_some_and(|(_, to)| to == i));
         }
@@ -168,12 +168,8 @@ fn chain(page: &mut Page, verdict: &Finding, evidence: bool, selected: Option<Ro
 fn loop_target(edges: &[Edge]) -> Option<(usize, usize)> {
     edges.iter().enumerate().find_map(|(to, edge)| {
         let resolver = edge.resolver.as_ref()?;
-        edges[..=to].iter().position(|earlier| same(&earlier.waiter, resolver)).map(|from| (from, to))
+        edges[..=to].iter().position(|earlier| earlier.waiter.is(resolver)).map(|from| (from, to))
     })
-}
-
-fn same(one: &Actor, other: &Actor) -> bool {
-    (one.pid, one.tid) == (other.pid, other.tid)
 }
 
 fn node(page: &mut Page, row: Row, rail: &str, who: &Actor, marked: bool) {
