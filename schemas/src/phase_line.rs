@@ -38,7 +38,7 @@ pub struct PhaseBegin {
     /// The process that is in it, as it knows itself.
     pub pid: Pid,
     /// Start time of the process in ticks since boot (field 22 of `/proc/PID/stat`): it tells the process from
-    /// another one with this number in another pid namespace, or at another time.
+    /// another one that has this number outside of its pid namespace, or had it at another time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub start: Option<Big>,
     /// The thread that is in it. 0 says that none is known, as for a goroutine. When it is absent it is the thread

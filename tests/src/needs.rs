@@ -1,6 +1,7 @@
 //! What a test needs of the machine. Where it is missing the test is counted as ignored and says why.
 
 use std::fs::File;
+use std::process::{Command, Stdio};
 
 use libtest_mimic::{Completion, Trial};
 
@@ -15,6 +16,8 @@ pub enum Needs {
     Fuse,
     /// Mounting in a namespace of its own.
     Mounts(Programs),
+    /// A program of the machine that, called with this argument, ends well.
+    Program(&'static str, &'static str),
 }
 
 impl Needs {
@@ -34,6 +37,10 @@ impl Needs {
                 let tried = bench.end_of(&mut bench.unwatched(line));
                 (!tried.status.success())
                     .then(|| format!("SKIPPED: needs root or user namespaces to mount ({})", tried.stderr.trim()))
+            }
+            Self::Program(name, argument) => {
+                let call = Command::new(name).arg(argument).stdout(Stdio::null()).stderr(Stdio::null()).status();
+                (!call.is_ok_and(|status| status.success())).then(|| format!("SKIPPED: needs {name}"))
             }
         }
     }

@@ -28,6 +28,8 @@ const MOST_FIELDS: usize = 32;
 const FIRST_NUMBER: u64 = 1 << 63;
 /// What was read is given back in pieces of this size.
 const GIVEN_BACK: u64 = 1 << 20;
+/// No line is from further ahead, and no shell's from longer ago, when it is read; ns.
+const A_WHILE: u64 = 10_000_000_000;
 /// `/proc/uptime` counts in these, ns.
 const UPTIME_STEP: u64 = 10_000_000;
 
@@ -181,7 +183,7 @@ impl Lines {
             when: when(&begin.when, look.moment),
             id,
             parent,
-            tid: thread(begin.tid, begin.pid.0, process, look.processes),
+            tid: thread(begin.tid, process, look.processes),
             task: begin.task,
             name: cut(begin.name),
             fields,
@@ -219,42 +221,39 @@ impl Lines {
     }
 }
 
-/// The process that is in a phase, if it can be told by now. Its number may be that of a nested pid namespace, and
-/// mean another process here: its start time tells.
+/// The process that is in a phase, if it can be told by now. A process of a nested pid namespace, whose number means
+/// another one here, is known by its start time to be another one. Who it is here is not told by that: a
+/// short child that no sample saw has often begun in the same tick as its parent.
 fn owner(begin: &PhaseBegin, processes: &dyn Processes) -> Option<ProcessId> {
-    let known = processes.by_pid(begin.pid.0);
     match begin.start {
-        None => known,
-        Some(start) => known
-            .filter(|process| process.start == start)
-            .or_else(|| processes.by_start(start.0))
-            // Like a recorder, it is known well enough by what it says itself.
-            .or(Some(ProcessId { pid: begin.pid, start })),
+        // Like a recorder, it is known well enough by what it says itself.
+        Some(start) => Some(ProcessId { pid: begin.pid, start }),
+        None => processes.by_pid(begin.pid.0),
     }
 }
 
 /// The thread that is in a phase. A wrong one would be accused of what it has no part in.
-fn thread(tid: Option<Tid>, pid: u32, process: ProcessId, processes: &dyn Processes) -> Option<Tid> {
+fn thread(tid: Option<Tid>, process: ProcessId, processes: &dyn Processes) -> Option<Tid> {
     match tid {
         Some(Tid(0)) => None,
-        Some(tid) if process.pid.0 == pid => Some(tid),
-        // A thread number of a nested pid namespace means another thread here, but for the first.
-        Some(tid) => (tid.0 == pid).then_some(Tid(process.pid.0)),
+        Some(tid) => Some(tid),
         None => processes.only_thread(process),
     }
 }
 
+/// When a line says that it was, if that may be: in a time namespace, and in a container that is shown an uptime of
+/// its own, the clocks are others. A shell writes at once what it has read from the clock.
 fn when(time: &LineTime, moment: Moment) -> When {
-    if let Some(t) = time.t {
-        return When::exactly(moment.clock.from_monotonic(t.0));
-    }
-    match time.uptime.as_deref().and_then(nanoseconds) {
-        Some(boottime) => {
+    let told = match (time.t, time.uptime.as_deref().and_then(nanoseconds)) {
+        (Some(t), _) => Some(When::exactly(moment.clock.from_monotonic(t.0))),
+        (None, Some(boottime)) => {
             let t = moment.clock.from_monotonic(boottime.saturating_sub(moment.asleep));
-            When { t, err: UPTIME_STEP }
+            Some(When { t, err: UPTIME_STEP }).filter(|when| when.t.0 + A_WHILE > moment.before.0)
         }
-        None => When { t: moment.now, err: moment.now.0.saturating_sub(moment.before.0) },
-    }
+        (None, None) => None,
+    };
+    let look = When { t: moment.now, err: moment.now.0.saturating_sub(moment.before.0) };
+    told.filter(|when| when.t.0 < moment.now.0 + A_WHILE).unwrap_or(look)
 }
 
 /// `812.05` seconds.

@@ -135,10 +135,10 @@ fn process_thread_and_task_are_told_or_unknown() {
     // Its only thread; or none, when the line says so.
     owner_of(r#""pid":4412"#, "4412 99, 4412, -");
     owner_of(r#""pid":4412,"tid":0"#, "4412 99, -, -");
-    // The same number in another pid namespace, and the number that it has here.
+    // The same number in another pid namespace, and a short child of the same tick.
     owner_of(r#""pid":4412,"start":"98","tid":4412"#, "4412 98, 4412, -");
-    owner_of(r#""pid":7,"start":"99","tid":7"#, "4412 99, 4412, -");
-    owner_of(r#""pid":7,"start":"99","tid":8"#, "4412 99, -, -");
+    owner_of(r#""pid":4412,"start":"99","tid":4412"#, "4412 99, 4412, -");
+    owner_of(r#""pid":7,"start":"99","tid":7"#, "7 99, 7, -");
     owner_of(r#""pid":7"#, "7 0, -, -");
 }
 
@@ -159,6 +159,9 @@ fn begun_at(time: &str, expected: (u64, u64)) {
 fn a_line_may_tell_the_time_by_three_clocks() {
     begun_at(r#","t":"1100""#, (100, 0));
     begun_at(r#","uptime":"6.25""#, (1_249_999_000, 10_000_000));
+    // Clocks that are not this machine's.
+    begun_at(r#","t":"12000000000""#, (900, 900));
+    begun_at(r#","uptime":"16.25""#, (900, 900));
     begun_at("", (900, 900));
     begun_at(r#","uptime":"6.2.5""#, (900, 900));
     begun_at(r#","uptime":"soon""#, (900, 900));

@@ -1,0 +1,3 @@
+module github.com/hangdog-rs/hangdog/tracer/clients/go
+
+go 1.19
