@@ -48,9 +48,9 @@ pub(super) fn available() -> Result<(), String> {
 /// How much is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Pace {
-    /// Some 10,000 requests a second.
+    /// Some 10,000 requests a second, each for a page of 100 items.
     TenThousand,
-    /// As much as one thread can ask.
+    /// As many as one thread can ask, each for a word: the service does nothing but record.
     Flood,
 }
 
@@ -59,8 +59,15 @@ impl Pace {
 
     pub(super) fn heading(self) -> &'static str {
         match self {
-            Self::TenThousand => "some 10,000 requests a second",
-            Self::Flood => "as many requests as one thread can ask",
+            Self::TenThousand => "some 10,000 requests a second, for pages of 100 items",
+            Self::Flood => "as many requests as one thread can ask, for a word",
+        }
+    }
+
+    fn path(self) -> &'static str {
+        match self {
+            Self::TenThousand => "pages/42",
+            Self::Flood => "items/42",
         }
     }
 }
@@ -73,8 +80,10 @@ pub(super) fn put_on(server: &Server, pace: Pace) -> Result<Load, String> {
         wrk.args(["--script", concat!(env!("CARGO_MANIFEST_DIR"), "/benches/cost/service/ten_thousand.lua")]);
     }
     let before = server.cpu_time()?;
-    let output =
-        wrk.arg(format!("http://{}/items/42", server.address)).output().map_err(|error| format!("wrk: {error}"))?;
+    let output = wrk
+        .arg(format!("http://{}/{}", server.address, pace.path()))
+        .output()
+        .map_err(|error| format!("wrk: {error}"))?;
     let cpu_seconds = server.cpu_time()?.saturating_sub(before).as_secs_f64();
     let said = String::from_utf8_lossy(&output.stdout);
     understood(&said, cpu_seconds)

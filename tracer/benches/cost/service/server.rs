@@ -1,4 +1,4 @@
-//! The service: axum on tokio, three spans a request, one of them across an await.
+//! The service: axum on tokio, three spans a request, two of them across an await.
 
 use std::fs;
 use std::io::{BufRead as _, BufReader};
@@ -75,7 +75,8 @@ pub(crate) fn serve(recorded: Recorded) -> Result<(), String> {
     runtime.spawn(async {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
         println!("{}", listener.local_addr()?);
-        axum::serve(listener, Router::new().route("/items/{number}", get(item))).await
+        axum::serve(listener, Router::new().route("/items/{number}", get(item)).route("/pages/{number}", get(page)))
+            .await
     });
     let _ended = std::io::stdin().lines().count();
     Ok(())
@@ -86,6 +87,16 @@ async fn item(Path(number): Path<u64>) -> String {
     let found = find(number).instrument(info_span!("find", number, table = "items")).await;
     let _encode = info_span!("encode", number, form = "json").entered();
     format!("{{\"number\":{number},\"found\":{found}}}")
+}
+
+#[instrument(name = "GET /pages", fields(hang.serve = "http:pages"))]
+async fn page(Path(number): Path<u64>) -> String {
+    let mut found: Vec<u64> = (0..100).map(|item: u64| (number + item).wrapping_mul(0x9e37_79b9) % 10_000).collect();
+    find(number).instrument(info_span!("find", number, table = "items")).await;
+    let _encode = info_span!("encode", number, form = "json").entered();
+    found.sort_unstable();
+    let items = found.iter().map(|item| format!("{{\"number\":{item},\"name\":\"item {item}\"}}"));
+    format!("[{}]", items.collect::<Vec<_>>().join(","))
 }
 
 /// As if something else was asked.
