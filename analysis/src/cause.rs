@@ -78,8 +78,15 @@ pub(crate) fn causes<'g>(view: &View<'_>, graph: &'g Graph, from: &[usize]) -> V
         let blame = if nobody { Vec::new() } else { vec![task] };
         found.push((distance, Cause { kind, way, cycle: Vec::new(), at: task, wait: Some(wait), blame, confidence }));
     }
+    if found.iter().all(|(_, cause)| cause.confidence < Confidence::Likely) {
+        // All threads of a process are parked for good, and what its tasks say does not tell enough.
+        let parked =
+            reach.iter().filter_map(|(task, distance)| Some((*distance, parked_cause(graph, &from, *task)?)));
+        found.extend(parked.take(1));
+    }
     let doubt = graph.confidence(reach.keys().copied());
     for (_, cause) in &mut found {
+        cause.way.retain(|link| !graph.is_own_future(link.waiter, link.to));
         if doubt < Confidence::Certain {
             // Another alternative of somebody on the way is less sure than the way itself.
             cause.confidence = cause.confidence.and(Confidence::Likely);
@@ -128,6 +135,20 @@ fn ring_cause<'g>(graph: &'g Graph, from: &[usize], ring: &BTreeSet<usize>) -> O
         None => cycle.iter().map(|link| link.waiter).collect(),
     };
     Some(Cause { kind, way, cycle, at, wait: None, blame, confidence })
+}
+
+/// A thread that any thread of its process could wake, and all of them are parked like it.
+fn parked_cause<'g>(graph: &'g Graph, from: &[usize], task: usize) -> Option<Cause<'g>> {
+    let is_last = graph.links(task).all(|link| graph.tasks[link.to].key.is_async());
+    let wait = graph.waits(task).first()?;
+    let is_parked = graph.is_parked(task) && !graph.tasks[task].key.is_async();
+    if graph.alive(task) != Liveness::Dead || !is_last || !is_parked {
+        return None;
+    }
+    let way = graph.path(from, &[task].into())?;
+    let confidence = way_confidence(graph, &way, &[task].into());
+    let kind = FindingKind::OrphanWait;
+    Some(Cause { kind, way, cycle: Vec::new(), at: task, wait: Some(wait), blame: Vec::new(), confidence })
 }
 
 /// Those of a ring who hold a part of a pool.

@@ -50,6 +50,7 @@ fn edges(story: &Story<'_>) -> Vec<Edge> {
     };
     // That a thread waits for each of the tasks of its process says no more than that it waits for one.
     let adds = |link: &Link<'_>| !graph.tasks[link.to].key.is_async() || link.wait.class != Class::Event;
+    let is_same = |link: &Link<'_>| graph.is_own_future(link.waiter, link.to);
     let main: Vec<Link<'_>> = story.links().copied().collect();
     for link in &main {
         draw(link);
@@ -67,7 +68,7 @@ fn edges(story: &Story<'_>) -> Vec<Edge> {
         // Who could be woken by somebody else too, or is merely parked, is not behind it.
         let is_stuck = graph.alive(task) != Liveness::Live
             && graph.waits(task).iter().all(|wait| wait.outside.is_none() && wait.class != Class::Event);
-        let onto = graph.links(task).find(|link| is_stuck && ring.contains(&link.to));
+        let onto = graph.links(task).find(|link| is_stuck && ring.contains(&link.to) && !is_same(link));
         if let Some(link) = onto.filter(|_| !ring.contains(&task) && behind < BEHIND) {
             behind += usize::from(!told.contains(&task));
             draw(&link);

@@ -87,7 +87,10 @@ impl Graph {
         let mut links: Vec<LinkAt> = Vec::new();
         let mut seen: BTreeSet<usize> = BTreeSet::new();
         let waits = self.waits(task);
-        for (wait, Wait { resolvers, .. }) in waits.iter().enumerate() {
+        // What would merely wake it is told where nothing else is known of who could.
+        let mut order: Vec<(usize, &Wait)> = waits.iter().enumerate().collect();
+        order.sort_by_key(|(_, wait)| wait.class.is_waiting_for_work());
+        for (wait, Wait { resolvers, .. }) in order {
             let told = |(_, resolver): &(usize, &Resolver)| resolver.counts == Counts::Fully;
             for (resolver, Resolver { who, .. }) in resolvers.iter().enumerate().filter(told) {
                 let stuck = self.find(*who).map(|to| self.stuck_behind(task, to)).unwrap_or_default();
@@ -100,10 +103,23 @@ impl Graph {
         {
             // An eventfd or a futex of its own process: somebody whom it polls would have been the one to wake it.
             let stuck = self.stuck_tasks(task, own.pid()).filter(|to| seen.insert(*to));
+            let count = links.len();
             links.extend(stuck.map(|to| LinkAt { wait, resolver: 0, to }));
+            if links.len() > count {
+                links.retain(|link| link.to != task);
+            }
         }
-        links.sort_by_key(|at| (!waits[at.wait].resolvers[at.resolver].exact, at.to));
+        let own_future = |to: usize| self.is_own_future(task, to);
+        links.sort_by_key(|at| (!waits[at.wait].resolvers[at.resolver].exact, !own_future(at.to), at.to));
         links
+    }
+
+    /// Whether a task is the future that a thread runs: in words both are the same.
+    pub(crate) fn is_own_future(&self, thread: usize, future: usize) -> bool {
+        match (self.tasks[thread].key, self.tasks[future].key) {
+            (Key::Thread(pid, tid), Key::Future(of, by)) => (pid, tid) == (of, by),
+            _ => false,
+        }
     }
 
     /// A task that cannot help now; of "any thread" those that wait for something else than each other, and the
@@ -113,7 +129,8 @@ impl Graph {
         match &self.tasks[task].rest {
             Rest::AnyOf(members) => {
                 let mut tasks: Vec<usize> = self.stuck_tasks(waiter, self.tasks[task].key.pid()).collect();
-                let may_be_told = |member: &usize| tasks.is_empty() || !self.is_at_rest(*member);
+                let is_task = self.tasks[waiter].key.is_async();
+                let may_be_told = |member: &usize| tasks.is_empty() && !is_task || !self.is_at_rest(*member);
                 let threads: Vec<usize> = members
                     .iter()
                     .filter_map(|key| self.find(*key))

@@ -79,6 +79,8 @@ pub(crate) struct Phases<'a> {
     waiting: ByResource<'a>,
     holding: ByResource<'a>,
     serving: ByResource<'a>,
+    /// Threads that polled an async task between the looks.
+    stirred: BTreeSet<ThreadKey>,
     /// Phases that ended after they notified or waited for something that somebody waits for now.
     past: ByResource<'a>,
 }
@@ -173,6 +175,9 @@ impl<'a> Phases<'a> {
             }
             match self.inside[&phase.id] {
                 Inside::Nobody { same } => {
+                    if same == Some(false) {
+                        self.stirred.extend(phase.tid.map(|tid| (key.pid(), tid)));
+                    }
                     task.same = task.same.and_then(|so_far| same.map(|same| so_far && same));
                 }
                 _ => task.is_seen = false,
@@ -241,11 +246,12 @@ impl<'a> Phases<'a> {
         }
     }
 
-    /// Whether a thread went into the phase that it is in after `seen`, or came out of it since the look before.
+    /// Whether a thread went into the phase that it is in after `seen`, or polled something since the look before.
     pub(crate) fn is_new(&self, thread: ThreadKey, seen: RunNs) -> bool {
-        self.of_thread(thread).is_some_and(|phase| {
+        let is_new = |phase: &Phase| {
             phase.open.t > seen || matches!(self.inside.get(&phase.id), Some(Inside::Poll { same: false }))
-        })
+        };
+        self.stirred.contains(&thread) || self.of_thread(thread).is_some_and(is_new)
     }
 
     /// Async tasks that no thread is polling.
@@ -331,7 +337,9 @@ fn inside(timeline: &Timeline, phase: &Phase, until: RunNs, before: Option<&Snap
     // A look that is as old as the snapshot before says nothing about this one.
     let is_fresh = |look: &&PhaseState| before.is_none_or(|before| look.when.t > before.begin);
     match timeline.phase_state_at(phase.id, until).filter(is_fresh) {
-        None if phase.task.is_none() && timeline.phase_state_at(phase.id, until).is_none() => Inside::Thread,
+        // It was looked at before and not now: what it did since is not known.
+        None if timeline.phase_state_at(phase.id, until).is_some() => Inside::Nobody { same: Some(false) },
+        None if phase.task.is_none() => Inside::Thread,
         None => Inside::Unknown,
         Some(look) => {
             let earlier = timeline.phase_state_at(phase.id, RunNs(look.when.t.0.saturating_sub(1)));

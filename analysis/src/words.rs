@@ -38,13 +38,14 @@ pub(crate) fn phrase(graph: &Graph, task: usize, wait: &Wait, resolver: &str) ->
             format!("waits for {name}, held by {resolver}")
         }
         Class::LockTurn => format!("waits for {name} behind {resolver}"),
-        Class::ChannelItem => format!("waits for something from {name}, which {resolver} sends to"),
-        Class::ChannelSpace => format!("waits for room in the full {name}, which {resolver} receives from"),
+        Class::ChannelItem => format!("waits for something from {name}, whose sending end is held by {resolver}"),
+        Class::ChannelSpace => {
+            format!("waits for room in the full {name}, whose receiving end is held by {resolver}")
+        }
         Class::Notification if resolver.is_empty() => format!("waits to be notified at {name}"),
         Class::Notification => format!("waits to be notified at {name} by {resolver}"),
-        Class::Poll => {
-            format!("waits {}", if resolver.is_empty() { name } else { format!("{name} from {resolver}") })
-        }
+        Class::Poll if resolver.is_empty() => "waits to be polled".to_owned(),
+        Class::Poll => format!("waits to be woken or polled by {resolver}"),
         Class::TerminalInput => format!("reads {name}"),
         Class::TerminalOutput => format!("waits for output on {name} from {resolver}"),
         Class::TerminalRoom => format!("waits to write to {name}, which is not read by {resolver}"),
@@ -103,7 +104,8 @@ pub(crate) fn chain_with(view: &View<'_>, graph: &Graph, links: &[Link<'_>], pha
     let mut told: Vec<usize> = Vec::new();
     let mut name = |task: usize| {
         let key = graph.tasks[task].key;
-        let phase = view.phase_names(key).filter(|_| phases == Phases::Named && !told.contains(&task));
+        let is_named = phases == Phases::Named || key.is_async();
+        let phase = view.phase_names(key).filter(|_| is_named && !told.contains(&task));
         let name = match (key, told.last().map(|last| graph.tasks[*last].key.pid())) {
             // Of the process that was named just before.
             (Key::Task(pid, number), Some(before)) if pid == before => format!("task {number}"),

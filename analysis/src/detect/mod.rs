@@ -64,7 +64,7 @@ impl Story<'_> {
     /// `run[7] waits for the exit of cat[9], which `.
     fn way_which(&self, task: usize) -> String {
         if self.cause.way.is_empty() {
-            format!("{} ", self.name(task))
+            format!("{} ", self.name_in_phase(task))
         } else {
             // The last two links tell the most; a shell in front of them adds nothing.
             let way = &self.cause.way;

@@ -7,8 +7,29 @@ use crate::words;
 pub(super) fn tell(story: &Story<'_>) -> Told {
     let task = story.cause.at;
     let Some(wait) = story.cause.wait else { return Told { sentence: String::new(), advice: vec![] } };
-    let sentence = format!("{}{}: {}", story.way_which(task), story.phrase(task, wait, "nobody"), why_nobody(wait));
+    let phrase = match wait.class {
+        Class::ChannelItem => format!("waits for something from {}", words::short(&wait.name)),
+        Class::Pool => format!("waits for {}", words::short(&wait.name)),
+        Class::Poll => {
+            let why = wait.evidence.first().and_then(|first| first.text.split_once(", and phase"));
+            why.map_or_else(
+                || "is polled by nobody".to_owned(),
+                |(why, _)| format!("is polled by nobody, although {why}"),
+            )
+        }
+        _ => story.phrase(task, wait, nobody(wait)),
+    };
+    let sentence = format!("{}{phrase}: {}", story.way_which(task), why_nobody(wait));
     Told { sentence: words::sentence(&sentence), advice: vec![advice(wait).to_owned()] }
+}
+
+/// Who stands in the place of the one that could end it.
+fn nobody(wait: &Wait) -> &'static str {
+    match wait.class {
+        Class::Notification | Class::Poll => "",
+        Class::Lock => "a thread that has ended",
+        _ => "nobody",
+    }
 }
 
 fn why_nobody(wait: &Wait) -> String {
@@ -19,9 +40,9 @@ fn why_nobody(wait: &Wait) -> String {
         Class::TcpAccept | Class::UnixAccept => "no process listens there any more".to_owned(),
         Class::Notification => "nobody in its process is left who could notify it".to_owned(),
         Class::ChannelItem => "an end that could send is still open, and nobody is left who would".to_owned(),
-        Class::Lock => "who took it has ended without giving it back".to_owned(),
+        Class::Lock => "it was not given back".to_owned(),
         Class::Pool => "nobody holds anything of it that could be given back".to_owned(),
-        Class::Poll => "nobody polls it".to_owned(),
+        Class::Poll => "its future was begun, and neither polled to its end nor dropped".to_owned(),
         _ => "no process is left that could end this wait".to_owned(),
     }
 }

@@ -6,8 +6,17 @@ use crate::words;
 
 pub(super) fn tell(story: &Story<'_>) -> Told {
     let task = story.cause.at;
-    let phrase = story.cause.cycle.first().map(|link| story.phrase(task, link.wait, "itself")).unwrap_or_default();
-    let sentence = format!("self-deadlock: {} {phrase}{}", story.name(task), story.behind());
+    let phrase = story.cause.cycle.first().map(|link| match link.wait.class {
+        Class::LockTurn => format!(
+            "waits for {}, which is reserved for another future of its own that is no longer polled",
+            words::short(&link.wait.name)
+        ),
+        // A guard of async tasks may have been handed on since; who took it stays so.
+        Class::Lock => format!("waits for {}, which it took itself", words::short(&link.wait.name)),
+        _ => story.phrase(task, link.wait, "itself"),
+    });
+    let phrase = phrase.unwrap_or_default();
+    let sentence = format!("self-deadlock: {} {phrase}{}", story.name_in_phase(task), story.behind());
     let advice = match story.cause.cycle.first().map(|link| link.wait.class) {
         Some(Class::PipeData) => "close the write end of the pipe in the process that reads it, right after the fork",
         Some(Class::PipeRoom) => "read the pipe in another thread or process than the one that fills it",

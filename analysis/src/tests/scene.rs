@@ -32,27 +32,7 @@ use crate::{Options, analyse};
 #[track_caller]
 pub(super) fn check(scene: &str, expected: &str) {
     let report = report(scene);
-    let told = report.verdict.as_ref().map_or_else(
-        || "nothing".to_owned(),
-        |verdict| {
-            let culprits: Vec<String> = verdict.culprits.iter().map(number_of).collect();
-            let edges: Vec<String> = verdict
-                .edges
-                .iter()
-                .map(|edge| {
-                    let to = edge.resolver.as_ref().map_or("nobody".to_owned(), number_of);
-                    format!("{}>{to} {}", number_of(&edge.waiter), edge.resource.kind)
-                })
-                .collect();
-            format!(
-                "{} {}: {}; {}",
-                verdict.kind.name(),
-                verdict.confidence.word(),
-                culprits.join(" "),
-                edges.join(", ")
-            )
-        },
-    );
+    let told = told(report.verdict.as_ref());
     assert_eq!(
         told,
         expected,
@@ -66,6 +46,32 @@ pub(super) fn check(scene: &str, expected: &str) {
     }
     check_removals(scene, &report);
     check_order(scene, &report);
+}
+
+/// Checks the first ring or end of a chain among the findings in the same words, verdict or not.
+#[track_caller]
+pub(super) fn check_finding(scene: &str, expected: &str) {
+    assert_eq!(told_of(scene), expected);
+}
+
+/// The first ring or end of a chain among the findings, in the words of [`check`].
+pub(super) fn told_of(scene: &str) -> String {
+    let report = report(scene);
+    let is_cause =
+        |finding: &&Finding| finding.kind != FindingKind::ExternalWait && finding.kind != FindingKind::Polling;
+    told(report.findings.iter().find(is_cause))
+}
+
+fn told(finding: Option<&Finding>) -> String {
+    let Some(finding) = finding else { return "nothing".to_owned() };
+    let culprits: Vec<String> = finding.culprits.iter().map(number_of).collect();
+    let edges = finding.edges.iter().map(|edge| {
+        let to = edge.resolver.as_ref().map_or("nobody".to_owned(), number_of);
+        format!("{}>{to} {}", number_of(&edge.waiter), edge.resource.kind)
+    });
+    let edges: Vec<String> = edges.collect();
+    let (kind, sure) = (finding.kind.name(), finding.confidence.word());
+    format!("{kind} {sure}: {}; {}", culprits.join(" "), edges.join(", "))
 }
 
 /// `12` for a thread, `t7` for an async task.

@@ -7,6 +7,7 @@ use hangdog_schemas::{Confidence, Fd, Inode, Pid, ResourceKey};
 
 use super::call::{Outcome, no_events};
 use super::{Class, Resolver, Wait, child, path, socket, terminal};
+use crate::key::Key;
 use crate::view::View;
 
 /// An epoll set may hold epoll sets; the kernel allows five levels.
@@ -204,7 +205,14 @@ fn eventfd(view: &View<'_>, fact: &FdFact, id: Option<u32>) -> Wait {
     let key = ResourceKey::new("eventfd", id.map_or_else(|| format!("{pid}:{}", fact.fd), |id| id.to_string()));
     let mut wait = Wait::new(Class::Event, key, "an eventfd");
     for holder in holders {
-        wait = wait.resolved(view.all_threads(holder, "holds the eventfd", &view.fd_ref(pid, fact.fd)));
+        let facts = view.fd_ref(pid, fact.fd);
+        let threads = match &view.all_threads(holder, "holds the eventfd", &facts)[..] {
+            [alone] => vec![alone.clone()],
+            // Whoever waits there is as parked as one at a futex.
+            _ if holder == pid => vec![Resolver::new(Key::Any(pid), "holds the eventfd", facts)],
+            several => several.to_vec(),
+        };
+        wait = wait.resolved(threads);
     }
     let by_kernel = |fd: &FdFact| fd.target.contains("[io_uring]") || fd.target.contains("[aio]");
     if view.snapshot.fds.get(&pid).is_some_and(|fds| fds.values().any(by_kernel)) {

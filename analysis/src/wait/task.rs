@@ -29,19 +29,28 @@ fn waits(view: &View<'_>, key: Key, task: &AsyncTask<'_>) -> Vec<Wait> {
     if !task.is_seen {
         return vec![unsaid(view, key, None)];
     }
-    let list = task.innermost.iter().map(|phase| match primitive::wait(view, key, phase) {
-        Traced::Waits(wait) => wait,
-        Traced::Ready(why) => ready(view, key, phase, &why),
-        Traced::Unclear => phase::by_hand(view, phase).unwrap_or_else(|| unsaid(view, key, Some(phase))),
-    });
-    list.map(|wait| match wait.class {
+    let (mut waits, mut granted) = (Vec::new(), Vec::new());
+    for phase in &task.innermost {
+        match primitive::wait(view, key, phase) {
+            Traced::Waits(wait) => waits.push(wait),
+            Traced::Ready(why) => granted.push(ready(view, key, phase, &why)),
+            Traced::Unclear => {
+                waits.push(phase::by_hand(view, phase).unwrap_or_else(|| unsaid(view, key, Some(phase))));
+            }
+        }
+    }
+    let is_kept_waiting = granted.iter().any(|wait| wait.resolvers.iter().any(|other| other.who.thread().is_some()));
+    if waits.is_empty() || is_kept_waiting {
+        waits.extend(granted);
+    }
+    let sure = |wait: Wait| match wait.class {
         Class::Poll => wait,
         _ => wait.at_most(
             Confidence::Likely,
             "whether a time limit or another branch (select!) ends the wait: only the program knows",
         ),
-    })
-    .collect()
+    };
+    waits.into_iter().map(sure).collect()
 }
 
 fn poll_key(key: Key) -> ResourceKey {
@@ -68,12 +77,15 @@ pub(super) fn busy_threads(view: &View<'_>, pid: Pid, phase: &Phase) -> Vec<Reso
     all.into_iter().filter(|resolver| !is_parked(view, resolver.who)).collect()
 }
 
-/// A task that could go on, and that nobody polls. Its runtime would have done so by now, but for a thread that is
-/// busy with something else and keeps it in its own queue (a worker's next task cannot be stolen from it).
+/// A task one of whose futures could go on, and nobody polls it. Its runtime would have done so by now, but for a thread
+/// that is busy with something else and keeps it in its own queue (a worker's next task cannot be stolen from it). So
+/// the task waits elsewhere: at another of its phases, or at something that its phases do not name.
 fn ready(view: &View<'_>, key: Key, phase: &Phase, why: &str) -> Wait {
-    let facts = vec![FactRef::phase(phase.id)];
+    let path = names(&view.timeline.phase_path(phase));
+    let any = Resolver::new(Key::Any(key.pid()), "could wake it", Vec::new()).untold();
     Wait::new(Class::Poll, poll_key(key), "to be polled")
-        .because(format!("{why}, and phase {:?} is still open", names(&view.timeline.phase_path(phase))), facts)
+        .because(format!("{why}, and phase {path:?} is still open"), vec![FactRef::phase(phase.id)])
         .resolved(busy_threads(view, key.pid(), phase))
+        .resolved(vec![any])
         .at_most(Confidence::Likely, "whether its runtime has yet to poll it")
 }
