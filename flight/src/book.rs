@@ -7,8 +7,10 @@
 //! Not here: what is written to the slots (`recorder`).
 
 use std::cell::Cell;
+use std::sync::atomic::Ordering::{Relaxed, Release};
 
-use crate::layout::{slot, thread};
+use crate::clock::tick;
+use crate::layout::{home, slot, thread};
 use crate::recorder::Recorder;
 use crate::slot::Slot;
 use crate::sync::AtomicU64;
@@ -21,6 +23,9 @@ pub(crate) const DEPTH: usize = 64;
 #[repr(C, align(2048))]
 pub(crate) struct Book {
     pub(crate) recorder: Cell<Option<&'static Recorder>>,
+    /// The same as `stack` in the usual case, in which a phase costs least: this is the recorder of the process, its
+    /// clock is the tick, and only phases that say what they mean go into the history.
+    pub(crate) quick: Cell<Option<&'static [Slot; slot::STACK]>>,
     pub(crate) stack: Cell<Option<&'static [Slot; slot::STACK]>>,
     /// The thread's entry in the file.
     pub(crate) thread: Cell<Option<&'static [AtomicU64; thread::WORDS]>>,
@@ -36,16 +41,17 @@ pub(crate) struct Book {
     pub(crate) fresh_end: Cell<u64>,
     /// How many chunks it asks for next time.
     pub(crate) next_chunks: Cell<u64>,
+    /// How often it does not ask, after there was no memory.
+    pub(crate) pause: Cell<u32>,
     /// With what the flags of a commit word begin: `MEANS` when every phase goes into the history.
     pub(crate) flags: Cell<u64>,
-    pub(crate) family: Cell<u64>,
     /// Its entry's index.
     pub(crate) entry: Cell<u32>,
     pub(crate) tid: Cell<u32>,
-    /// The word that the tick writes, where that is the clock.
-    pub(crate) tick: Cell<Option<&'static std::sync::atomic::AtomicU64>>,
-    /// Whether the ring has its memory; 2 when it cannot have any.
-    pub(crate) ring: Cell<u8>,
+    /// The thread's ring, once it has one.
+    pub(crate) ring: Cell<Option<&'static [AtomicU64]>>,
+    /// Whether its entry has memory for a ring; 2 when it cannot have any.
+    pub(crate) has_ring: Cell<u8>,
     pub(crate) entered_depth: Cell<usize>,
     /// The phases that were entered by number, and what was current before each.
     pub(crate) entered: [Cell<(u64, u64)>; DEPTH],
@@ -129,13 +135,9 @@ impl Book {
     /// Now, by the recorder's clock.
     #[inline(always)]
     pub(crate) fn now(&self) -> u64 {
-        match self.tick.get() {
-            Some(tick) => tick.load(std::sync::atomic::Ordering::Relaxed),
-            None => self.look(),
-        }
+        if self.quick.get().is_some() { tick::now() } else { self.look() }
     }
 
-    #[cold]
     #[inline(never)]
     fn look(&self) -> u64 {
         self.recorder.get().map_or(0, |recorder| recorder.clock().now())
@@ -144,19 +146,25 @@ impl Book {
     /// The phase this thread is in; 0 for none.
     #[inline(always)]
     pub(crate) fn current(&self) -> u64 {
-        self.thread.get().map_or(0, |thread| thread[thread::CURRENT].load(std::sync::atomic::Ordering::Relaxed))
+        self.home().map_or(0, |home| home[home::CURRENT].load(Relaxed))
     }
 
     #[inline(always)]
     pub(crate) fn set_current(&self, phase: u64) {
-        if let Some(thread) = self.thread.get() {
-            thread[thread::CURRENT].store(phase, std::sync::atomic::Ordering::Release);
+        if let Some(home) = self.home() {
+            home[home::CURRENT].store(phase, Release);
         }
+    }
+
+    /// Where the thread is: the last slot of its stack.
+    #[inline(always)]
+    pub(crate) fn home(&self) -> Option<&'static Slot> {
+        self.stack.get().map(|stack| &stack[slot::STACK_DEPTH])
     }
 
     /// The async task that this thread polls; 0 for none.
     #[inline(always)]
     pub(crate) fn task(&self) -> u64 {
-        self.thread.get().map_or(0, |thread| thread[thread::TASK].load(std::sync::atomic::Ordering::Relaxed))
+        self.home().map_or(0, |home| home[home::TASK].load(Relaxed))
     }
 }

@@ -117,7 +117,8 @@ pub(crate) mod slot {
     pub(crate) const COMMIT: usize = 0;
     /// In ticks of the recorder's clock.
     pub(crate) const START: usize = 1;
-    /// `index:19 | generation:23 | inside:1 | polls:21` of the phase around it; the next free slot while this one is free.
+    /// `index:19 | generation:23 | inside:1 | polls:21` of the phase around it; its whole number in a stack; the next
+    /// free slot while this one is free.
     pub(crate) const PARENT: usize = 2;
     /// `site:16 | shape 0:8 | shape 1:8 | when it was last left:32`
     pub(crate) const SHAPE: usize = 3;
@@ -135,8 +136,10 @@ pub(crate) mod slot {
     pub(crate) const INDEX_MASK: u64 = (1 << INDEX_BITS) - 1;
     /// Slots of a chunk: a page.
     pub(crate) const CHUNK: usize = 64;
-    /// Slots of a thread's stack: a page too.
+    /// Slots of a thread's stack: a page too. The last of them is no phase's, but says where the thread is.
     pub(crate) const STACK: usize = 64;
+    /// Phases that fit into a stack.
+    pub(crate) const STACK_DEPTH: usize = STACK - 1;
 
     pub(crate) const FREE: u64 = 0;
     pub(crate) const OPEN: u64 = 1;
@@ -147,17 +150,21 @@ pub(crate) mod slot {
     const OUTCOME_SHIFT: u32 = 3;
     pub(crate) const OUTCOME_MASK: u64 = 7 << OUTCOME_SHIFT;
     /// A phase that is open, has no outcome and says nothing beyond its slot has only [`OPEN`] of these.
-    pub(crate) const STATE_AND_SAID: u64 = 3 | HAS_MORE | OUTCOME_MASK | MEANS;
+    pub(crate) const STATE_AND_SAID: u64 = 3 | HAS_MORE | OUTCOME_MASK | MEANS | SAID;
     /// Which of the site's keys the two values belong to, 5 bits each.
     pub(crate) const KEY_0_SHIFT: u32 = 6;
     pub(crate) const KEY_1_SHIFT: u32 = 11;
     /// Set in a commit word when the phase says by `hang.*` what it means.
     pub(crate) const MEANS: u64 = 1 << 16;
+    /// Set in a commit word when there is more to do at the end than to free the slot: one of the flags above.
+    pub(crate) const SAID: u64 = 1 << 17;
+    /// Set in a commit word when a panic was on its way already when the phase began.
+    pub(crate) const WHILE_PANICKING: u64 = 1 << 18;
     /// In [`super::more`]: which slot of the phase's chain this is.
     pub(crate) const PLACE_SHIFT: u32 = 6;
     pub(crate) const KEY_MASK: u64 = 31;
 
-    /// `generation:45 | _:2 | means:1 | key 1:5 | key 0:5 | outcome:3 | has more:1 | state:2`
+    /// `generation:45 | while panicking:1 | said:1 | means:1 | key 1:5 | key 0:5 | outcome:3 | has more:1 | state:2`
     pub(crate) fn state(commit: u64) -> u64 {
         commit & 3
     }
@@ -210,14 +217,20 @@ pub(crate) mod slot {
         u64::from(tid) & TID_MASK | task << TID_BITS
     }
 
-    /// Site and shapes in the lower half; when it was left, in units of 4 million ticks since it began, in the upper.
-    pub(crate) const LEFT_SHIFT: u32 = 32;
-    pub(crate) const LEFT_UNIT_SHIFT: u32 = 22;
+    /// Site and shapes in the lower half of that word; in the upper the time at which the phase was left last, in units
+    /// of 4 million ticks, cut: it is the first such time after the start (208 days, then it begins again).
+    const LEFT_SHIFT: u32 = 32;
+    const LEFT_UNIT_SHIFT: u32 = 22;
 
-    pub(crate) fn with_left(shape: u64, start: u64, now: u64) -> u64 {
-        // 0 stands for never.
-        let units = (now.saturating_sub(start) >> LEFT_UNIT_SHIFT) + 1;
-        shape & u64::from(u32::MAX) | units.min(u64::from(u32::MAX)) << LEFT_SHIFT
+    #[inline(always)]
+    pub(crate) fn with_left(shape: u64, now: u64) -> u64 {
+        shape & u64::from(u32::MAX) | now >> LEFT_UNIT_SHIFT << LEFT_SHIFT
+    }
+
+    /// In ticks. Whoever asks knows that it was left at all.
+    pub(crate) fn left(shape: u64, start: u64) -> u64 {
+        let units = ((shape >> LEFT_SHIFT) as u32).wrapping_sub((start >> LEFT_UNIT_SHIFT) as u32);
+        start.saturating_add(u64::from(units) << LEFT_UNIT_SHIFT)
     }
 
     /// Shape of a value: `kind:3 | length:5`.
@@ -225,6 +238,14 @@ pub(crate) mod slot {
     pub(crate) fn shape(kind: u8, length: usize) -> u8 {
         kind | (length as u8) << 3
     }
+}
+
+/// The last slot of a thread's stack: where the thread is. Its first word is never other than free.
+pub(crate) mod home {
+    /// The phase the thread is in.
+    pub(crate) const CURRENT: usize = 1;
+    /// The async task that it polls; 0 for none.
+    pub(crate) const TASK: usize = 2;
 }
 
 /// What a phase says beyond its slot: further slots, a chain.
@@ -290,14 +311,10 @@ pub(crate) mod thread {
     pub(crate) const TID: usize = 1;
     /// Cells ever written to the ring, by this thread and those before it.
     pub(crate) const HEAD: usize = 2;
-    /// The phase the thread is in.
-    pub(crate) const CURRENT: usize = 3;
-    /// The async task that it polls; 0 for none.
-    pub(crate) const TASK: usize = 4;
     /// Two words: the thread's name.
-    pub(crate) const COMM: usize = 5;
+    pub(crate) const COMM: usize = 3;
     /// When it ended.
-    pub(crate) const ENDED: usize = 7;
+    pub(crate) const ENDED: usize = 5;
     pub(crate) const MAX: usize = 4096;
     pub(crate) const NEVER: u64 = 0;
     pub(crate) const LIVE: u64 = 1;
@@ -385,7 +402,8 @@ impl Size {
     pub const SMALL: Self =
         Self { slots: 1 << 15, names: 2048, text: 128 << 10, threads: 256, events: 1024, resources: 1 << 13 };
     /// The least that is worth having: 70 KiB, and 20 KiB a thread.
-    pub const LEAST: Self = Self { slots: 1024, names: 512, text: 32 << 10, threads: 64, events: 256, resources: 512 };
+    pub const LEAST: Self =
+        Self { slots: 1024, names: 512, text: 32 << 10, threads: 64, events: 256, resources: 512 };
 
     /// The largest that is right for `free` bytes: with eight threads it takes at most an eighth of them. `None`
     /// where even the least would not fit at all.
@@ -468,7 +486,10 @@ mod tests {
     fn packed_words_come_apart_again() {
         let generation = 77 << slot::INDEX_BITS;
         let commit = slot::with_outcome(generation | slot::OPEN | slot::HAS_MORE, 3);
-        assert_eq!((slot::generation(commit), slot::state(commit), slot::outcome(commit)), (generation, slot::OPEN, 3));
+        assert_eq!(
+            (slot::generation(commit), slot::state(commit), slot::outcome(commit)),
+            (generation, slot::OPEN, 3)
+        );
         let phase = slot::phase(commit, 4711);
         assert_eq!((slot::index(phase), slot::generation(phase)), (4711, generation));
         assert_eq!(more::split(more::entry(513, 5, 300)), Some((513, 5, 300)));
@@ -489,6 +510,15 @@ mod tests {
 
     fn phase_bits() -> u64 {
         slot::PARENT_MASK & 0x2aa_aaaa_aaaa
+    }
+
+    #[test]
+    fn when_a_phase_was_left_is_told_from_its_start() {
+        let start = 77 << 54 | 0x3f_ffff_ffff;
+        for later in [0, 5 << 22, 1 << 40] {
+            let left = slot::left(slot::with_left(0xffff_ffff, start + later), start);
+            assert_eq!((left - start) >> 22, later >> 22);
+        }
     }
 
     #[test]

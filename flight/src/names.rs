@@ -141,7 +141,7 @@ impl Names {
     /// The text of a number.
     pub(crate) fn text<const N: usize>(&self, number: u16) -> Option<Text<N>> {
         let entry = self.entries.get(usize::from(number) * name::WORDS)?;
-        let (kind, length, offset) = name::unpack(entry.load(Acquire)).filter(|(kind, _, _)| *kind == name::TEXT)?;
+        let (_, length, offset) = name::unpack(entry.load(Acquire)).filter(|(kind, _, _)| *kind == name::TEXT)?;
         let mut bytes = [0; name::MAX_BYTES];
         let words = self.text.get(offset..offset + length.div_ceil(WORD))?;
         for (bytes, word) in bytes.chunks_exact_mut(WORD).zip(words) {
@@ -174,11 +174,10 @@ impl Names {
 /// Takes `count` of what is counted by `used`, if so many are left.
 fn claim(used: &AtomicU64, count: usize, all: usize) -> Option<usize> {
     // Looked at first, so that a full table does not count on and on.
-    if used.load(Relaxed) as usize + count > all {
-        return None;
-    }
-    let at = used.fetch_add(count as u64, Relaxed) as usize;
-    (at + count <= all).then_some(at)
+    let fits = |at: u64| usize::try_from(at).ok()?.checked_add(count).filter(|end| *end <= all);
+    fits(used.load(Relaxed))?;
+    let at = used.fetch_add(count as u64, Relaxed);
+    fits(at).map(|end| end - count)
 }
 
 /// Writes bytes into whole words; the rest of the last word becomes zero.

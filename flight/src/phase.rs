@@ -81,14 +81,6 @@ pub enum Loss {
 
 impl Loss {
     /// All of them, in the order of the header.
-    pub const ALL: [Self; 8] = [
-        Self::Slot,
-        Self::More,
-        Self::Name,
-        Self::Thread,
-        Self::Event,
-        Self::Field,
-        Self::Early,
-        Self::Resource,
-    ];
+    pub const ALL: [Self; 8] =
+        [Self::Slot, Self::More, Self::Name, Self::Thread, Self::Event, Self::Field, Self::Early, Self::Resource];
 }

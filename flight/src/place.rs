@@ -23,6 +23,7 @@ use crate::Size;
 use crate::identity::Owner;
 use crate::layout::Places;
 use crate::lock;
+use crate::mounts;
 
 /// Name of the memfd; its fd link reads `/memfd:hangdog-flight (deleted)`.
 pub const MEMFD: &str = "hangdog-flight";
@@ -60,14 +61,12 @@ impl Place {
 #[non_exhaustive]
 pub enum PlaceError {
     /// Not memory: writing there may wait for a disk or a server.
-    #[error(
-        "{path} is on a file system of type {kind:#x}, and a recorder goes only where writing never waits (tmpfs)"
-    )]
+    #[error("{path} is on a file system of type {kind}, and a recorder goes only where writing never waits (tmpfs)")]
     NotMemory {
         /// The directory.
         path: PathBuf,
-        /// `f_type` of statfs(2).
-        kind: u64,
+        /// Its type: a name of mountinfo, or `f_type` of statfs(2).
+        kind: String,
     },
     /// Not the caller's own, or open to others.
     #[error(
@@ -88,6 +87,14 @@ pub enum PlaceError {
         path: PathBuf,
         /// Bytes free there.
         free: u64,
+    },
+    /// A limit on the size of files (`ulimit -f`), which ends a program that makes a longer one.
+    #[error("files of this process may have {limit} bytes, and the smallest recorder has {bytes}")]
+    Limited {
+        /// `RLIMIT_FSIZE`.
+        limit: u64,
+        /// Length of the smallest recorder.
+        bytes: u64,
     },
     /// The kernel refused.
     #[error("{what} failed for {path}")]
@@ -135,7 +142,8 @@ pub(crate) struct Made {
 
 /// Makes a file at `place`, of the size given or the largest that fits.
 pub(crate) fn make(place: &Place, owner: &Owner, size: Option<Size>) -> Result<Made, PlaceError> {
-    let Some(directory) = place.directory() else { return make_memfd(size.unwrap_or(Size::FULL)) };
+    let longest = longest_file()?;
+    let Some(directory) = place.directory() else { return make_memfd(size.unwrap_or(longest)) };
     let (dir, room) = open_directory(directory)?;
     if matches!(place, Place::User(_)) {
         remove_dead(&dir);
@@ -144,6 +152,7 @@ pub(crate) fn make(place: &Place, owner: &Owner, size: Option<Size>) -> Result<M
     // A tmpfs without a limit (size=0) has no blocks to count.
     let fits = if room.f_blocks == 0 { Some(Size::FULL) } else { Size::for_space(free) };
     let size = size.or(fits).ok_or_else(|| PlaceError::Full { path: directory.to_owned(), free })?;
+    let size = if size.slots > longest.slots { longest } else { size };
     let (file, name) = create(&dir, directory, owner)?;
     let path = directory.join(&name);
     let made = Made { places: Places::of(size), file, path: Some(path.clone()) };
@@ -153,6 +162,18 @@ pub(crate) fn make(place: &Place, owner: &Owner, size: Option<Size>) -> Result<M
         PlaceError::Refused { what: "fallocate", path, source }
     })?;
     Ok(made)
+}
+
+/// The largest size that `RLIMIT_FSIZE` allows: beyond it the kernel sends SIGXFSZ, for tmpfs and memfds too.
+fn longest_file() -> Result<Size, PlaceError> {
+    let Some(limit) = rustix::process::getrlimit(rustix::process::Resource::Fsize).current else {
+        return Ok(Size::FULL);
+    };
+    let length = |size: Size| Places::of(size).end as u64;
+    [Size::FULL, Size::SMALL, Size::LEAST]
+        .into_iter()
+        .find(|size| length(*size) <= limit)
+        .ok_or(PlaceError::Limited { limit, bytes: length(Size::LEAST) })
 }
 
 /// All length at once, and memory behind the fixed part: a hole in a full tmpfs would be a SIGBUS later.
@@ -206,6 +227,12 @@ fn open_directory(path: &Path) -> Result<(OwnedFd, StatFs), PlaceError> {
         path: path.to_owned(),
         source: errno.into(),
     };
+    // Nothing below may be asked of a file system that is frozen or whose server is gone: mkdir(2) and even lookup
+    // would wait for it. So it is asked of the mount table first.
+    if let Some(kind) = mounts::kind_at(path).filter(|kind| !matches!(kind.as_str(), "tmpfs" | "ramfs" | "devtmpfs"))
+    {
+        return Err(PlaceError::NotMemory { path: path.to_owned(), kind });
+    }
     match rustix::fs::mkdir(path, Mode::RWXU) {
         Ok(()) | Err(rustix::io::Errno::EXIST) => {}
         Err(errno) => return Err(refused("mkdir", errno)),
@@ -216,7 +243,7 @@ fn open_directory(path: &Path) -> Result<(OwnedFd, StatFs), PlaceError> {
     let room = rustix::fs::fstatfs(&dir).map_err(|errno| refused("fstatfs", errno))?;
     let kind = room.f_type as u64 & 0xffff_ffff;
     if kind != TMPFS_MAGIC && kind != RAMFS_MAGIC {
-        return Err(PlaceError::NotMemory { path: path.to_owned(), kind });
+        return Err(PlaceError::NotMemory { path: path.to_owned(), kind: format!("{kind:#x}") });
     }
     if stat.st_uid != rustix::process::geteuid().as_raw() || stat.st_mode & 0o077 != 0 {
         return Err(PlaceError::NotPrivate { path: path.to_owned(), uid: stat.st_uid, mode: stat.st_mode & 0o777 });
@@ -300,7 +327,7 @@ mod tests {
     #[test]
     fn refused_places_say_why() {
         // procfs is surely no tmpfs, and sub-directories of /proc/self are our own.
-        check_refused(Path::new("/proc/self/fdinfo"), "of type 0x9fa0");
+        check_refused(Path::new("/proc/self/fdinfo"), "of type proc");
         let shm = tempfile::tempdir_in("/dev/shm").unwrap();
         let open = shm.path().join("open");
         std::fs::create_dir(&open).unwrap();

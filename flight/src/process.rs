@@ -135,7 +135,7 @@ fn begin(parent: Option<&'static Recorder>) -> Option<&'static Recorder> {
     let mut refusals = Vec::new();
     let started = wishes.places.iter().find_map(|place| {
         let recorder =
-            Recorder::start_after(place, options, parent).map_err(|error| refusals.push(chain(&error))).ok()?;
+            Recorder::start_own(place, options, parent).map_err(|error| refusals.push(chain(&error))).ok()?;
         if parent.is_none() {
             // Functions for the end are inherited over fork.
             at_exit::remove_file_of(place);

@@ -33,7 +33,7 @@ pub struct Site {
 /// has and what they mean is decided when a call is compiled.
 #[derive(Debug, Default)]
 pub struct SiteNumber(
-    /// `family of recorders:48 | number:16`; 0 while there is none.
+    /// 0 while there is none.
     Word,
 );
 
@@ -78,16 +78,15 @@ impl Site {
         self.meaning >> key & 1 == 1
     }
 
-    /// Its number in recorders of that family (a process and what was forked from it, which all know the same
-    /// names), if it was asked for before.
+    /// Its number in the recorder of this process and in those of what it forks, which all know the same names. 0
+    /// when it was not asked for yet.
     #[inline(always)]
-    pub(crate) fn number_in(&self, family: u64) -> Option<u16> {
-        let number = self.number.0.load(Relaxed);
-        (number >> 16 == family).then_some(number as u16)
+    pub(crate) fn number(&self) -> u16 {
+        self.number.0.load(Relaxed) as u16
     }
 
-    pub(crate) fn remember(&self, family: u64, number: u16) {
-        self.number.0.store(family << 16 | u64::from(number), Relaxed);
+    pub(crate) fn remember(&self, number: u16) {
+        self.number.0.store(u64::from(number), Relaxed);
     }
 }
 
@@ -117,8 +116,8 @@ mod tests {
         static NUMBER: SiteNumber = SiteNumber::new();
         static SITE: Site = Site::new("x", &["hang.wait", "path", "hang.", "hangs", "hang.op"], &NUMBER);
         assert_eq!(SITE.meaning, 0b10001);
-        assert_eq!(SITE.number_in(1), None);
-        SITE.remember(1, 7);
-        assert_eq!((SITE.number_in(1), SITE.number_in(2)), (Some(7), None));
+        assert_eq!(SITE.number(), 0);
+        SITE.remember(7);
+        assert_eq!(SITE.number(), 7);
     }
 }

@@ -13,13 +13,19 @@ pub(crate) struct Slot([AtomicU64; slot::WORDS]);
 impl Index<usize> for Slot {
     type Output = AtomicU64;
 
-    #[inline]
+    #[inline(always)]
     fn index(&self, word: usize) -> &AtomicU64 {
         &self.0[word]
     }
 }
 
 impl Slot {
+    /// One that is in no file.
+    #[cfg(not(loom))]
+    pub(crate) const fn new() -> Self {
+        Self([const { AtomicU64::new(0) }; slot::WORDS])
+    }
+
     pub(crate) fn words(&self) -> &[AtomicU64; slot::WORDS] {
         &self.0
     }
@@ -34,15 +40,14 @@ impl Slot {
     /// Changes flags of a phase's commit word as long as it is open. Says the word from before.
     pub(crate) fn change(&self, phase: u64, change: impl Fn(u64) -> Option<u64>) -> Option<u64> {
         let change = |commit| {
-            let open =
-                slot::generation(commit) == slot::generation(phase) && slot::state(commit) == slot::OPEN;
+            let open = slot::generation(commit) == slot::generation(phase) && slot::state(commit) == slot::OPEN;
             if open { change(commit) } else { None }
         };
         self[slot::COMMIT].fetch_update(AcqRel, Relaxed, change).ok()
     }
 
     /// The phase is over: nobody reads the other words any more. Whoever writes them next orders this before it.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn free(&self, commit: u64) {
         self[slot::COMMIT].store(slot::generation(commit) | slot::FREE, Release);
     }

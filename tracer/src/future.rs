@@ -52,9 +52,9 @@ impl<F: Future> Future for InPhase<F> {
     #[inline]
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
         let this = self.project();
-        let inside = Inside::of(this.phase);
+        let inside = Inside { phase: this.phase, before: this.phase.resume() };
         let polled = this.future.poll(context);
-        drop(inside);
+        inside.leave();
         if polled.is_ready() {
             *this.phase = Phase::default();
         }
@@ -62,28 +62,24 @@ impl<F: Future> Future for InPhase<F> {
     }
 }
 
-/// Leaves the phase also when a panic goes through the poll.
+/// A poll. One that is not left went out by a panic.
 struct Inside<'a> {
     phase: &'a Phase,
     before: Before,
-    was_panicking: bool,
 }
 
-impl<'a> Inside<'a> {
+impl Inside<'_> {
     #[inline]
-    fn of(phase: &'a Phase) -> Self {
-        #[cfg(feature = "tokio")]
-        crate::tokio::now_in_its_task();
-        Self { phase, before: phase.resume(), was_panicking: std::thread::panicking() }
+    fn leave(self) {
+        hangdog_flight::suspend(self.before);
+        std::mem::forget(self);
     }
 }
 
 impl Drop for Inside<'_> {
-    #[inline]
+    #[cold]
     fn drop(&mut self) {
-        if std::thread::panicking() && !self.was_panicking {
-            self.phase.presume(Outcome::Panicked);
-        }
-        self.phase.suspend(self.before);
+        self.phase.presume(Outcome::Panicked);
+        hangdog_flight::suspend(self.before);
     }
 }

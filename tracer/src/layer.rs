@@ -70,7 +70,9 @@ where
             return;
         }
         let parent = self.parent(attributes, &context);
-        let Some(mut opening) = hangdog_flight::begin_in(self.sites.of(attributes.metadata()), parent) else { return };
+        let Some(mut opening) = hangdog_flight::begin_in(self.sites.of(attributes.metadata()), parent) else {
+            return;
+        };
         attributes.record(&mut Fields::New(&mut opening));
         let phase = opening.publish();
         if !self.spans.insert(id.into_u64(), phase) {
@@ -87,9 +89,7 @@ where
 
     fn on_enter(&self, id: &Id, _context: Context<'_, S>) {
         if let Some(phase) = self.spans.get(id.into_u64()) {
-            #[cfg(feature = "tokio")]
-            crate::tokio::now_in_its_task();
-            hangdog_flight::enter(phase);
+            hangdog_flight::enter(phase, crate::phase::task);
         }
     }
 

@@ -144,6 +144,14 @@ impl<First: AsValue + ?Sized, Rest: Values> Values for (&First, Rest) {
 #[doc(hidden)]
 #[inline(always)]
 pub fn __begin_here(site: &'static Site, values: impl Values) -> Entered {
+    let Some(mut opening) = hangdog_flight::begin_here_quickly(site) else { return begin_here_anyway(site, values) };
+    values.each(0, &mut opening);
+    Entered { here: opening.enter() }
+}
+
+/// Not the usual case: a function of its own, so that the usual one stays short.
+#[inline(never)]
+fn begin_here_anyway(site: &'static Site, values: impl Values) -> Entered {
     let Some(mut opening) = hangdog_flight::begin_here(site) else { return Entered { here: Here::NONE } };
     values.each(0, &mut opening);
     Entered { here: opening.enter() }
@@ -155,6 +163,16 @@ pub fn __begin(site: &'static Site, values: impl Values) -> Phase {
     let Some(mut opening) = hangdog_flight::begin(site) else { return Phase { id: None } };
     values.each(0, &mut opening);
     Phase { id: Some(opening.publish()) }
+}
+
+/// The async task that the calling thread polls, 0 for none.
+#[inline]
+pub(crate) fn task() -> u64 {
+    #[cfg(feature = "tokio")]
+    let task = crate::tokio::task_of_thread();
+    #[cfg(not(feature = "tokio"))]
+    let task = 0;
+    task
 }
 
 /// An open phase, ended when it is dropped. May go from thread to thread.
@@ -170,7 +188,7 @@ impl Phase {
     /// Goes into it until the guard is dropped, which also ends it.
     pub fn entered(self) -> Inside {
         if let Some(phase) = self.id {
-            hangdog_flight::enter(phase);
+            hangdog_flight::enter(phase, task);
         }
         Inside { phase: self, not_send: PhantomData }
     }
@@ -197,14 +215,7 @@ impl Phase {
 
     #[inline]
     pub(crate) fn resume(&self) -> Before {
-        self.id.map_or_else(Before::default, hangdog_flight::resume)
-    }
-
-    #[inline]
-    pub(crate) fn suspend(&self, before: Before) {
-        if let Some(phase) = self.id {
-            hangdog_flight::suspend(phase, before);
-        }
+        self.id.map_or_else(Before::default, |phase| hangdog_flight::resume(phase, task))
     }
 
     pub(crate) fn presume(&self, outcome: Outcome) {

@@ -68,8 +68,8 @@ pub(crate) fn write_later(head: &[AtomicU64], source: ClockSource) {
     let copies = head[header::LATER_ANCHORS..][..2 * anchor::WORDS].chunks_exact(anchor::WORDS);
     let numbers = copies.clone().map(|copy| copy[anchor::NUMBER].load(Relaxed));
     let newest = numbers.max().unwrap_or(0);
-    if let Some((copy, _)) = copies.zip(0_u64..).find(|(_, at)| *at == (newest + 1) & 1) {
-        Look::take(source).write(copy, newest + 1);
+    if let Some((copy, _)) = copies.zip(0_u64..).find(|(_, at)| *at == newest.wrapping_add(1) & 1) {
+        Look::take(source).write(copy, newest.wrapping_add(1).max(1));
     }
 }
 

@@ -103,12 +103,14 @@ impl Reader {
         let layout = Layout::of(&head, self.file.metadata()?.len())?;
         let anchors = Anchors::read(&head);
         let mut torn = 0;
-        let threads = self.threads(&layout)?;
+        let mut threads = self.threads(&layout)?;
         let slots = Slots::read(self, &layout, &mut torn)?;
+        threads.settle(&slots);
         // Read after the slots: whatever a slot names is there by now.
         let names = Names::read(self, &layout)?;
         let resources = Resources::read(self, &layout, &names)?;
-        let around = Around { names: &names, anchors: &anchors, slots: &slots, threads: &threads, resources: &resources };
+        let around =
+            Around { names: &names, anchors: &anchors, slots: &slots, threads: &threads, resources: &resources };
         let mut open: Vec<OpenPhase> = slots.open.iter().map(|whole| around.phase(whole, &mut torn)).collect();
         open.extend(resources.holds(&anchors));
         inherit_tasks(&mut open);
@@ -147,7 +149,7 @@ impl Reader {
 
     fn threads(&self, layout: &Layout) -> Result<Threads, ReadError> {
         let words = self.words(layout.threads.offset, layout.threads.count * thread::WORDS)?;
-        let mut all = Threads { seen: Vec::new(), heads: Vec::new(), tids: Vec::new() };
+        let mut all = Threads { seen: Vec::new(), heads: Vec::new(), tids: Vec::new(), live: Vec::new() };
         for (at, entry) in words.chunks_exact(thread::WORDS).enumerate() {
             let state = entry[thread::COMMIT] & 3;
             all.tids.push(entry[thread::TID] as u32);
@@ -155,14 +157,15 @@ impl Reader {
                 continue;
             }
             all.heads.push((at, entry[thread::HEAD]));
+            all.live.push((state == thread::LIVE).then_some(at));
             let comm: Vec<u8> =
                 entry[thread::COMM..thread::COMM + 2].iter().flat_map(|word| word.to_ne_bytes()).collect();
             let comm = comm.split(|&byte| byte == 0).next().unwrap_or_default();
             all.seen.push(Thread {
                 tid: entry[thread::TID] as u32,
                 name: String::from_utf8_lossy(comm).into_owned(),
-                current: some(entry[thread::CURRENT]).filter(|_| state == thread::LIVE),
-                task: some(entry[thread::TASK]).filter(|_| state == thread::LIVE),
+                current: None,
+                task: None,
                 role: ThreadRole::from_number(entry[thread::TID] >> 32),
                 ended: state != thread::LIVE,
             });
@@ -216,9 +219,20 @@ struct Threads {
     seen: Vec<Thread>,
     heads: Vec<(usize, u64)>,
     tids: Vec<u32>,
+    /// For each of `seen`, its entry while it lives.
+    live: Vec<Option<usize>>,
 }
 
 impl Threads {
+    /// Where each thread is: that stands in its stack.
+    fn settle(&mut self, slots: &Slots) {
+        for (thread, entry) in self.seen.iter_mut().zip(&self.live) {
+            if let Some([current, task]) = entry.and_then(|entry| slots.home(entry)) {
+                (thread.current, thread.task) = (some(current), some(task));
+            }
+        }
+    }
+
     fn tid_of(&self, entry: usize) -> u32 {
         self.tids.get(entry).copied().unwrap_or(0)
     }

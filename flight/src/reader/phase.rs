@@ -23,7 +23,6 @@ impl Around<'_> {
         let words = &whole.words;
         let (start_monotonic_ns, err_ns) = self.anchors.tell(words[slot::START]);
         let entry = words[slot::ENTRY];
-        let left = words[slot::SHAPE] >> slot::LEFT_SHIFT;
         let inside = words[slot::PARENT] & slot::INSIDE != 0;
         let (tid, task, polls, polled_now) = match whole.stack_of {
             // A thread is in all phases of its stack.
@@ -33,7 +32,8 @@ impl Around<'_> {
                 (tid, some(entry >> slot::TID_BITS), slot::polls(words[slot::PARENT]), inside)
             }
         };
-        let left = left.checked_sub(1).filter(|_| whole.stack_of.is_none() && !inside);
+        let was_left = whole.stack_of.is_none() && !inside && polls > 0;
+        let left = was_left.then(|| slot::left(words[slot::SHAPE], words[slot::START]));
         let site = words[slot::SHAPE] as u16;
         let mut phase = OpenPhase {
             id: whole.id,
@@ -47,8 +47,7 @@ impl Around<'_> {
             hang: Hang::default(),
             polls,
             polled_now,
-            left_monotonic_ns: left
-                .map(|units| self.anchors.tell(words[slot::START].wrapping_add(units << slot::LEFT_UNIT_SHIFT)).0),
+            left_monotonic_ns: left.map(|left| self.anchors.tell(left).0.max(start_monotonic_ns)),
             outcome: Outcome::from_number(slot::outcome(words[slot::COMMIT])),
         };
         let commit = words[slot::COMMIT];
@@ -79,11 +78,12 @@ impl Around<'_> {
         let Some((key, primitive)) = self.resources.key(index, role) else { return false };
         let name = key.split_once(':').map_or(key.as_str(), |(_, name)| name);
         let of_channel = name.rsplit_once('/').map_or(name, |(name, _)| name);
-        match role {
-            Role::Hold | Role::HoldShared => phase.name = format!("holds {name}"),
-            Role::ServeSpace => phase.name = format!("receives from {of_channel}"),
-            Role::ServeItem => phase.name = format!("sends to {of_channel}"),
-            Role::Wait | Role::WaitShared | Role::WaitSpace | Role::WaitItem => {}
+        if phase.name.is_empty() {
+            phase.name = match role {
+                Role::ServeSpace => format!("receives from {of_channel}"),
+                Role::ServeItem => format!("sends to {of_channel}"),
+                _ => format!("holds {name}"),
+            };
         }
         let hang = &mut phase.hang;
         hang.primitive = Some(primitive.word(role));

@@ -19,7 +19,8 @@ impl Resources {
     pub(super) fn read(reader: &Reader, layout: &Layout, names: &Names) -> Result<Self, ReadError> {
         let copy = || reader.words(layout.resources.offset, layout.resources.count * resource::WORDS);
         let first = copy()?;
-        let name = |words: &[u64]| if is_used(words) { names.get(words[resource::NAME] as u16) } else { String::new() };
+        let name =
+            |words: &[u64]| if is_used(words) { names.get(words[resource::NAME] as u16) } else { String::new() };
         let names = first.chunks_exact(resource::WORDS).map(name).collect();
         Ok(Self { second: copy()?, first, names })
     }

@@ -18,7 +18,7 @@ use std::collections::HashMap;
 
 use super::checked::{Layout, Section};
 use super::{ReadError, Reader};
-use crate::layout::{WORD, more, slot};
+use crate::layout::{WORD, home, more, slot};
 
 const RETRIES: usize = 3;
 
@@ -39,6 +39,8 @@ pub(super) struct Slots {
     commits: Vec<u64>,
     stacks: Vec<u64>,
     stacks_begin: usize,
+    /// Current phase and task of each entry's thread.
+    homes: Vec<[u64; 2]>,
     /// Changes with everything that is opened, closed or polled.
     pub(super) beats: u64,
 }
@@ -86,7 +88,18 @@ impl Slots {
             commits: commits(&first.slots),
             stacks: commits(&first.stacks),
             stacks_begin: layout.stacks_begin,
+            homes: first
+                .stacks
+                .chunks_exact(slot::STACK * slot::WORDS)
+                .map(|stack| &stack[slot::STACK_DEPTH * slot::WORDS..])
+                .map(|home| [home[home::CURRENT], home[home::TASK]])
+                .collect(),
         })
+    }
+
+    /// Current phase and task of the thread of an entry.
+    pub(super) fn home(&self, entry: usize) -> Option<[u64; 2]> {
+        self.homes.get(entry).copied()
     }
 
     /// The whole number of a phase whose generation was cut when it was written down as somebody's parent: the
@@ -144,14 +157,7 @@ fn settle(
     Ok(None)
 }
 
-fn add_beyond(
-    whole: &mut [Whole],
-    first: &Copy,
-    second: &Copy,
-    third: &Copy,
-    stacks_begin: usize,
-    torn: &mut u32,
-) {
+fn add_beyond(whole: &mut [Whole], first: &Copy, second: &Copy, third: &Copy, stacks_begin: usize, torn: &mut u32) {
     let slot_at = |copy: &[u64], at: usize| -> Option<[u64; slot::WORDS]> {
         copy.get(at * slot::WORDS..(at + 1) * slot::WORDS)?.try_into().ok()
     };

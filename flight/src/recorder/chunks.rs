@@ -20,6 +20,8 @@ use crate::slot::Slot;
 
 /// Most chunks that a thread asks for at once.
 const MOST_AT_ONCE: u64 = 64;
+/// So many phases are dropped before a thread asks again, after there was no memory: asking takes a microsecond.
+const PAUSE: u32 = 1000;
 
 impl Recorder {
     /// Takes a free slot; counted as `loss` when there is none.
@@ -62,6 +64,10 @@ impl Recorder {
 
     /// Makes chunks the thread's own, each time more of them: a program of 100,000 open phases asks often enough.
     fn claim_chunks(&self, book: &Book) -> bool {
+        if let Some(less) = book.pause.get().checked_sub(1) {
+            book.pause.set(less);
+            return false;
+        }
         let all = self.chunk_owners.len() as u64;
         let wanted = book.next_chunks.get().clamp(1, MOST_AT_ONCE);
         let used = &self.header[header::CHUNKS_USED];
@@ -69,7 +75,9 @@ impl Recorder {
         let Ok(first) = used.fetch_update(Relaxed, Relaxed, claim) else { return false };
         let (first, count) = (first as usize, wanted.min(all - first) as usize);
         if !self.give_memory(self.places.slots + first * PAGE, count * PAGE) {
-            // The tmpfs is full. These chunks stay unused: without memory nobody may touch them.
+            // The tmpfs is full. Without memory nobody may touch them: they go back, unless others were taken since.
+            let _or_unused = used.compare_exchange((first + count) as u64, first as u64, Relaxed, Relaxed);
+            book.pause.set(PAUSE);
             return false;
         }
         for owner in &self.chunk_owners[first..first + count] {

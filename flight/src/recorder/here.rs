@@ -5,11 +5,12 @@
 //! gone.
 
 use std::marker::PhantomData;
-use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::Ordering::{Relaxed, Release};
 
+use super::rings::Event;
 use super::{Opening, Recorder};
 use crate::book::{self, Book};
-use crate::layout::{cell, slot, thread};
+use crate::layout::{cell, home, slot};
 use crate::slot::Slot;
 use crate::{Loss, Outcome, PhaseId, Site};
 
@@ -17,61 +18,66 @@ use crate::{Loss, Outcome, PhaseId, Site};
 #[must_use = "a phase shows once it is entered"]
 pub struct OpeningHere {
     opening: Opening,
-    before: u64,
     depth: usize,
+    home: &'static Slot,
 }
 
 /// A phase that this thread is in. Leaves and ends it when dropped.
 #[must_use = "a phase ends when its guard is dropped: bind it, as in `let _phase = phase!(…);`"]
 pub struct Here {
-    /// `None` when there is no phase.
-    slot: Option<&'static Slot>,
-    /// Its commit word as it was when it began.
+    /// One of no recorder when there is no phase.
+    slot: &'static Slot,
+    /// Its commit word as it was when it began; 0 when there is more to do at the end than to free the slot.
     commit: u64,
-    /// What was current before.
-    before: u64,
     /// Slots of the stack below its own; [`DEEPER`] when it is in none.
     depth: usize,
-    /// A panic was on its way when it began.
-    panicking: bool,
+    /// Where the thread is said to be.
+    home: &'static Slot,
     /// What a thread has entered it must leave itself.
     not_send: PhantomData<*const ()>,
+}
+
+/// Depth of a phase that found no room in the stack.
+const DEEPER: usize = usize::MAX - 1;
+
+/// Begins a phase of the calling thread, which goes into it. `None` in all but the usual case: then
+/// [`begin_here`] does it, and takes a little longer.
+#[inline(always)]
+pub fn begin_here_quickly(site: &'static Site) -> Option<OpeningHere> {
+    let book = book::any()?;
+    OpeningHere::next::<true>(book, book.quick.get()?, site)
 }
 
 /// Begins a phase of the calling thread, which goes into it. `None` when there is no room or no recorder: counted
 /// where there is one.
 #[inline(always)]
 pub fn begin_here(site: &'static Site) -> Option<OpeningHere> {
-    let (book, slot, depth, index, before) = next(book::any()).or_else(next_slowly)?;
-    Some(OpeningHere { opening: Opening::fill(book, slot, index, site, before), before, depth })
-}
-
-/// Depth of a phase that found no room in the stack.
-const DEEPER: usize = usize::MAX - 1;
-
-/// Book, slot, its place in the stack, its index, and the phase that the thread is in.
-type Next = (&'static Book, &'static Slot, usize, u64, u64);
-
-#[inline(always)]
-fn next(book: Option<&'static Book>) -> Option<Next> {
-    let book = book?;
-    let (stack, thread) = (book.stack.get()?, book.thread.get()?);
-    let depth = book.depth.get();
-    let slot = stack.get(depth)?;
-    book.depth.set(depth + 1);
-    Some((book, slot, depth, book.stack_begin.get() + depth as u64, thread[thread::CURRENT].load(Relaxed)))
-}
-
-/// The thread's first phase in this recorder, or nested deeper than a stack: in a slot as all other phases have.
-#[cold]
-#[inline(never)]
-fn next_slowly() -> Option<Next> {
     let book = book::mine()?;
-    next(Some(book)).or_else(|| {
-        let (index, slot) = book.recorder.get()?.take_slot(book, Loss::Slot)?;
-        slot[slot::ENTRY].store(slot::entry(book.tid.get(), book.task()), Relaxed);
-        Some((book, slot, DEEPER, index as u64, book.current()))
-    })
+    OpeningHere::next::<false>(book, book.stack.get()?, site).or_else(|| OpeningHere::deeper(book, site))
+}
+
+impl OpeningHere {
+    #[inline(always)]
+    fn next<const QUICK: bool>(
+        book: &'static Book,
+        stack: &'static [Slot; slot::STACK],
+        site: &'static Site,
+    ) -> Option<Self> {
+        let depth = book.depth.get();
+        let slot = stack[..slot::STACK_DEPTH].get(depth)?;
+        book.depth.set(depth + 1);
+        let index = book.stack_begin.get() + depth as u64;
+        let home = &stack[slot::STACK_DEPTH];
+        let opening = Opening::fill::<QUICK>(book, slot, index, site, home[home::CURRENT].load(Relaxed));
+        Some(Self { opening, depth, home })
+    }
+
+    /// In a slot as all phases have that are not of a stack.
+    #[cold]
+    fn deeper(book: &'static Book, site: &'static Site) -> Option<Self> {
+        let opening = Opening::anywhere(book, site, book.current())?;
+        Some(Self { opening, depth: DEEPER, home: book.home()? })
+    }
 }
 
 impl OpeningHere {
@@ -90,28 +96,33 @@ impl OpeningHere {
     /// The phase is open from now on, and the thread is in it.
     #[inline(always)]
     pub fn enter(self) -> Here {
-        let commit = self.opening.commit();
-        self.opening.book.set_current(self.opening.id);
-        Here {
-            slot: Some(self.opening.slot),
-            commit,
-            before: self.before,
-            depth: self.depth,
-            panicking: std::thread::panicking(),
-            not_send: PhantomData,
+        let Self { mut opening, depth, home } = self;
+        if std::thread::panicking() {
+            opening.began_while_panicking();
         }
+        let commit = opening.commit();
+        home[home::CURRENT].store(opening.id, Release);
+        Here { slot: opening.slot, commit, depth, home, not_send: PhantomData }
     }
 }
 
 impl Here {
     /// No phase: ends without an effect.
-    pub const NONE: Self = Self { slot: None, commit: 0, before: 0, depth: DEEPER, panicking: false, not_send: PhantomData };
+    pub const NONE: Self = {
+        static NOWHERE: Slot = Slot::new();
+        Self { slot: &NOWHERE, commit: 0, depth: DEEPER, home: &NOWHERE, not_send: PhantomData }
+    };
 
     /// Its number.
     pub fn id(&self) -> Option<PhaseId> {
         let recorder = book::peek()?.recorder.get()?;
-        PhaseId::from_word(slot::phase(self.commit, recorder.index_of(self.slot?)?))
+        number_in(recorder, self.slot).and_then(PhaseId::from_word)
     }
+}
+
+/// The number of the phase in a slot, if the slot is one of that recorder's: not when the guard is older than a fork.
+fn number_in(recorder: &Recorder, slot: &'static Slot) -> Option<u64> {
+    Some(slot::phase(slot[slot::COMMIT].load(Relaxed), recorder.index_of(slot)?))
 }
 
 impl std::fmt::Debug for Here {
@@ -123,42 +134,46 @@ impl std::fmt::Debug for Here {
 impl Drop for Here {
     #[inline(always)]
     fn drop(&mut self) {
-        let Some(slot) = self.slot else { return };
+        let slot = self.slot;
         // The depth is that of the guard, not one less than the book's: so the processor need not wait for what it
         // stored there just now. A book that a fork wiped has none.
         if let Some(book) = book::any()
             && book.depth.get() == self.depth + 1
             && slot[slot::COMMIT].load(Relaxed) == self.commit
-            && self.commit & slot::STATE_AND_SAID == slot::OPEN
             && !std::thread::panicking()
         {
             slot.free(self.commit);
             book.depth.set(self.depth);
-            book.set_current(self.before);
+            self.home[home::CURRENT].store(slot[slot::PARENT].load(Relaxed), Release);
         } else {
-            end_slowly(slot, self.commit, self.before, self.panicking);
+            end_slowly(slot);
         }
     }
 }
 
 #[cold]
 #[inline(never)]
-fn end_slowly(slot: &'static Slot, commit: u64, before: u64, was_panicking: bool) {
+fn end_slowly(slot: &'static Slot) {
     let Some((book, recorder)) = book::peek().and_then(|book| Some((book, book.recorder.get()?))) else { return };
-    // Of another recorder: the guard was made before a fork.
     let Some(index) = recorder.index_of(slot) else { return };
+    let commit = slot[slot::COMMIT].load(Relaxed);
     let id = slot::phase(commit, index);
-    if std::thread::panicking() && !was_panicking {
+    if std::thread::panicking() && commit & slot::WHILE_PANICKING == 0 {
         recorder.presume_in(id, Outcome::Panicked);
     }
-    if book.current() == id {
-        book.set_current(before);
-    }
     let at = index.wrapping_sub(book.stack_begin.get() as usize);
-    let Some(stack) = book.stack.get().filter(|_| at < slot::STACK) else {
-        return recorder.close_with(Some(book), id);
-    };
-    recorder.end_of(Some(book), &stack[at], id);
+    let stack = book.stack.get().filter(|_| at < slot::STACK_DEPTH);
+    if book.current() == id {
+        let parent = slot[slot::PARENT].load(Relaxed);
+        book.set_current(if stack.is_some() { parent } else { recorder.latest(parent) });
+    }
+    let Some(stack) = stack else { return recorder.close_with(Some(book), id) };
+    if slot::state(commit) == slot::OPEN {
+        // The outcome may have been told just now.
+        let commit = slot[slot::COMMIT].load(Relaxed);
+        slot.free(commit);
+        recorder.after(Some(book), slot, commit, id);
+    }
     let free = |depth: usize| slot::state(stack[depth - 1][slot::COMMIT].load(Relaxed)) == slot::FREE;
     while book.depth.get() > 0 && free(book.depth.get()) {
         book.depth.set(book.depth.get() - 1);
@@ -166,22 +181,29 @@ fn end_slowly(slot: &'static Slot, commit: u64, before: u64, was_panicking: bool
 }
 
 impl Recorder {
-    /// Ends the phase in a slot: what it said beyond, its history. Whether it was open, and is free now.
-    pub(super) fn end_of(&'static self, book: Option<&'static Book>, slot: &crate::slot::Slot, id: u64) -> bool {
+    /// Ends the phase in a slot of any thread. Whether it was open, and is free now.
+    pub(super) fn end_of(&'static self, book: Option<&'static Book>, slot: &Slot, id: u64) -> bool {
         // Of two that close the same phase, one wins.
-        let Some(commit) = slot.change(id, |commit| Some(slot::generation(commit) | slot::FREE)) else { return false };
+        let Some(commit) = slot.change(id, |commit| Some(slot::generation(commit) | slot::FREE)) else {
+            return false;
+        };
+        self.after(book, slot, commit, id);
+        true
+    }
+
+    /// What is left to do when a phase is over: what it said beyond, its history. Nobody has taken the slot yet.
+    fn after(&'static self, book: Option<&'static Book>, slot: &Slot, commit: u64, id: u64) {
         let name = slot[slot::SHAPE].load(Relaxed) as u16;
         let said = if commit & slot::HAS_MORE == 0 { super::more::Said::default() } else { self.forget(book, id) };
         let outcome = slot::outcome(commit);
-        let goes_into_history = commit & slot::MEANS != 0 || said.means || outcome != 0;
-        if let Some(book) = book.filter(|_| goes_into_history) {
-            if said.waits {
-                self.push(book, cell::WAKE, 0, name, id, 0, "");
-            }
-            self.push(book, cell::CLOSE, outcome as u8, name, id, slot[slot::START].load(Relaxed), "");
-        } else if goes_into_history {
-            self.lose(Loss::Event);
+        if commit & slot::MEANS == 0 && !said.means && outcome == 0 {
+            return;
         }
-        true
+        let Some(book) = book else { return self.lose(Loss::Event) };
+        let event = |kind, argument, last| Event { now: book.now(), kind, argument, name, phase: id, last };
+        if said.waits {
+            self.push(book, event(cell::WAKE, 0, 0), "");
+        }
+        self.push(book, event(cell::CLOSE, outcome as u8, slot[slot::START].load(Relaxed)), "");
     }
 }

@@ -40,7 +40,7 @@ use rustix::fs::FallocateFlags;
 
 use crate::clock::{self, ClockSource};
 use crate::identity::Owner;
-use crate::layout::{MAGIC, MAJOR, MINOR, Places, Size, WORD, cell, header, name, resource, slot, thread};
+use crate::layout::{MAGIC, MAJOR, MINOR, PAGE, Places, Size, WORD, cell, header, name, resource, slot, thread};
 use crate::map::{self, Books, Words};
 use crate::names::{self, Names};
 use crate::place::{self, Place, PlaceError};
@@ -50,7 +50,7 @@ use crate::sync::AtomicU64;
 use crate::{Loss, book};
 
 pub use ends::used;
-pub use here::{Here, OpeningHere, begin_here};
+pub use here::{Here, OpeningHere, begin_here, begin_here_quickly};
 pub use opening::{Opening, begin, begin_in};
 pub use phases::{
     Before, abandon, close, current_phase, enter, exit, field, outcome, presume, resume, set_role, set_task, suspend,
@@ -108,8 +108,9 @@ pub struct Name(pub(crate) u16);
 /// The writing side of a recorder file. Lives as long as the process.
 pub struct Recorder {
     number: u64,
-    /// Number of the first recorder of those that were made over fork one after the other.
-    family: u64,
+    /// Whether it is the recorder of this process, or of the one that this process was forked from: for these, call
+    /// sites remember their numbers.
+    is_own: bool,
     owner: Owner,
     path: Option<PathBuf>,
     places: Places,
@@ -151,11 +152,20 @@ impl Recorder {
     ///
     /// It stays until the process ends; a program has one, by [`crate::current`].
     pub fn start(place: &Place, options: Options) -> Result<&'static Self, StartError> {
-        Self::start_after(place, options, None)
+        Self::start_as(false, place, options, None)
     }
 
-    /// The recorder of a forked child, which knows the names of `parent`.
-    pub(crate) fn start_after(
+    /// The recorder of this process; in a forked child it knows the names of `parent`.
+    pub(crate) fn start_own(
+        place: &Place,
+        options: Options,
+        parent: Option<&'static Self>,
+    ) -> Result<&'static Self, StartError> {
+        Self::start_as(true, place, options, parent)
+    }
+
+    fn start_as(
+        is_own: bool,
         place: &Place,
         options: Options,
         parent: Option<&'static Self>,
@@ -164,9 +174,8 @@ impl Recorder {
         let owner = Owner::me().map_err(StartError::Identity)?;
         let made = place::make(place, &owner, options.size)?;
         let number = NUMBER.fetch_add(1, Relaxed);
-        let family = parent.map_or(number, |parent| parent.family);
         let mut recorder =
-            Self::map(made, owner, number, family, options).map_err(|errno| StartError::Map(errno.into()))?;
+            Self::map(made, owner, number, is_own, options).map_err(|errno| StartError::Map(errno.into()))?;
         recorder.start_clock(parent);
         if let Some(parent) = parent {
             recorder.names.inherit(&parent.names);
@@ -179,7 +188,7 @@ impl Recorder {
         made: place::Made,
         owner: Owner,
         number: u64,
-        family: u64,
+        is_own: bool,
         Options { clock, history, .. }: Options,
     ) -> rustix::io::Result<Self> {
         let places = made.places;
@@ -193,7 +202,7 @@ impl Recorder {
         let all_slots = size.slots + size.threads * slot::STACK;
         Ok(Self {
             number,
-            family,
+            is_own,
             owner,
             path: made.path,
             places,
@@ -324,11 +333,16 @@ impl Recorder {
 
     /// Memory for a part of the file, at an offset in bytes: a hole in a tmpfs that has become full would be a
     /// SIGBUS later. Only on the way of something that is made once for many phases.
+    ///
+    /// Its pages are then touched one by one. `madvise` would do that at once, and wait for `mmap_lock`: seen to
+    /// hold up a recording thread for good while another one was inside an mmap(2) that a FUSE server did not
+    /// answer. A fault on memory that is there already takes only the lock of its own mapping (Linux 6.4).
     fn give_memory(&self, offset: usize, bytes: usize) -> bool {
-        let given =
-            rustix::fs::fallocate(&self.file, FallocateFlags::empty(), offset as u64, bytes as u64).is_ok();
+        let given = rustix::fs::fallocate(&self.file, FallocateFlags::empty(), offset as u64, bytes as u64).is_ok();
         if given {
-            map::populate(&self.all[offset / WORD..(offset + bytes) / WORD]);
+            for page in self.all[offset / WORD..(offset + bytes) / WORD].chunks(PAGE / WORD) {
+                page[0].fetch_or(0, Relaxed);
+            }
         }
         given
     }

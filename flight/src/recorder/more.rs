@@ -13,6 +13,7 @@
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
 
 use super::Recorder;
+use super::rings::Event;
 use crate::book::Book;
 use crate::layout::{HANG_WAIT, WORD, cell, is_meaning, more, slot};
 use crate::sync::AtomicU64;
@@ -197,13 +198,15 @@ impl Recorder {
     pub(super) fn note_meaning(&'static self, book: &Book, phase: u64, site: u16, key: u16, value: Value<'_>) {
         if key == HANG_WAIT {
             if let Value::Text(text) = value {
-                self.push(book, cell::WAIT, 0, site, phase, 0, text);
+                let event = Event { now: book.now(), kind: cell::WAIT, argument: 0, name: site, phase, last: 0 };
+                self.push(book, event, text);
             }
         } else {
             use std::fmt::Write;
             let mut text = Text::<{ cell::MAX_TEXT }>::new();
             let _cut = write!(text, "{value}");
-            self.push(book, cell::NOTE, 0, key, phase, 0, text.as_str());
+            let event = Event { now: book.now(), kind: cell::NOTE, argument: 0, name: key, phase, last: 0 };
+            self.push(book, event, text.as_str());
         }
     }
 }

@@ -2,7 +2,9 @@
 
 use std::sync::atomic::Ordering::{Relaxed, Release};
 
+use super::rings::Event;
 use crate::book::{self, Book};
+use crate::clock::tick;
 use crate::layout::{WORD, cell, slot};
 use crate::slot::Slot;
 use crate::sync::fence;
@@ -17,6 +19,7 @@ pub struct Opening {
     pub(super) slot: &'static Slot,
     site: &'static Site,
     pub(super) id: u64,
+    generation: u64,
     /// The site's number.
     number: u16,
     /// Shapes of the two values within the slot, as they come.
@@ -44,27 +47,34 @@ impl Opening {
     pub(super) fn anywhere(book: &'static Book, site: &'static Site, parent: u64) -> Option<Self> {
         let recorder = book.recorder.get()?;
         let (index, slot) = recorder.take_slot(book, Loss::Slot)?;
-        let opening = Self::fill(book, slot, index as u64, site, parent);
-        slot[slot::ENTRY].store(slot::entry(book.tid.get(), book.task()), Relaxed);
+        let parent = parent & slot::PARENT_MASK;
+        let opening = if book.quick.get().is_some() {
+            Self::fill::<true>(book, slot, index as u64, site, parent)
+        } else {
+            Self::fill::<false>(book, slot, index as u64, site, parent)
+        };
+        slot[slot::ENTRY].store(slot::entry(book.tid.get(), 0), Relaxed);
         Some(opening)
     }
 
-    /// Begins in a slot that is free.
+    /// Begins in a slot that is free. `QUICK`: the usual case, see [`Book::quick`].
     #[inline(always)]
-    pub(super) fn fill(
+    pub(super) fn fill<const QUICK: bool>(
         book: &'static Book,
         slot: &'static Slot,
         index: u64,
         site: &'static Site,
         parent: u64,
     ) -> Self {
-        let number = site.number_in(book.family.get()).unwrap_or_else(|| number_of(book, site));
-        let generation = slot::generation(slot[slot::COMMIT].load(Relaxed)).wrapping_add(1 << slot::INDEX_BITS);
+        let number = if QUICK && site.number() != 0 { site.number() } else { number_of(book, site) };
+        // A free slot has no flags.
+        let generation = slot[slot::COMMIT].load(Relaxed).wrapping_add(1 << slot::INDEX_BITS);
         // Readers must not see what follows under an older commit word than the "free" that is there now.
         fence(Release);
-        slot[slot::START].store(book.now(), Relaxed);
-        slot[slot::PARENT].store(parent & slot::PARENT_MASK, Relaxed);
-        Self { book, slot, site, id: generation | index, number, shapes: [0; 2], flags: book.flags.get() }
+        let (now, flags) = if QUICK { (tick::now(), 0) } else { (book.now(), book.flags.get()) };
+        slot[slot::START].store(now, Relaxed);
+        slot[slot::PARENT].store(parent, Relaxed);
+        Self { book, slot, site, id: generation | index, generation, number, shapes: [0; 2], flags }
     }
 
     /// The number that the phase will have.
@@ -94,6 +104,13 @@ impl Opening {
         if let Some(index) = self.book.recorder.get().and_then(|recorder| resource.index_in(recorder.number)) {
             self.within(0, slot::shape(value::RESOURCE, role.number() as usize), index as u64);
         }
+    }
+
+    /// It belongs to the async task that [`set_task`](crate::set_task) told just now. A phase that is polled or
+    /// entered finds its task by itself.
+    #[inline(always)]
+    pub fn in_its_task(&mut self) {
+        self.slot[slot::ENTRY].store(slot::entry(self.book.tid.get(), self.book.task()), Relaxed);
     }
 
     #[inline(always)]
@@ -143,18 +160,24 @@ impl Opening {
         PhaseId::from_word(self.id).unwrap_or(PhaseId::FIRST)
     }
 
-    /// The commit word that it has now.
+    /// The commit word that it has now; 0 when there is more to do at its end than to free the slot.
     #[inline(always)]
     pub(super) fn commit(&self) -> u64 {
         let [first, second] = self.shapes;
         let shape = u64::from(self.number) | u64::from(first) << 16 | u64::from(second) << 24;
         self.slot[slot::SHAPE].store(shape, Relaxed);
-        if self.flags & slot::MEANS != 0 {
-            note(self.book, self.slot, self.id, self.number);
+        let commit = self.generation | self.flags | slot::OPEN;
+        if self.flags & slot::SAID != 0 {
+            note(self.book, self.slot, self.id, self.number, commit);
+            return 0;
         }
-        let commit = slot::generation(self.id) | self.flags | slot::OPEN;
         self.slot[slot::COMMIT].store(commit, Release);
         commit
+    }
+
+    #[cold]
+    pub(super) fn began_while_panicking(&mut self) {
+        self.flags |= slot::WHILE_PANICKING | slot::SAID;
     }
 }
 
@@ -167,19 +190,18 @@ fn number_of(book: &Book, site: &'static Site) -> u16 {
 /// A `hang.*` field. Gives the flags as they are then.
 #[cold]
 #[inline(never)]
-fn meaning(book: &Book, site: &Site, id: u64, flags: u64, key: usize, value: Value<'_>) -> u64 {
+fn meaning(book: &Book, site: &'static Site, id: u64, flags: u64, key: usize, value: Value<'_>) -> u64 {
     let Some((recorder, text)) = book.recorder.get().zip(site.keys().get(key)) else { return flags };
     let name = recorder.name(text);
     if name.0 != crate::layout::HANG_OUTCOME {
         let said = beyond(book, site, id, flags, key, value);
         if said & slot::HAS_MORE != 0 {
-            let site = site.number_in(book.family.get()).unwrap_or(0);
-            recorder.note_meaning(book, id, site, name.0, value);
+            recorder.note_meaning(book, id, recorder.number_of(site), name.0, value);
         }
-        return said | slot::MEANS;
+        return said | slot::MEANS | slot::SAID;
     }
     match super::phases::outcome_of(value) {
-        Some(outcome) => slot::with_outcome(flags, outcome.number()),
+        Some(outcome) => slot::with_outcome(flags, outcome.number()) | slot::SAID,
         None => {
             recorder.lose(Loss::Field);
             flags
@@ -212,15 +234,19 @@ fn beyond(book: &Book, site: &Site, id: u64, flags: u64, key: usize, value: Valu
     let Some((recorder, text)) = book.recorder.get().zip(site.keys().get(key)) else { return flags };
     let is_new = flags & slot::HAS_MORE == 0;
     let added = recorder.append(book, id, is_new, recorder.name(text).0, value);
-    if added { flags | slot::HAS_MORE } else { flags }
+    if added { flags | slot::HAS_MORE | slot::SAID } else { flags }
 }
 
+/// Publishes a phase that says more than its slot.
 #[cold]
 #[inline(never)]
-fn note(book: &Book, slot: &Slot, id: u64, site: u16) {
-    let Some(recorder) = book.recorder.get() else { return };
-    let (parent, start) = (slot[slot::PARENT].load(Relaxed), slot[slot::START].load(Relaxed));
-    recorder.push_at(book, start, cell::OPEN, 0, site, id, parent, "");
+fn note(book: &Book, slot: &Slot, id: u64, site: u16, commit: u64) {
+    if let Some(recorder) = book.recorder.get().filter(|_| commit & slot::MEANS != 0) {
+        let (parent, start) = (slot[slot::PARENT].load(Relaxed), slot[slot::START].load(Relaxed));
+        let event = Event { now: start, kind: cell::OPEN, argument: 0, name: site, phase: id, last: parent };
+        recorder.push(book, event, "");
+    }
+    slot[slot::COMMIT].store(commit, Release);
 }
 
 /// Up to 16 bytes as two words: the first eight, and the last eight, which may overlap.

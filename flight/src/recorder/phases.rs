@@ -1,10 +1,11 @@
 //! Phases by their number: entered, left, told more, ended; from any thread.
 
+use std::cell::Cell;
 use std::sync::atomic::Ordering::{Relaxed, Release};
 
 use super::Recorder;
 use crate::book::{self, Book, DEPTH};
-use crate::layout::{HANG_OUTCOME, is_meaning, slot, thread};
+use crate::layout::{HANG_OUTCOME, home, is_meaning, slot, thread};
 use crate::slot::Slot;
 use crate::{Loss, Outcome, PhaseId, ThreadRole, Value};
 
@@ -23,7 +24,7 @@ pub fn field(phase: PhaseId, key: &'static str, value: Value<'_>) {
     let Some(slot) = recorder.slot_of(phase).filter(|slot| slot.is_open(phase)) else { return };
     let site = slot[slot::SHAPE].load(Relaxed) as u16;
     if recorder.append(book, phase, false, name.0, value) {
-        if slot.change(phase, |commit| Some(commit | slot::HAS_MORE)).is_none() {
+        if slot.change(phase, |commit| Some(commit | slot::HAS_MORE | slot::SAID)).is_none() {
             // Closed by somebody who could not know of it.
             let _gone = recorder.forget(Some(book), phase);
         }
@@ -52,65 +53,95 @@ pub fn current_phase() -> Option<PhaseId> {
     PhaseId::from_word(book::peek()?.current())
 }
 
-/// What [`resume`] gives and [`suspend`] takes: the phase that the thread was in before.
-#[derive(Clone, Copy, Debug, Default)]
+/// What [`resume`] gives and [`suspend`] takes: the phase's slot, and the phase that the thread was in before.
+#[derive(Clone, Copy, Default)]
 #[must_use = "give it to `suspend`"]
-pub struct Before(u64);
-
-/// The calling thread goes into a phase that is polled: a future. Cheaper than [`enter`], for whoever keeps
-/// what was before.
-#[inline]
-pub fn resume(phase: PhaseId) -> Before {
-    let Some(book) = book::mine() else { return Before(0) };
-    let before = book.current();
-    if let Some(slot) = book.recorder.get().and_then(|recorder| recorder.open_slot(phase.word())) {
-        slot[slot::PARENT].store(slot::entered(slot[slot::PARENT].load(Relaxed)), Release);
-        let entry = slot::entry(book.tid.get(), book.task());
-        if slot[slot::ENTRY].load(Relaxed) != entry {
-            note_entry(slot, entry);
-        }
-    }
-    book.set_current(phase.word());
-    Before(before)
+pub struct Before {
+    slot: Option<&'static Slot>,
+    before: u64,
 }
 
-/// The task that it was found in first is the phase's own; a thread outside any task changes nothing about that.
-#[cold]
-fn note_entry(slot: &Slot, entry: u64) {
-    let known = slot[slot::ENTRY].load(Relaxed) & !slot::TID_MASK;
-    let task = if known == 0 { entry & !slot::TID_MASK } else { known };
-    slot[slot::ENTRY].store(task | entry & slot::TID_MASK, Relaxed);
+/// The calling thread goes into a phase that is polled: a future. `task` is asked at the first poll for the async
+/// task that it belongs to, 0 for none. Cheaper than [`enter`], for whoever keeps what was before.
+#[inline(always)]
+pub fn resume(phase: PhaseId, task: impl FnOnce() -> u64) -> Before {
+    let Some((book, home)) = book::mine().and_then(|book| Some((book, book.home()?))) else {
+        return Before::default();
+    };
+    let before = home[home::CURRENT].load(Relaxed);
+    let slot = book.recorder.get().and_then(|recorder| recorder.open_slot(phase.word()));
+    if let Some(slot) = slot {
+        let parent = slot[slot::PARENT].load(Relaxed);
+        slot[slot::PARENT].store(slot::entered(parent), Release);
+        let entry = slot[slot::ENTRY].load(Relaxed);
+        if slot::polls(parent) == 0 && entry >> slot::TID_BITS == 0 {
+            slot[slot::ENTRY].store(slot::entry(book.tid.get(), task()), Relaxed);
+        } else if entry & slot::TID_MASK != u64::from(book.tid.get()) {
+            slot[slot::ENTRY].store(entry & !slot::TID_MASK | slot::entry(book.tid.get(), 0), Relaxed);
+        }
+    }
+    home[home::CURRENT].store(phase.word(), Release);
+    Before { slot, before }
 }
 
 /// The calling thread comes out of a phase that it [`resume`]d.
-#[inline]
-pub fn suspend(phase: PhaseId, before: Before) {
-    let Some(book) = book::peek() else { return };
-    if let Some(recorder) = book.recorder.get() {
-        recorder.left(book, phase.word());
+#[inline(always)]
+pub fn suspend(before: Before) {
+    let Some((book, home)) = book::any().and_then(|book| Some((book, book.home()?))) else { return };
+    if let Some(slot) = before.slot {
+        leave(slot, book.now());
     }
-    book.set_current(before.0);
+    home[home::CURRENT].store(before.before, Release);
 }
 
-/// The calling thread goes into a phase, until [`exit`].
-pub fn enter(phase: PhaseId) {
-    let before = resume(phase);
-    let Some(book) = book::peek() else { return };
+#[inline(always)]
+fn leave(slot: &Slot, now: u64) {
+    slot[slot::PARENT].store(slot[slot::PARENT].load(Relaxed) & !slot::INSIDE, Release);
+    slot[slot::SHAPE].store(slot::with_left(slot[slot::SHAPE].load(Relaxed), now), Relaxed);
+}
+
+/// The calling thread goes into a phase, until [`exit`]. `task` as with [`resume`].
+#[inline]
+pub fn enter(phase: PhaseId, task: impl FnOnce() -> u64) {
+    let Before { before, .. } = resume(phase, task);
+    let Some(book) = book::any() else { return };
     let depth = book.entered_depth.get();
     if let Some(place) = book.entered.get(depth) {
-        place.set((phase.word(), before.0));
+        place.set((phase.word(), before));
         let bit = 1 << depth;
-        let rest = book.panicking.get() & !bit;
-        book.panicking.set(if std::thread::panicking() { rest | bit } else { rest });
+        if std::thread::panicking() {
+            book.panicking.set(book.panicking.get() | bit);
+        } else if book.panicking.get() != 0 {
+            book.panicking.set(book.panicking.get() & !bit);
+        }
     }
     book.entered_depth.set(depth + 1);
 }
 
 /// The calling thread comes out of a phase. In any order: the innermost one of that number is left.
+#[inline]
 pub fn exit(phase: PhaseId) {
-    let Some((book, recorder)) = book::peek().and_then(|book| Some((book, book.recorder.get()?))) else { return };
-    let phase = phase.word();
-    recorder.left(book, phase);
+    let Some((book, home)) = book::any().and_then(|book| Some((book, book.home()?))) else { return };
+    let Some(recorder) = book.recorder.get() else { return };
+    if let Some(slot) = recorder.open_slot(phase.word()) {
+        leave(slot, book.now());
+    }
+    let top = book.entered_depth.get().wrapping_sub(1);
+    if let Some((number, before)) = book.entered.get(top).map(Cell::get)
+        && number == phase.word()
+        && home[home::CURRENT].load(Relaxed) == number
+        && !std::thread::panicking()
+    {
+        book.entered_depth.set(top);
+        home[home::CURRENT].store(before, Release);
+    } else {
+        exit_slowly(book, recorder, phase.word());
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn exit_slowly(book: &Book, recorder: &'static Recorder, phase: u64) {
     let depth = book.entered_depth.get();
     if depth > DEPTH {
         book.entered_depth.set(depth - 1);
@@ -133,12 +164,14 @@ pub fn exit(phase: PhaseId) {
     }
 }
 
-/// The calling thread polls an async task from now on; 0 for none. Gives the one before.
+/// Tells which async task the calling thread polls, 0 for none, for what comes next and asks for it: who takes a
+/// traced lock, uses an end of a channel, or opens a phase [`in_its_task`](crate::Opening::in_its_task). Gives the
+/// one before.
 pub fn set_task(task: u64) -> u64 {
-    let Some(thread) = book::mine().and_then(|book| book.thread.get()) else { return 0 };
-    let before = thread[thread::TASK].load(Relaxed);
+    let Some(home) = book::mine().and_then(Book::home) else { return 0 };
+    let before = home[home::TASK].load(Relaxed);
     if before != task {
-        thread[thread::TASK].store(task, Relaxed);
+        home[home::TASK].store(task, Relaxed);
     }
     before
 }
@@ -159,8 +192,7 @@ pub fn close(phase: PhaseId) {
     let index = slot::index(phase);
     let Some(slot) = recorder.slots.get(index) else { return recorder.close_with(Some(book), phase) };
     let commit = slot[slot::COMMIT].load(Relaxed);
-    let is_plain =
-        slot::generation(commit) == slot::generation(phase) && commit & slot::STATE_AND_SAID == slot::OPEN;
+    let is_plain = slot::generation(commit) == slot::generation(phase) && commit & slot::STATE_AND_SAID == slot::OPEN;
     if is_plain && recorder.owns(book, index) {
         slot.free(commit);
         recorder.keep(book, slot, index);
@@ -204,6 +236,14 @@ impl Recorder {
         within(self.slots).or_else(|| Some(within(self.stacks)? + self.slots.len()))
     }
 
+    /// The whole number of a phase of which only the parent's part was kept: the latest in its slot that it can be.
+    pub(super) fn latest(&self, cut: u64) -> u64 {
+        let cut = cut & slot::PARENT_MASK;
+        let Some(slot) = self.slot_of(cut).filter(|_| cut != 0) else { return 0 };
+        let latest = slot::generation(slot[slot::COMMIT].load(Relaxed)) | slot::index(cut) as u64;
+        latest.wrapping_sub(latest.wrapping_sub(cut) & slot::PARENT_MASK)
+    }
+
     /// The slot of a number, in a stack or not.
     #[inline]
     pub(super) fn slot_of(&self, phase: u64) -> Option<&'static Slot> {
@@ -211,24 +251,16 @@ impl Recorder {
         self.slots.get(index).or_else(|| self.stacks.get(index - self.slots.len()))
     }
 
-    #[inline]
+    #[inline(always)]
     fn open_slot(&self, phase: u64) -> Option<&'static Slot> {
         self.slots.get(slot::index(phase)).filter(|slot| slot.is_open(phase))
-    }
-
-    #[inline]
-    fn left(&self, book: &Book, phase: u64) {
-        let Some(slot) = self.open_slot(phase) else { return };
-        slot[slot::PARENT].store(slot[slot::PARENT].load(Relaxed) & !slot::INSIDE, Release);
-        let shape = slot[slot::SHAPE].load(Relaxed);
-        slot[slot::SHAPE].store(slot::with_left(shape, slot[slot::START].load(Relaxed), book.now()), Relaxed);
     }
 
     fn outcome_in(&self, phase: u64, change: impl Fn(Option<Outcome>) -> Option<Outcome>) {
         let Some(slot) = self.slot_of(phase) else { return };
         let _gone = slot.change(phase, |commit| {
             let outcome = change(Outcome::from_number(slot::outcome(commit)))?;
-            Some(slot::with_outcome(commit, outcome.number()))
+            Some(slot::with_outcome(commit, outcome.number()) | slot::SAID)
         });
     }
 

@@ -6,6 +6,7 @@ use super::{Name, Recorder};
 use crate::book::{self, Book};
 use crate::layout::{HANG_WAIT, WORD, cell, thread};
 use crate::site::Site;
+use crate::sync::AtomicU64;
 use crate::{Loss, PhaseId, Text, names};
 
 /// The ring has its memory.
@@ -17,100 +18,107 @@ const REFUSED: u8 = 2;
 pub fn note(phase: Option<PhaseId>, key: &'static str, text: &str) {
     if let Some((book, recorder)) = book::mine().and_then(|book| Some((book, book.recorder.get()?))) {
         let Name(key) = recorder.name(key);
-        recorder.push(book, cell::NOTE, 0, key, phase.map_or(0, PhaseId::word), 0, text);
+        let phase = phase.map_or(0, PhaseId::word);
+        let event = Event { now: book.now(), kind: cell::NOTE, argument: 0, name: key, phase, last: 0 };
+        recorder.push(book, event, text);
     }
 }
 
 /// The calling thread begins to wait for `resource`.
 pub fn wait(phase: Option<PhaseId>, resource: &str) {
     if let Some((book, recorder)) = book::mine().and_then(|book| Some((book, book.recorder.get()?))) {
-        recorder.push(book, cell::WAIT, 0, HANG_WAIT, phase.map_or(0, PhaseId::word), 0, resource);
+        let phase = phase.map_or(0, PhaseId::word);
+        let event = Event { now: book.now(), kind: cell::WAIT, argument: 0, name: HANG_WAIT, phase, last: 0 };
+        recorder.push(book, event, resource);
     }
 }
 
 /// The calling thread has what it waited for.
 pub fn wake(phase: Option<PhaseId>) {
     if let Some((book, recorder)) = book::mine().and_then(|book| Some((book, book.recorder.get()?))) {
-        recorder.push(book, cell::WAKE, 0, HANG_WAIT, phase.map_or(0, PhaseId::word), 0, "");
+        let phase = phase.map_or(0, PhaseId::word);
+        let event = Event { now: book.now(), kind: cell::WAKE, argument: 0, name: HANG_WAIT, phase, last: 0 };
+        recorder.push(book, event, "");
     }
 }
 
 impl Recorder {
     #[cold]
     pub(super) fn number_of(&self, site: &'static Site) -> u16 {
+        if self.is_own && site.number() != 0 {
+            return site.number();
+        }
         let Name(number) = self.named(|names| names.number_of_site(site));
-        if number != 0 {
-            site.remember(self.family, number);
+        if self.is_own {
+            site.remember(number);
         }
         number
     }
 
-    #[expect(clippy::too_many_arguments, reason = "the words of a cell, in their order")]
-    pub(super) fn push(
-        &'static self,
-        book: &Book,
-        kind: u8,
-        argument: u8,
-        name: u16,
-        phase: u64,
-        last: u64,
-        text: &str,
-    ) {
-        self.push_at(book, book.now(), kind, argument, name, phase, last, text);
-    }
-
     /// Writes an event to the ring of the calling thread.
-    #[expect(clippy::too_many_arguments, reason = "the words of a cell, in their order")]
-    pub(super) fn push_at(
-        &'static self,
-        book: &Book,
-        now: u64,
-        kind: u8,
-        argument: u8,
-        name: u16,
-        phase: u64,
-        last: u64,
-        text: &str,
-    ) {
-        let Some(words) = book.thread.get().filter(|_| book.ring.get() == READY || self.make_ring(book)) else {
+    pub(super) fn push(&'static self, book: &Book, event: Event, text: &str) {
+        let Some((words, ring)) = book.thread.get().zip(book.ring.get().or_else(|| self.ring_of(book))) else {
             self.lose(Loss::Event);
             return;
         };
-        let events = self.places.size.events;
-        let ring = &self.rings[book.entry.get() as usize * events * cell::WORDS..][..events * cell::WORDS];
-        let head = words[thread::HEAD].load(Relaxed);
+        let Event { now, kind, mut argument, name, phase, last } = event;
         let tid = book.tid.get();
-        let store = |at: u64, cell: [u64; cell::WORDS]| {
-            let place = (at as usize & (events - 1)) * cell::WORDS;
-            for (word, value) in ring[place..place + cell::WORDS].iter().zip(cell) {
-                word.store(value, Relaxed);
-            }
-        };
-        let mut next = head + 1;
-        let mut argument = argument;
+        let head = words[thread::HEAD].load(Relaxed);
+        let mut next = head.wrapping_add(1);
         if !text.is_empty() {
             let text = Text::<{ cell::MAX_TEXT }>::of(text);
             let bytes = text.as_str().as_bytes();
             argument = bytes.len() as u8;
             for part in bytes.chunks(cell::TEXT_BYTES) {
                 let word = |at: usize| names::word_of(part.get(at..part.len().min(at + WORD)).unwrap_or_default());
-                store(next, [word(0), word(8), cell::head(cell::TEXT, 0, 0, tid), word(16)]);
-                next += 1;
+                store(ring, next, [word(0), word(8), cell::head(cell::TEXT, 0, 0, tid), word(16)]);
+                next = next.wrapping_add(1);
             }
         }
-        store(head, [now, phase, cell::head(kind, argument, name, tid), last]);
+        store(ring, head, [now, phase, cell::head(kind, argument, name, tid), last]);
         words[thread::HEAD].store(next, Release);
     }
 
-    /// Memory for the thread's ring, when its entry has its first event.
+    /// The thread's ring; memory for it, when its entry has its first event.
     #[cold]
-    fn make_ring(&self, book: &Book) -> bool {
-        if book.ring.get() == REFUSED {
-            return false;
-        }
+    fn ring_of(&'static self, book: &Book) -> Option<&'static [AtomicU64]> {
         let bytes = self.places.ring_bytes();
-        let made = self.give_memory(self.places.rings + book.entry.get() as usize * bytes, bytes);
-        book.ring.set(if made { READY } else { REFUSED });
-        made
+        let at = book.entry.get() as usize * bytes;
+        match book.has_ring.get() {
+            READY => {}
+            REFUSED => return None,
+            _ => {
+                let made = self.give_memory(self.places.rings + at, bytes);
+                book.has_ring.set(if made { READY } else { REFUSED });
+                if !made {
+                    return None;
+                }
+            }
+        }
+        let ring = self.rings.get(at / WORD..(at + bytes) / WORD);
+        book.ring.set(ring);
+        ring
+    }
+}
+
+/// The words of a cell, but for the text.
+#[derive(Clone, Copy)]
+pub(super) struct Event {
+    pub(super) now: u64,
+    pub(super) kind: u8,
+    pub(super) argument: u8,
+    pub(super) name: u16,
+    pub(super) phase: u64,
+    pub(super) last: u64,
+}
+
+#[inline]
+fn store(ring: &[AtomicU64], at: u64, cell: [u64; cell::WORDS]) {
+    // The ring's length is a power of two.
+    let place = (at as usize).wrapping_mul(cell::WORDS) & (ring.len() - 1);
+    if let Some(words) = ring.get(place..place + cell::WORDS) {
+        for (word, value) in words.iter().zip(cell) {
+            word.store(value, Relaxed);
+        }
     }
 }

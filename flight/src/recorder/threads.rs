@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
 
 use super::{History, Recorder};
 use crate::book::Book;
-use crate::clock::{ClockSource, tick};
+use crate::clock::ClockSource;
 use crate::layout::{PAGE, header, slot, thread};
 use crate::sync::AtomicU64;
 use crate::{Loss, names};
@@ -34,7 +34,8 @@ impl Recorder {
     }
 
     fn free_entry(&'static self) -> Option<(usize, &'static [AtomicU64; thread::WORDS], u64)> {
-        let entries = || self.entries().enumerate().map(|(at, words)| (at, words, words[thread::COMMIT].load(Acquire)));
+        let entries =
+            || self.entries().enumerate().map(|(at, words)| (at, words, words[thread::COMMIT].load(Acquire)));
         let ended = || entries().filter(|(_, _, commit)| commit & 3 == thread::ENDED_STATE);
         let fresh = || entries().find(|(_, _, commit)| commit & 3 == thread::NEVER);
         let longest_ended = || ended().min_by_key(|(_, words, _)| words[thread::ENDED].load(Relaxed));
@@ -73,19 +74,20 @@ impl Recorder {
             }
         }
         book.stack.set(Some(stack));
+        let is_usual = self.is_own && self.clock == ClockSource::Tick && self.history == History::Meaning;
+        book.quick.set(is_usual.then_some(stack));
         book.stack_begin.set((self.slots.len() + begin) as u64);
         book.depth.set(0);
         book.entered_depth.set(0);
         book.thread.set(Some(words));
         book.entry.set(at as u32);
         book.tid.set(tid);
-        book.family.set(self.family);
-        book.tick.set((self.clock == ClockSource::Tick).then(tick::word));
-        book.flags.set(if self.history == History::All { slot::MEANS } else { 0 });
+        book.flags.set(if self.history == History::All { slot::MEANS | slot::SAID } else { 0 });
         book.recorder.set(Some(self));
         words[thread::TID].store(u64::from(tid), Relaxed);
-        words[thread::CURRENT].store(0, Relaxed);
-        words[thread::TASK].store(0, Relaxed);
+        for word in &stack[slot::STACK_DEPTH].words()[1..] {
+            word.store(0, Relaxed);
+        }
         store_name(words);
         self.header[header::THREADS_HIGH].fetch_max(at as u64 + 1, Relaxed);
         words[thread::COMMIT].store(((commit >> 2) + 1) << 2 | thread::LIVE, Release);
@@ -96,11 +98,14 @@ impl Recorder {
     pub(crate) fn detach(&'static self, book: &'static Book) {
         book.recorder.set(None);
         let Some(words) = book.thread.take() else { return };
+        book.set_current(0);
+        book.depth.set(0);
         // Guards that were forgotten.
+        book.quick.set(None);
+        book.ring.set(None);
         for slot in book.stack.take().into_iter().flatten() {
             slot.free(slot[slot::COMMIT].load(Relaxed));
         }
-        words[thread::CURRENT].store(0, Relaxed);
         words[thread::ENDED].store(self.clock.now(), Relaxed);
         let commit = words[thread::COMMIT].load(Relaxed);
         words[thread::COMMIT].store(commit & !3 | thread::ENDED_STATE, Release);

@@ -6,4 +6,4 @@
 
 mod task;
 
-pub(crate) use task::now_in_its_task;
+pub(crate) use task::{now_in_its_task, task_of_thread};

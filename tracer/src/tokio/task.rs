@@ -10,11 +10,17 @@ thread_local! {
 /// Tells the recorder which task the calling thread polls, when it is another one than before.
 #[inline]
 pub(crate) fn now_in_its_task() {
-    let task = tokio::task::try_id().map_or(0, number);
+    let task = task_of_thread();
     if TASK.get() != task {
         TASK.set(task);
         hangdog_flight::set_task(task);
     }
+}
+
+/// The task that the calling thread polls; 0 for none.
+#[inline]
+pub(crate) fn task_of_thread() -> u64 {
+    tokio::task::try_id().map_or(0, number)
 }
 
 /// The number of a task. `Id` shows it by `Display`, which takes longer than a poll; its `Hash` is that one number.
