@@ -40,6 +40,8 @@ fn main() {
     for runtime in [Python, Node] {
         trials.push(of(runtime, "hang of tasks", move || a_hang_shows_what_is_open(runtime, "hang_of_tasks")));
     }
+    trials.push(of(Go, "gofmt and vet", go_is_formatted_and_vetted));
+    trials.push(trial("hangdog phase run: a closed stdin stays closed", Needs::Nothing, closed_stdin_stays_closed));
     libtest_mimic::run(&arguments, trials).exit();
 }
 
@@ -289,4 +291,22 @@ fn a_hang_shows_what_is_open(runtime: Runtime, case: &str) {
     let is_in_a_thread = matches!((runtime, case), (Python | Node | Dash | Bash, "hang"));
     let name = open[0].split([' ', '>']).next().expect("a name");
     assert!(!is_in_a_thread || ended.stderr.contains(name), "{}", ended.stderr);
+}
+
+fn go_is_formatted_and_vetted() {
+    let bench = Bench::new(programs!());
+    for line in [["gofmt", "-l", "."], ["go", "vet", "./..."]] {
+        let ended = bench.end_of(bench.unwatched(line).current_dir(clients().join("go")));
+        assert!(ended.status.success() && ended.stdout.is_empty(), "{line:?}: {}{}", ended.stdout, ended.stderr);
+    }
+}
+
+fn closed_stdin_stays_closed() {
+    let bench = Bench::new(programs!());
+    let hangdog = bench.hangdog(["phase"]);
+    let mut shell = bench.unwatched(["sh", "-c", "exec \"$@\" <&-", "sh"]);
+    shell.arg(hangdog.get_program()).args(["phase", "run", "look", "--", "sh", "-c"]);
+    shell.arg("for fd in 0 1 2; do [ -e /proc/$$/fd/$fd ] && echo $fd; done; true");
+    let ended = bench.end_of(&mut shell);
+    assert_eq!((ended.status.code(), ended.stdout.as_str()), (Some(0), "1\n2\n"), "{}", ended.stderr);
 }
