@@ -138,6 +138,7 @@ fn an_exec_that_never_ends_stops_nobody_but_itself() {
         adopted: Adopted::OfRun,
         root: Some(pid),
         run: started.iter().map(|start| start.process).collect(),
+        ticks: BTreeSet::new(),
         baseline: Baseline::default(),
     });
     let records = snapshotter.run_to_end(limit);

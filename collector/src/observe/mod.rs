@@ -20,4 +20,4 @@ pub mod worker;
 
 pub use baseline::{Baseline, baseline};
 pub use snapshot::{Progress, Request, Snapshotter};
-pub use tree::{Adopted, Pass, ThreadNow, Tree};
+pub use tree::{Adopted, Pass, ThreadNow, Tick, Tree};

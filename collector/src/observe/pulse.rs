@@ -177,7 +177,16 @@ impl Dir {
 
     /// Who started it, by its whole `status`.
     pub(super) fn status(&self) -> io::Result<status::Status> {
-        let fd = open(&self.dir, "status", OFlags::RDONLY)?;
+        self.status_at("status")
+    }
+
+    /// The whole `status` of one of its threads.
+    pub(super) fn thread_status(&self, tid: Tid) -> io::Result<status::Status> {
+        self.status_at(&format!("task/{tid}/status"))
+    }
+
+    fn status_at(&self, path: &str) -> io::Result<status::Status> {
+        let fd = open(&self.dir, path, OFlags::RDONLY)?;
         let mut buffer = [0; 4096];
         let n = rustix::io::pread(&fd, &mut buffer, 0)?;
         Ok(status::status(&buffer[..n]).ok_or(io::ErrorKind::InvalidData)?)

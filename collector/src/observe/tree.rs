@@ -14,6 +14,7 @@
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io;
 use std::time::{Duration, Instant};
 
@@ -28,6 +29,8 @@ use crate::clock::RunClock;
 
 /// Files that are held open between passes.
 const HELD_FILES: usize = 256;
+/// Recorders whose process is not known yet.
+const MOST_EARLY: usize = 1024;
 /// How long a pass waits for start times; those that take longer come with the next pass.
 const START_TIMES: Duration = Duration::from_millis(3);
 
@@ -47,6 +50,18 @@ impl Adopted {
             Self::Only(these) => these.contains(&pid),
         }
     }
+}
+
+/// Which thread of a process is a recorder's own. It keeps a clock for what the program records; its timer is no sign of
+/// life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tick {
+    /// The one that is called so: the recorder did not say which yet.
+    ByName,
+    /// This one, if it is called so too; in the process's own pid namespace.
+    Thread(u32),
+    /// None is.
+    None,
 }
 
 /// What a pass found.
@@ -94,9 +109,14 @@ struct Known {
     dir: Dir,
     /// `None` until its start time is known.
     id: Option<ProcessId>,
+    /// Its number in its own pid namespace.
+    inner_pid: Option<u32>,
     parent: Pid,
     raw_comm: Vec<u8>,
     threads: BTreeMap<Tid, Thread>,
+    /// Which thread is the recorder's own; it is none of `threads`.
+    tick: Tick,
+    tick_thread: Option<(Tid, Thread)>,
     first_seen: RunNs,
     /// Number of the pass in which it was last looked at.
     looked: u64,
@@ -121,6 +141,8 @@ pub struct Tree {
     passes: u64,
     last: RunNs,
     tids: Vec<Tid>,
+    /// Of processes that are not known yet.
+    early_ticks: BTreeMap<ProcessId, Tick>,
 }
 
 impl Tree {
@@ -143,6 +165,7 @@ impl Tree {
             passes: 0,
             last: anchor.t,
             tids: Vec::new(),
+            early_ticks: BTreeMap::new(),
         })
     }
 
@@ -159,6 +182,56 @@ impl Tree {
     /// The process with this number, when it is of the run.
     pub fn process(&self, pid: Pid) -> Option<ProcessId> {
         self.known.get(&pid)?.id
+    }
+
+    /// The process that has this number and start time in its own pid namespace, if there is but one.
+    pub fn by_inner(&self, pid: u32, start: u64, slack: u64) -> Option<ProcessId> {
+        let of_that_number = self.known.values().filter(|known| known.inner_pid == Some(pid));
+        let mut found = of_that_number.filter_map(|known| known.id).filter(|id| id.start.0.abs_diff(start) <= slack);
+        found.next().filter(|_| found.next().is_none())
+    }
+
+    /// A number that stays the same from pass to pass as long as no thread of the process runs.
+    pub fn ran(&self, process: ProcessId) -> Option<u64> {
+        let known = self.known.get(&process.pid).filter(|known| known.id == Some(process))?;
+        let mut hasher = DefaultHasher::new();
+        for (tid, thread) in &known.threads {
+            (tid.0, thread.cpu_ns?, thread.voluntary, thread.involuntary).hash(&mut hasher);
+            if thread.state == TaskState::R {
+                self.passes.hash(&mut hasher);
+            }
+        }
+        Some(hasher.finish())
+    }
+
+    /// Leaves out the threads that recorders have for themselves, from now on and of the pass that was just made.
+    pub fn leave_out_ticks(&mut self, ticks: &[(ProcessId, Tick)], pass: &mut Pass) {
+        for (process, tick) in ticks {
+            let Some(known) = self.known.get_mut(&process.pid).filter(|known| known.id == Some(*process)) else {
+                if self.early_ticks.len() < MOST_EARLY {
+                    self.early_ticks.insert(*process, *tick);
+                }
+                continue;
+            };
+            // A recorder that was read knows better than its name does.
+            if *tick == Tick::ByName && matches!(known.tick, Tick::Thread(_)) {
+                continue;
+            }
+            known.tick = *tick;
+            let Some(tid) = known.find_tick() else { continue };
+            let thread = ThreadId { process: *process, tid };
+            let was_new = |sample: &ThreadSample| sample.thread == thread && sample.comm.is_some();
+            if !pass.sample.threads.iter().any(was_new) {
+                pass.sample.gone.push(thread);
+            }
+            pass.sample.threads.retain(|sample| sample.thread != thread);
+        }
+    }
+
+    /// The threads that are surely recorders' own.
+    pub fn ticks(&self) -> BTreeSet<ThreadId> {
+        let sure = self.known.values().filter(|known| matches!(known.tick, Tick::Thread(_)));
+        sure.filter_map(|known| Some(ThreadId { process: known.id?, tid: known.tick_thread.as_ref()?.0 })).collect()
     }
 
     /// The thread of a process that had but one at the last pass.
@@ -231,13 +304,15 @@ impl Tree {
         if let Entry::Vacant(place) = self.known.entry(pid) {
             let Ok(dir) = Dir::open(pid) else { return };
             let Ok(status) = dir.status() else { return };
-            let (threads, raw_comm) = (BTreeMap::new(), Vec::new());
             place.insert(Known {
                 dir,
                 id: None,
+                inner_pid: status.ns_pids.last().copied(),
                 parent: status.parent,
-                raw_comm,
-                threads,
+                raw_comm: Vec::new(),
+                threads: BTreeMap::new(),
+                tick: Tick::None,
+                tick_thread: None,
                 first_seen: now,
                 looked: 0,
             });
@@ -254,22 +329,25 @@ impl Tree {
             return Err(io::ErrorKind::NotFound.into());
         }
         known.looked = self.passes;
+        known.look_at_tick(&mut self.tids, &mut self.budget);
         let gone: Vec<Tid> = known.threads.keys().filter(|tid| !self.tids.contains(tid)).copied().collect();
         for tid in gone {
             forget_thread(known, tid, &mut self.budget, out);
         }
         for &tid in &self.tids {
             let thread = known.threads.entry(tid).or_insert_with(Thread::new);
-            match thread.look(known.dir.fd(), tid, &mut self.budget) {
-                Err(_) => forget_thread(known, tid, &mut self.budget, out),
-                Ok(change) => {
-                    thread.children(known.dir.fd(), tid, &mut self.budget, queue);
-                    let Some(process) = known.id else { continue };
-                    // The name of a new thread is new.
-                    if change != Change::Nothing {
-                        out.sample.threads.push(sample(ThreadId { process, tid }, thread, change));
-                    }
-                }
+            let Ok(change) = thread.look(known.dir.fd(), tid, &mut self.budget) else {
+                forget_thread(known, tid, &mut self.budget, out);
+                continue;
+            };
+            thread.children(known.dir.fd(), tid, &mut self.budget, queue);
+            if change == Change::Name && known.has_new_tick(tid) {
+                continue;
+            }
+            let (Some(process), Some(thread)) = (known.id, known.threads.get(&tid)) else { continue };
+            // The name of a new thread is new.
+            if change != Change::Nothing {
+                out.sample.threads.push(sample(ThreadId { process, tid }, thread, change));
             }
         }
         if let (Some(process), Some(first)) = (known.id, known.threads.get(&Tid(pid.0)))
@@ -287,6 +365,7 @@ impl Tree {
         while let Some(&tid) = known.threads.keys().next() {
             forget_thread(&mut known, tid, &mut self.budget, out);
         }
+        known.forget_tick(&mut self.budget);
         if let Some(process) = known.id {
             let when = When { t: now, err: now.0.saturating_sub(self.last.0) };
             out.ended.push(ProcessEnd { when, process, how: None });
@@ -327,6 +406,10 @@ impl Tree {
             };
             let process = ProcessId { pid, start: Big(start) };
             known.id = Some(process);
+            if let Some(tick) = self.early_ticks.remove(&process) {
+                known.tick = tick;
+                known.find_tick();
+            }
             // The middle of the tick in which it began.
             let boot = start * (1_000_000_000 / self.ticks) + 500_000_000 / self.ticks;
             let t = self.clock.from_monotonic(boot.saturating_sub(self.asleep));
@@ -338,6 +421,60 @@ impl Tree {
             for (&tid, thread) in &known.threads {
                 out.sample.threads.push(sample(ThreadId { process, tid }, thread, Change::Name));
             }
+        }
+    }
+}
+
+impl Known {
+    /// Whether a thread is the recorder's own.
+    fn is_tick(&self, tid: Tid, thread: &Thread) -> bool {
+        thread.raw_comm == hangdog_flight::TICK_THREAD.as_bytes()
+            && match self.tick {
+                Tick::None => false,
+                Tick::ByName => true,
+                // What the kernel calls it in its own pid namespace comes last.
+                Tick::Thread(inner) => self
+                    .dir
+                    .thread_status(tid)
+                    .is_ok_and(|status| status.ns_pids.last().map_or(tid.0 == inner, |last| *last == inner)),
+            }
+    }
+
+    /// Puts the recorder's own thread aside, if it is among those that were looked at.
+    fn find_tick(&mut self) -> Option<Tid> {
+        let tid = *self.threads.iter().find(|(tid, thread)| self.is_tick(**tid, thread))?.0;
+        self.put_aside(tid);
+        Some(tid)
+    }
+
+    /// Whether a thread with a new name is the recorder's own: then it is put aside.
+    fn has_new_tick(&mut self, tid: Tid) -> bool {
+        let is_tick = self.threads.get(&tid).is_some_and(|thread| self.is_tick(tid, thread));
+        if is_tick {
+            self.put_aside(tid);
+        }
+        is_tick
+    }
+
+    fn put_aside(&mut self, tid: Tid) {
+        self.tick_thread = self.threads.remove(&tid).map(|thread| (tid, thread));
+    }
+
+    /// Takes the recorder's own thread from the list. A later one may have its number, and is another.
+    fn look_at_tick(&mut self, tids: &mut Vec<Tid>, budget: &mut Budget) {
+        let Some((tid, mut thread)) = self.tick_thread.take() else { return };
+        let is_there = tids.contains(&tid) && thread.look(self.dir.fd(), tid, budget).is_ok();
+        if is_there && self.tick != Tick::None && thread.raw_comm == hangdog_flight::TICK_THREAD.as_bytes() {
+            tids.retain(|other| *other != tid);
+            self.tick_thread = Some((tid, thread));
+        } else {
+            thread.release(budget);
+        }
+    }
+
+    fn forget_tick(&mut self, budget: &mut Budget) {
+        if let Some((_, thread)) = self.tick_thread.take() {
+            thread.release(budget);
         }
     }
 }

@@ -16,6 +16,18 @@ impl Processes for One {
         (self.0.start.0 == start).then_some(self.0)
     }
 
+    fn by_inner(&self, _: u32, _: u64, _: u64) -> Option<ProcessId> {
+        None
+    }
+
+    fn is_there(&self, process: ProcessId) -> bool {
+        self.0 == process
+    }
+
+    fn ran(&self, _: ProcessId) -> Option<u64> {
+        None
+    }
+
     fn runs(&self, process: ProcessId) -> bool {
         self.0 == process
     }

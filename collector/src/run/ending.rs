@@ -71,7 +71,7 @@ fn leftovers(main_loop: &mut MainLoop<'_>) -> Vec<act::Done> {
     let now = main_loop.now();
     // The last lines and phases, and how the tree looks without the command.
     main_loop.sample(now);
-    main_loop.last_lines(now);
+    main_loop.last_phases(now);
     let tree = &main_loop.parts.tree;
     let identify = |pid: u32| tree.process(Pid(pid));
     let done = act::left(&main_loop.owned, &main_loop.parts.before, &mut main_loop.children, &identify);

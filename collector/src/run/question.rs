@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use hangdog_schemas::record::{
-    Action, Output, PhaseOpen, ProcessChange, ProcessEnd, ProcessStart, RunEnd, Sample, Trigger,
+    Action, Lost, Output, PhaseOpen, ProcessChange, ProcessEnd, ProcessStart, RunEnd, Sample, Trigger,
 };
 use hangdog_schemas::{Big, Pid, ProcessId, Record, RunHeader, RunNs};
 
@@ -15,7 +15,7 @@ const MOST_PROCESSES: usize = 8 << 10;
 /// Triggers and actions that are remembered.
 const MOST_EVENTS: usize = 256;
 
-/// One snapshot with the state of all threads when it was begun.
+/// One snapshot with the state of all threads when it was begun; how phases stood then is among its facts.
 #[derive(Clone, Debug)]
 struct Look {
     began: RunNs,
@@ -32,6 +32,7 @@ pub(super) struct Question {
     looks: VecDeque<Look>,
     triggers: VecDeque<Trigger>,
     actions: VecDeque<Action>,
+    lost: VecDeque<Lost>,
     output: Option<Output>,
     end: Option<RunEnd>,
 }
@@ -45,6 +46,7 @@ impl Question {
             looks: VecDeque::new(),
             triggers: VecDeque::new(),
             actions: VecDeque::new(),
+            lost: VecDeque::new(),
             output: None,
             end: None,
         }
@@ -95,6 +97,11 @@ impl Question {
         push_bounded(&mut self.actions, action.clone());
     }
 
+    /// Without these it could be thought that everybody is on record.
+    pub(super) fn lost(&mut self, lost: &Lost) {
+        push_bounded(&mut self.lost, lost.clone());
+    }
+
     pub(super) fn run_end(&mut self, end: &RunEnd) {
         self.end = Some(end.clone());
     }
@@ -129,6 +136,7 @@ impl Question {
             records.push(Record::Sample(look.sample.clone()));
             records.extend(look.facts.iter().cloned());
         }
+        records.extend(self.lost.iter().cloned().map(Record::Lost));
         records.extend(self.actions.iter().cloned().map(Record::Action));
         records.extend(self.end.iter().cloned().map(Record::RunEnd));
         records

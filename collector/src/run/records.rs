@@ -39,6 +39,7 @@ impl Records {
             Record::Output(output) => self.question.output(output),
             Record::Trigger(trigger) => self.question.trigger(trigger),
             Record::Action(action) => self.question.action(action),
+            Record::Lost(lost) => self.question.lost(lost),
             Record::RunEnd(end) => self.question.run_end(end),
             _ => {}
         }

@@ -131,6 +131,10 @@ fn environment(name: &str, directory: Option<&RunDirectory>) -> Vec<(&'static st
         extra.push(("HANGDOG_RUN_DIR", directory.path.clone().into()));
         extra.push(("HANGDOG_PHASES", directory.path.join("phases.jsonl").into()));
     }
+    // What led up to a hang is worth 6 ns a phase, unless somebody said that it is not.
+    if std::env::var_os("HANGDOG_HISTORY").is_none() {
+        extra.push(("HANGDOG_HISTORY", "all".into()));
+    }
     extra
 }
 

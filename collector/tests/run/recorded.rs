@@ -4,6 +4,7 @@ use std::io::Write;
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 
+use hangdog_flight::{ClockSource, Options, Place, Recorder, Site, SiteNumber};
 use hangdog_schemas::Record;
 use libtest_mimic::Failed;
 
@@ -14,8 +15,9 @@ pub(crate) const RECORD_AND_EXEC: &str = "--record-and-exec";
 
 /// Opens a phase, says so, waits for a line, and becomes `sleep`.
 pub(crate) fn record_and_exec() -> ! {
-    let recorder = hangdog_flight::current().expect("there is a run directory");
-    let _open = recorder.begin(recorder.name("prepare"), None).expect("there is room").publish();
+    static NUMBER: SiteNumber = SiteNumber::new();
+    static PREPARE: Site = Site::new("prepare", &[], &NUMBER);
+    let _open = hangdog_flight::begin(&PREPARE).expect("there is a run directory").publish();
     println!("open");
     std::io::stdout().flush().unwrap();
     std::io::stdin().read_line(&mut String::new()).unwrap();
@@ -28,8 +30,13 @@ pub(crate) const RECORD_IN_MEMFD: &str = "--record-in-memfd";
 
 /// Opens a phase and waits for a line.
 pub(crate) fn record_in_memfd() -> ! {
-    let recorder = hangdog_flight::Recorder::start(&hangdog_flight::Place::Memfd, None).expect("memfds can be made");
-    let _open = recorder.begin(recorder.name("in a sandbox"), None).expect("there is room").publish();
+    static NUMBER: SiteNumber = SiteNumber::new();
+    static SANDBOX: Site = Site::new("in a sandbox", &[], &NUMBER);
+    let options = Options { clock: ClockSource::Tick, ..Options::default() };
+    let recorder = Recorder::start(&Place::Memfd, options).expect("memfds can be made");
+    recorder.with(|| {
+        let _open = hangdog_flight::begin(&SANDBOX).expect("there is room").publish();
+    });
     std::io::stdin().read_line(&mut String::new()).unwrap();
     std::process::exit(0)
 }

@@ -3,7 +3,7 @@
 
 use hangdog_schemas::fact::{FdDetail, Namespaces};
 use hangdog_schemas::record::SnapshotExtent;
-use hangdog_schemas::{Fd, Inode, Observed, Pid, RunNs, Tid};
+use hangdog_schemas::{Fd, Inode, Observed, Pid, RunNs, ThreadId, Tid};
 
 use super::Taking;
 use super::scene::Task;
@@ -53,6 +53,12 @@ impl Taking {
         for ((pid, tid), three) in tasks.into_iter().zip(answers.chunks_exact(3)) {
             let Some(seen) = self.scene.processes.get_mut(&pid) else { continue };
             let Some(status) = three[0].seen().and_then(|bytes| status::status(bytes)) else { continue };
+            let is_tick = self.request.ticks.contains(&ThreadId { process: seen.id, tid });
+            if is_tick && status.comm == hangdog_flight::TICK_THREAD {
+                // Nor is it one that could not be seen.
+                seen.status.threads = seen.status.threads.saturating_sub(1);
+                continue;
+            }
             let cpu_ns = three[1].seen().and_then(|bytes| words(bytes).next().and_then(number));
             let children = three[2].seen().map(|bytes| words(bytes).filter_map(number).map(Pid).collect());
             seen.tasks.push(Task {

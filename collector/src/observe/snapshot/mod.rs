@@ -27,7 +27,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use hangdog_schemas::record::{SnapshotBegin, SnapshotExtent, TriggerReason};
-use hangdog_schemas::{Device, Inode, Observed, Pid, ProcessId, Record, SnapshotId, When};
+use hangdog_schemas::{Device, Inode, Observed, Pid, ProcessId, Record, SnapshotId, ThreadId, When};
 
 use self::reader::Reader;
 use self::scene::{Scene, Seen};
@@ -62,6 +62,8 @@ pub struct Request {
     pub root: Option<Pid>,
     /// Processes that are known to be of the run, with the ids they were given.
     pub run: Vec<ProcessId>,
+    /// Threads that recorders have for themselves: no part of what the programs do.
+    pub ticks: BTreeSet<ThreadId>,
     /// What was there before the run.
     pub baseline: Baseline,
 }

@@ -73,6 +73,7 @@ fn request(pid: u32, extent: SnapshotExtent) -> Request {
         adopted: Adopted::OfRun,
         root: Some(Pid(pid)),
         run: Vec::new(),
+        ticks: BTreeSet::new(),
         baseline: Baseline::default(),
     }
 }

@@ -21,6 +21,8 @@ pub(super) struct Looking {
     began: RunNs,
     extent: SnapshotExtent,
     sample: Sample,
+    /// How the open phases stood when it was begun.
+    states: Vec<Record>,
     own_cpu: u64,
 }
 
@@ -38,6 +40,7 @@ impl MainLoop<'_> {
         self.snapshots += 1;
         self.update_helpers();
         let own_cpu = self.own_cpu();
+        let states = self.look_at_phases_closely(now, reason);
         let adopted = self.children.adopted();
         let tree = &self.parts.tree;
         let request = Request {
@@ -49,9 +52,10 @@ impl MainLoop<'_> {
             adopted,
             root: Some(self.parts.started.process.pid),
             run: tree.processes().collect(),
+            ticks: tree.ticks(),
             baseline: self.parts.baseline.clone(),
         };
-        self.looking = Some(Looking { began: now, extent, sample: all_threads(now, tree), own_cpu });
+        self.looking = Some(Looking { began: now, extent, sample: all_threads(now, tree), states, own_cpu });
         self.parts.snapshotter.begin(request);
     }
 
@@ -71,11 +75,12 @@ impl MainLoop<'_> {
             observe::Progress::Idle => Vec::new(),
             observe::Progress::Done(facts) => facts,
         };
-        let looking = self.looking.take()?;
+        let mut looking = self.looking.take()?;
         let namespace = self.parts.records.question.header().mount_namespace;
         self.owned.learn(&self.parts.before, namespace, &facts);
         self.told.memfds.learn(now, &facts);
-        self.parts.records.snapshot(now, looking.began, looking.sample, facts);
+        looking.states.extend(facts);
+        self.parts.records.snapshot(now, looking.began, looking.sample, looking.states);
         let judged = self.judge_cpu - std::mem::replace(&mut self.judge_cpu_before, self.judge_cpu);
         let spent = Duration::from_nanos(self.own_cpu().saturating_sub(looking.own_cpu) + judged);
         let stop = self.tell(now, &Event::Looked { extent: looking.extent, spent });

@@ -82,6 +82,8 @@ struct Told {
     lines: Option<Lines>,
     recorders: Recorders,
     memfds: Memfds,
+    /// A look between two samples found a new phase.
+    is_new: bool,
 }
 
 pub(super) struct MainLoop<'a> {
@@ -124,7 +126,13 @@ impl<'a> MainLoop<'a> {
             owned: Owned::default(),
             report: None,
             last_signal: None,
-            told: Told { phases: Phases::new(), lines, recorders: Recorders::new(), memfds: Memfds::default() },
+            told: Told {
+                phases: Phases::new(),
+                lines,
+                recorders: Recorders::new(),
+                memfds: Memfds::default(),
+                is_new: false,
+            },
             watchdog: Watchdog::new(policy),
             stillness: Stillness::default(),
             looking: None,

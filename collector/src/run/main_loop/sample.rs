@@ -2,14 +2,20 @@
 
 use std::collections::BTreeSet;
 
+use hangdog_schemas::record::TriggerReason;
 use hangdog_schemas::{Pid, ProcessId, Record, RunNs, Tid};
 
 use super::MainLoop;
 use crate::kernel::has_files;
 use crate::observe::{Pass, Tree};
-use crate::phases::{self, Found, Processes};
+use crate::phases::{self, Around, Found, Processes, Way};
+use crate::run::directory::RunDirectory;
 use crate::run::question::Question;
 use crate::watchdog::{News, Progress};
+
+/// No further recorder is looked at when a look at all has taken this long, ns; and when a signal waits for it.
+const LONGEST_LOOK: u64 = 1_000_000_000;
+const SIGNAL_LOOK: u64 = 10_000_000;
 
 impl MainLoop<'_> {
     /// Looks at everybody once.
@@ -18,7 +24,9 @@ impl MainLoop<'_> {
         self.update_helpers();
         let helpers: BTreeSet<Pid> = self.children.helpers().iter().map(|pid| Pid(*pid)).collect();
         let adopted = self.children.adopted();
-        let pass = self.parts.tree.pass(now, &helpers, &adopted);
+        let mut pass = self.parts.tree.pass(now, &helpers, &adopted);
+        let found = self.look_at_phases(now, Way::Passing);
+        self.parts.tree.leave_out_ticks(&found.ticks, &mut pass);
         let mut news = news_of(&pass);
         for mut record in pass.into_records() {
             if let Record::ProcessEnd(end) = &mut record {
@@ -34,8 +42,7 @@ impl MainLoop<'_> {
             news = news.max(Some(News::Output));
             self.parts.records.push(now, &Record::Output(output));
         }
-        let found = self.look_at_phases(now);
-        if found.is_new {
+        if std::mem::take(&mut self.told.is_new) || found.is_new {
             news = news.max(Some(News::Phase));
         }
         for record in found.records {
@@ -53,11 +60,11 @@ impl MainLoop<'_> {
         Progress { news, still_since: pulse.still_since, root_still_since: pulse.root_still_since }
     }
 
-    /// The phase lines that the last sample left: more than fit into one look, or of processes it did not know.
-    pub(in crate::run) fn last_lines(&mut self, now: RunNs) {
-        let mut found = Found::default();
-        let clock = self.parts.clock;
-        let moment = phases::Moment { clock, now, before: self.last_sample, asleep: clock.asleep() };
+    /// What the last sample left: recorders that had no turn, lines that did not fit into one look or were of
+    /// processes it did not know.
+    pub(in crate::run) fn last_phases(&mut self, now: RunNs) {
+        let mut found = self.look_at_phases(now, Way::Last);
+        let moment = self.moment(now);
         let known = Known { tree: &self.parts.tree, question: &self.parts.records.question };
         if let Some(lines) = &mut self.told.lines {
             lines.finish(&mut self.told.phases, moment, &known, &mut found);
@@ -67,22 +74,45 @@ impl MainLoop<'_> {
         }
     }
 
-    fn look_at_phases(&mut self, now: RunNs) -> Found {
-        let mut found = Found::default();
-        let Some(directory) = self.parts.directory else { return found };
+    /// At a trigger: what led up to it, and how the open phases stand.
+    pub(super) fn look_at_phases_closely(&mut self, now: RunNs, reason: TriggerReason) -> Vec<Record> {
+        let limit = if matches!(reason, TriggerReason::Signal(_)) { SIGNAL_LOOK } else { LONGEST_LOOK };
+        let found = self.look_at_phases(now, Way::Closely(now.plus(limit)));
+        // What is new here is progress all the same: the next sample says so.
+        self.told.is_new |= found.is_new;
+        self.parts.tree.leave_out_ticks(&found.ticks, &mut Pass::default());
+        for record in found.records {
+            self.parts.records.push(now, &record);
+        }
+        found.states.into_iter().map(Record::PhaseState).collect()
+    }
+
+    fn moment(&self, now: RunNs) -> phases::Moment {
         let clock = self.parts.clock;
-        let moment = phases::Moment { clock, now, before: self.last_sample, asleep: clock.asleep() };
+        phases::Moment { clock, now, before: self.last_sample, asleep: clock.asleep() }
+    }
+
+    fn look_at_phases(&mut self, now: RunNs, way: Way) -> Found {
+        let mut found = Found::default();
+        let moment = self.moment(now);
         let told = &mut self.told;
         let question = &self.parts.records.question;
         let known = Known { tree: &self.parts.tree, question };
         if let Some(lines) = &mut told.lines {
             lines.look(&mut told.phases, moment, &known, &mut found);
         }
-        let own = question.header().pid_namespace.0;
         for memfd in told.memfds.arrived(now) {
             told.recorders.add(memfd);
         }
-        told.recorders.look(directory.flight(), own, &mut told.phases, moment, &known, &mut found);
+        let around = Around {
+            moment,
+            clocks: moment.clock.anchor(),
+            pid_namespace: question.header().pid_namespace.0,
+            ticks_per_second: u64::from(question.header().ticks_per_second),
+            processes: &known,
+        };
+        let directory = self.parts.directory.map(RunDirectory::flight);
+        told.recorders.look(directory, way, &around, &mut told.phases, &mut found);
         found
     }
 }
@@ -111,6 +141,18 @@ impl Processes for Known<'_> {
         let mut found = self.tree.processes().filter(|process| process.start.0 == start);
         // Two processes of one tick cannot be told apart: better none than the wrong one.
         found.next().filter(|_| found.next().is_none())
+    }
+
+    fn by_inner(&self, pid: u32, start: u64, slack: u64) -> Option<ProcessId> {
+        self.tree.by_inner(pid, start, slack)
+    }
+
+    fn is_there(&self, process: ProcessId) -> bool {
+        self.tree.process(process.pid) == Some(process)
+    }
+
+    fn ran(&self, process: ProcessId) -> Option<u64> {
+        self.tree.ran(process)
     }
 
     fn runs(&self, process: ProcessId) -> bool {
