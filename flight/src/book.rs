@@ -9,7 +9,7 @@
 use std::cell::Cell;
 use std::sync::atomic::Ordering::{Relaxed, Release};
 
-use crate::clock::tick;
+use crate::clock::{tick, tsc};
 use crate::layout::{home, slot, thread};
 use crate::recorder::Recorder;
 use crate::slot::Slot;
@@ -48,6 +48,8 @@ pub(crate) struct Book {
     /// Its entry's index.
     pub(crate) entry: Cell<u32>,
     pub(crate) tid: Cell<u32>,
+    /// Whether the clock is the time stamp counter.
+    pub(crate) counts: Cell<bool>,
     /// The thread's ring, once it has one.
     pub(crate) ring: Cell<Option<&'static [AtomicU64]>>,
     /// Whether its entry has memory for a ring; 2 when it cannot have any.
@@ -135,7 +137,13 @@ impl Book {
     /// Now, by the recorder's clock.
     #[inline(always)]
     pub(crate) fn now(&self) -> u64 {
-        if self.quick.get().is_some() { tick::now() } else { self.look() }
+        if self.quick.get().is_some() {
+            tick::now()
+        } else if self.counts.get() {
+            tsc::now()
+        } else {
+            self.look()
+        }
     }
 
     #[inline(never)]

@@ -151,6 +151,8 @@ pub(crate) mod slot {
     pub(crate) const OUTCOME_MASK: u64 = 7 << OUTCOME_SHIFT;
     /// A phase that is open, has no outcome and says nothing beyond its slot has only [`OPEN`] of these.
     pub(crate) const STATE_AND_SAID: u64 = 3 | HAS_MORE | OUTCOME_MASK | MEANS | SAID;
+    /// A phase that is open and goes into the history, and nothing more, has only these.
+    pub(crate) const ONLY_HISTORY: u64 = OPEN | MEANS | SAID;
     /// Which of the site's keys the two values belong to, 5 bits each.
     pub(crate) const KEY_0_SHIFT: u32 = 6;
     pub(crate) const KEY_1_SHIFT: u32 = 11;

@@ -92,8 +92,8 @@ pub use process::{State, current, state};
 pub use reader::{ReadError, Reader};
 pub use recorder::{
     Before, Here, History, Name, Opening, OpeningHere, Options, Recorder, StartError, abandon, begin, begin_here,
-    begin_here_quickly, begin_in, close, current_phase, enter, exit, field, note, outcome, presume, resource, resume,
-    set_role, set_task, suspend, used, wait, wake,
+    begin_here_quickly, begin_in, begin_quickly, close, current_phase, enter, exit, field, note, outcome, presume,
+    resource, resume, set_role, set_task, suspend, used, wait, wake,
 };
 pub use recording::{Event, EventKind, Hang, OpenPhase, Recording, Thread, ThreadRole};
 pub use resource::{Primitive, ResourceId, Role};

@@ -13,7 +13,7 @@
 
 mod anchor;
 pub(crate) mod tick;
-mod tsc;
+pub(crate) mod tsc;
 
 use rustix::time::{ClockId, Timespec, clock_getres, clock_gettime};
 

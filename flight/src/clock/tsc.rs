@@ -3,6 +3,7 @@
 
 /// Ticks since the machine was switched on, more or less.
 #[cfg(target_arch = "x86_64")]
+#[inline(always)]
 pub(crate) fn now() -> u64 {
     // SAFETY: the instruction only reads a counter. Where a process is denied it (PR_SET_TSC), nobody gets here:
     // `is_trustworthy` would have ended the process at its start, as it ends every other use of the vDSO's clock.

@@ -75,7 +75,7 @@ impl OpeningHere {
     /// In a slot as all phases have that are not of a stack.
     #[cold]
     fn deeper(book: &'static Book, site: &'static Site) -> Option<Self> {
-        let opening = Opening::anywhere(book, site, book.current())?;
+        let opening = Opening::anywhere::<false>(book, site, book.current())?;
         Some(Self { opening, depth: DEEPER, home: book.home()? })
     }
 }
@@ -96,13 +96,11 @@ impl OpeningHere {
     /// The phase is open from now on, and the thread is in it.
     #[inline(always)]
     pub fn enter(self) -> Here {
-        let Self { mut opening, depth, home } = self;
-        if std::thread::panicking() {
-            opening.began_while_panicking();
-        }
-        let commit = opening.commit();
-        home[home::CURRENT].store(opening.id, Release);
-        Here { slot: opening.slot, commit, depth, home, not_send: PhantomData }
+        let Self { opening, depth, home } = self;
+        let (slot, id) = (opening.slot, opening.id);
+        let commit = if std::thread::panicking() { opening.commit_while_panicking() } else { opening.commit() };
+        home[home::CURRENT].store(id, Release);
+        Here { slot, commit, depth, home, not_send: PhantomData }
     }
 }
 
@@ -151,10 +149,30 @@ impl Drop for Here {
     }
 }
 
-#[cold]
+/// Any end but the usual one.
 #[inline(never)]
 fn end_slowly(slot: &'static Slot) {
     let Some((book, recorder)) = book::peek().and_then(|book| Some((book, book.recorder.get()?))) else { return };
+    let top = book.depth.get().wrapping_sub(1);
+    let is_top = book.stack.get().and_then(|stack| stack.get(top)).is_some_and(|top| std::ptr::eq(top, slot));
+    let commit = slot[slot::COMMIT].load(Relaxed);
+    if is_top && commit & slot::STATE_AND_SAID == slot::ONLY_HISTORY && !std::thread::panicking() {
+        // In its order, with nothing but the history to do.
+        let id = slot::phase(commit, book.stack_begin.get() as usize + top);
+        let (name, start) = (slot[slot::SHAPE].load(Relaxed) as u16, slot[slot::START].load(Relaxed));
+        book.set_current(slot[slot::PARENT].load(Relaxed));
+        slot.free(commit);
+        book.depth.set(top);
+        let now = book.now();
+        recorder.push_plain(book, Event { now, kind: cell::CLOSE, argument: 0, name, phase: id, last: start });
+    } else {
+        end_somehow(book, recorder, slot);
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn end_somehow(book: &'static Book, recorder: &'static Recorder, slot: &'static Slot) {
     let Some(index) = recorder.index_of(slot) else { return };
     let commit = slot[slot::COMMIT].load(Relaxed);
     let id = slot::phase(commit, index);

@@ -51,7 +51,7 @@ use crate::{Loss, book};
 
 pub use ends::used;
 pub use here::{Here, OpeningHere, begin_here, begin_here_quickly};
-pub use opening::{Opening, begin, begin_in};
+pub use opening::{Opening, begin, begin_in, begin_quickly};
 pub use phases::{
     Before, abandon, close, current_phase, enter, exit, field, outcome, presume, resume, set_role, set_task, suspend,
 };

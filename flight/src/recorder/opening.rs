@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering::{Relaxed, Release};
 use super::rings::Event;
 use crate::book::{self, Book};
 use crate::clock::tick;
-use crate::layout::{WORD, cell, slot};
+use crate::layout::{WORD, cell, home, slot};
 use crate::slot::Slot;
 use crate::sync::fence;
 use crate::{Loss, PhaseId, ResourceId, Role, Site, Value, names, value};
@@ -33,26 +33,29 @@ pub struct Opening {
 #[inline(always)]
 pub fn begin(site: &'static Site) -> Option<Opening> {
     let book = book::mine()?;
-    Opening::anywhere(book, site, book.current())
+    Opening::anywhere::<false>(book, site, book.current())
+}
+
+/// The same. `None` in all but the usual case: then [`begin`] does it, and takes a little longer.
+#[inline(always)]
+pub fn begin_quickly(site: &'static Site) -> Option<Opening> {
+    let book = book::any()?;
+    let home = &book.quick.get()?[slot::STACK_DEPTH];
+    Opening::anywhere::<true>(book, site, home[home::CURRENT].load(Relaxed))
 }
 
 /// The same, within another phase, or none.
 #[inline(always)]
 pub fn begin_in(site: &'static Site, parent: Option<PhaseId>) -> Option<Opening> {
-    Opening::anywhere(book::mine()?, site, parent.map_or(0, PhaseId::word))
+    Opening::anywhere::<false>(book::mine()?, site, parent.map_or(0, PhaseId::word))
 }
 
 impl Opening {
     #[inline(always)]
-    pub(super) fn anywhere(book: &'static Book, site: &'static Site, parent: u64) -> Option<Self> {
+    pub(super) fn anywhere<const QUICK: bool>(book: &'static Book, site: &'static Site, parent: u64) -> Option<Self> {
         let recorder = book.recorder.get()?;
         let (index, slot) = recorder.take_slot(book, Loss::Slot)?;
-        let parent = parent & slot::PARENT_MASK;
-        let opening = if book.quick.get().is_some() {
-            Self::fill::<true>(book, slot, index as u64, site, parent)
-        } else {
-            Self::fill::<false>(book, slot, index as u64, site, parent)
-        };
+        let opening = Self::fill::<QUICK>(book, slot, index as u64, site, parent & slot::PARENT_MASK);
         slot[slot::ENTRY].store(slot::entry(book.tid.get(), 0), Relaxed);
         Some(opening)
     }
@@ -66,7 +69,10 @@ impl Opening {
         site: &'static Site,
         parent: u64,
     ) -> Self {
-        let number = if QUICK && site.number() != 0 { site.number() } else { number_of(book, site) };
+        let number = match site.number() {
+            known if QUICK && known != 0 => known,
+            _ => number_of(book, site),
+        };
         // A free slot has no flags.
         let generation = slot[slot::COMMIT].load(Relaxed).wrapping_add(1 << slot::INDEX_BITS);
         // Readers must not see what follows under an older commit word than the "free" that is there now.
@@ -175,9 +181,12 @@ impl Opening {
         commit
     }
 
+    /// The same, when a panic is on its way already.
     #[cold]
-    pub(super) fn began_while_panicking(&mut self) {
+    #[inline(never)]
+    pub(super) fn commit_while_panicking(mut self) -> u64 {
         self.flags |= slot::WHILE_PANICKING | slot::SAID;
+        self.commit()
     }
 }
 
@@ -237,14 +246,13 @@ fn beyond(book: &Book, site: &Site, id: u64, flags: u64, key: usize, value: Valu
     if added { flags | slot::HAS_MORE | slot::SAID } else { flags }
 }
 
-/// Publishes a phase that says more than its slot.
-#[cold]
+/// Publishes a phase that says more than its slot, or goes into the history.
 #[inline(never)]
 fn note(book: &Book, slot: &Slot, id: u64, site: u16, commit: u64) {
     if let Some(recorder) = book.recorder.get().filter(|_| commit & slot::MEANS != 0) {
         let (parent, start) = (slot[slot::PARENT].load(Relaxed), slot[slot::START].load(Relaxed));
         let event = Event { now: start, kind: cell::OPEN, argument: 0, name: site, phase: id, last: parent };
-        recorder.push(book, event, "");
+        recorder.push_plain(book, event);
     }
     slot[slot::COMMIT].store(commit, Release);
 }

@@ -4,8 +4,9 @@ use std::cell::Cell;
 use std::sync::atomic::Ordering::{Relaxed, Release};
 
 use super::Recorder;
+use super::rings::Event;
 use crate::book::{self, Book, DEPTH};
-use crate::layout::{HANG_OUTCOME, home, is_meaning, slot, thread};
+use crate::layout::{HANG_OUTCOME, cell, home, is_meaning, slot, thread};
 use crate::slot::Slot;
 use crate::{Loss, Outcome, PhaseId, ThreadRole, Value};
 
@@ -196,6 +197,15 @@ pub fn close(phase: PhaseId) {
     if is_plain && recorder.owns(book, index) {
         slot.free(commit);
         recorder.keep(book, slot, index);
+    } else if slot::generation(commit) == slot::generation(phase)
+        && commit & slot::STATE_AND_SAID == slot::ONLY_HISTORY
+        && recorder.owns(book, index)
+    {
+        let (name, start) = (slot[slot::SHAPE].load(Relaxed) as u16, slot[slot::START].load(Relaxed));
+        slot.free(commit);
+        recorder.keep(book, slot, index);
+        let now = book.now();
+        recorder.push_plain(book, Event { now, kind: cell::CLOSE, argument: 0, name, phase, last: start });
     } else {
         recorder.close_with(Some(book), phase);
     }

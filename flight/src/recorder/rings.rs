@@ -55,7 +55,18 @@ impl Recorder {
         number
     }
 
+    /// Writes an event without text to the ring of the calling thread.
+    #[inline(always)]
+    pub(super) fn push_plain(&'static self, book: &Book, event: Event) {
+        let Some((words, ring)) = book.thread.get().zip(book.ring.get()) else { return self.push(book, event, "") };
+        let Event { now, kind, argument, name, phase, last } = event;
+        let head = words[thread::HEAD].load(Relaxed);
+        store(ring, head, [now, phase, cell::head(kind, argument, name, book.tid.get()), last]);
+        words[thread::HEAD].store(head.wrapping_add(1), Release);
+    }
+
     /// Writes an event to the ring of the calling thread.
+    #[inline(never)]
     pub(super) fn push(&'static self, book: &Book, event: Event, text: &str) {
         let Some((words, ring)) = book.thread.get().zip(book.ring.get().or_else(|| self.ring_of(book))) else {
             self.lose(Loss::Event);
@@ -112,13 +123,14 @@ pub(super) struct Event {
     pub(super) last: u64,
 }
 
-#[inline]
+#[inline(always)]
 fn store(ring: &[AtomicU64], at: u64, cell: [u64; cell::WORDS]) {
     // The ring's length is a power of two.
     let place = (at as usize).wrapping_mul(cell::WORDS) & (ring.len() - 1);
-    if let Some(words) = ring.get(place..place + cell::WORDS) {
-        for (word, value) in words.iter().zip(cell) {
-            word.store(value, Relaxed);
-        }
+    if let Some([first, second, third, fourth]) = ring.get(place..).and_then(|rest| rest.first_chunk()) {
+        first.store(cell[0], Relaxed);
+        second.store(cell[1], Relaxed);
+        third.store(cell[2], Relaxed);
+        fourth.store(cell[3], Relaxed);
     }
 }

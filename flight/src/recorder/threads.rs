@@ -75,6 +75,7 @@ impl Recorder {
         }
         book.stack.set(Some(stack));
         let is_usual = self.is_own && self.clock == ClockSource::Tick && self.history == History::Meaning;
+        book.counts.set(self.clock == ClockSource::Tsc);
         book.quick.set(is_usual.then_some(stack));
         book.stack_begin.set((self.slots.len() + begin) as u64);
         book.depth.set(0);
