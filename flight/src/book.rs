@@ -24,7 +24,7 @@ pub(crate) const DEPTH: usize = 64;
 pub(crate) struct Book {
     pub(crate) recorder: Cell<Option<&'static Recorder>>,
     /// The same as `stack` in the usual case, in which a phase costs least: this is the recorder of the process, its
-    /// clock is the tick, and only phases that say what they mean go into the history.
+    /// clock is the tick or the counter, and only phases that say what they mean go into the history.
     pub(crate) quick: Cell<Option<&'static [Slot; slot::STACK]>>,
     pub(crate) stack: Cell<Option<&'static [Slot; slot::STACK]>>,
     /// The thread's entry in the file.
@@ -137,10 +137,10 @@ impl Book {
     /// Now, by the recorder's clock.
     #[inline(always)]
     pub(crate) fn now(&self) -> u64 {
-        if self.quick.get().is_some() {
-            tick::now()
-        } else if self.counts.get() {
+        if self.counts.get() {
             tsc::now()
+        } else if self.quick.get().is_some() {
+            tick::now()
         } else {
             self.look()
         }

@@ -236,6 +236,11 @@ pub(crate) mod slot {
     }
 
     /// Shape of a value: `kind:3 | length:5`.
+    pub(crate) const SHAPE_0_SHIFT: u32 = 16;
+    pub(crate) const SHAPE_0_MASK: u64 = 0xff << SHAPE_0_SHIFT;
+    pub(crate) const SHAPE_1_SHIFT: u32 = 24;
+    pub(crate) const SHAPE_1_MASK: u64 = 0xff << SHAPE_1_SHIFT;
+
     #[inline(always)]
     pub(crate) fn shape(kind: u8, length: usize) -> u8 {
         kind | (length as u8) << 3

@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering::{Relaxed, Release};
 
 use super::rings::Event;
 use crate::book::{self, Book};
-use crate::clock::tick;
+use crate::clock::{tick, tsc};
 use crate::layout::{WORD, cell, home, slot};
 use crate::slot::Slot;
 use crate::sync::fence;
@@ -20,10 +20,11 @@ pub struct Opening {
     site: &'static Site,
     pub(super) id: u64,
     generation: u64,
-    /// The site's number.
-    number: u16,
-    /// Shapes of the two values within the slot, as they come.
-    shapes: [u8; 2],
+    /// The site's number. Apart from the shapes, which thus begin as a constant.
+    number: u64,
+    /// Shapes of the two values within the slot, as they come, in their places in the slot's word: whole words, because
+    /// a processor waits when it has to read what it just wrote as parts.
+    shapes: u64,
     /// The flags of the commit word, as they grow.
     flags: u64,
 }
@@ -77,10 +78,14 @@ impl Opening {
         let generation = slot[slot::COMMIT].load(Relaxed).wrapping_add(1 << slot::INDEX_BITS);
         // Readers must not see what follows under an older commit word than the "free" that is there now.
         fence(Release);
-        let (now, flags) = if QUICK { (tick::now(), 0) } else { (book.now(), book.flags.get()) };
+        let (now, flags) = match QUICK {
+            true if book.counts.get() => (tsc::now(), 0),
+            true => (tick::now(), 0),
+            false => (book.now(), book.flags.get()),
+        };
         slot[slot::START].store(now, Relaxed);
         slot[slot::PARENT].store(parent, Relaxed);
-        Self { book, slot, site, id: generation | index, generation, number, shapes: [0; 2], flags }
+        Self { book, slot, site, id: generation | index, generation, number: u64::from(number), shapes: 0, flags }
     }
 
     /// The number that the phase will have.
@@ -129,13 +134,13 @@ impl Opening {
     /// Whether there was room in the slot.
     #[inline(always)]
     fn within(&mut self, key: usize, shape: u8, word: u64) -> bool {
-        if self.shapes[0] == 0 {
+        if self.shapes & slot::SHAPE_0_MASK == 0 {
             self.slot[slot::VALUE_0].store(word, Relaxed);
-            self.shapes[0] = shape;
+            self.shapes |= u64::from(shape) << slot::SHAPE_0_SHIFT;
             self.flags |= (key as u64 & slot::KEY_MASK) << slot::KEY_0_SHIFT;
-        } else if self.shapes[1] == 0 {
+        } else if self.shapes & slot::SHAPE_1_MASK == 0 {
             self.slot[slot::VALUE_1].store(word, Relaxed);
-            self.shapes[1] = shape;
+            self.shapes |= u64::from(shape) << slot::SHAPE_1_SHIFT;
             self.flags |= (key as u64 & slot::KEY_MASK) << slot::KEY_1_SHIFT;
         } else {
             return false;
@@ -146,11 +151,11 @@ impl Opening {
     #[inline(always)]
     fn text(&mut self, key: usize, text: &str) {
         let bytes = text.as_bytes();
-        if bytes.len() <= 2 * WORD && self.shapes[1] == 0 {
+        if bytes.len() <= 2 * WORD && self.shapes & slot::SHAPE_1_MASK == 0 {
             let [first, last] = two_words(bytes);
             self.slot[slot::VALUE_1].store(first, Relaxed);
             self.slot[slot::VALUE_1 + 1].store(last, Relaxed);
-            self.shapes[1] = slot::shape(value::TEXT, bytes.len());
+            self.shapes |= u64::from(slot::shape(value::TEXT, bytes.len())) << slot::SHAPE_1_SHIFT;
             self.flags |= (key as u64 & slot::KEY_MASK) << slot::KEY_1_SHIFT;
         } else if bytes.len() > WORD
             || !self.within(key, slot::shape(value::TEXT, bytes.len()), names::word_of(bytes))
@@ -169,12 +174,10 @@ impl Opening {
     /// The commit word that it has now; 0 when there is more to do at its end than to free the slot.
     #[inline(always)]
     pub(super) fn commit(&self) -> u64 {
-        let [first, second] = self.shapes;
-        let shape = u64::from(self.number) | u64::from(first) << 16 | u64::from(second) << 24;
-        self.slot[slot::SHAPE].store(shape, Relaxed);
+        self.slot[slot::SHAPE].store(self.number | self.shapes, Relaxed);
         let commit = self.generation | self.flags | slot::OPEN;
         if self.flags & slot::SAID != 0 {
-            note(self.book, self.slot, self.id, self.number, commit);
+            note(self.book, self.slot, self.id, self.number as u16, commit);
             return 0;
         }
         self.slot[slot::COMMIT].store(commit, Release);

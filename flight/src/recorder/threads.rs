@@ -74,7 +74,9 @@ impl Recorder {
             }
         }
         book.stack.set(Some(stack));
-        let is_usual = self.is_own && self.clock == ClockSource::Tick && self.history == History::Meaning;
+        let is_usual = self.is_own
+            && matches!(self.clock, ClockSource::Tick | ClockSource::Tsc)
+            && self.history == History::Meaning;
         book.counts.set(self.clock == ClockSource::Tsc);
         book.quick.set(is_usual.then_some(stack));
         book.stack_begin.set((self.slots.len() + begin) as u64);
