@@ -209,7 +209,7 @@ pub(crate) mod slot {
     /// Entered once more.
     pub(crate) fn entered(parent: u64) -> u64 {
         let polls = if parent >> POLLS_SHIFT == u64::from(POLLS_MAX) { 0 } else { 1 << POLLS_SHIFT };
-        parent + polls | INSIDE
+        (parent + polls) | INSIDE
     }
 
     pub(crate) const TID_BITS: u32 = 22;
@@ -408,7 +408,7 @@ impl Size {
     /// On a small tmpfs, such as a container's 64 MiB `/dev/shm`.
     pub const SMALL: Self =
         Self { slots: 1 << 15, names: 2048, text: 128 << 10, threads: 256, events: 1024, resources: 1 << 13 };
-    /// The least that is worth having: 70 KiB, and 20 KiB a thread.
+    /// The least that is worth having: 48 KiB, and 16 KiB a thread.
     pub const LEAST: Self =
         Self { slots: 1024, names: 512, text: 32 << 10, threads: 64, events: 256, resources: 512 };
 
@@ -485,8 +485,8 @@ mod tests {
         check(24 << 30, Some(Size::FULL));
         check(64 << 20, Some(Size::FULL));
         check(8 << 20, Some(Size::SMALL));
-        check(1 << 20, Some(Size::LEAST));
-        check(100 << 10, None);
+        check(2 << 20, Some(Size::LEAST));
+        check(64 << 10, None);
     }
 
     #[test]

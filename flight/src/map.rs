@@ -102,6 +102,7 @@ pub(crate) fn populate(part: &[AtomicU64]) {
 }
 
 /// The same memory as slots. Begins on a page, as all sections do.
+#[expect(clippy::cast_ptr_alignment, reason = "the alignment is asserted")]
 pub(crate) fn slots(words: Words) -> &'static [Slot] {
     assert!(words.as_ptr().cast::<Slot>().is_aligned(), "a section begins on a page");
     // SAFETY: a slot is eight of these words and nothing else, its alignment was checked, and the length is

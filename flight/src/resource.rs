@@ -134,7 +134,7 @@ pub struct ResourceId(pub(crate) u64);
 
 impl ResourceId {
     pub(crate) fn new(recorder: u64, index: usize) -> Self {
-        Self(recorder << 32 | index as u64 + 1)
+        Self(recorder << 32 | (index as u64 + 1))
     }
 
     /// As a word that is never 0.

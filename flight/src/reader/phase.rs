@@ -24,13 +24,12 @@ impl Around<'_> {
         let (start_monotonic_ns, err_ns) = self.anchors.tell(words[slot::START]);
         let entry = words[slot::ENTRY];
         let inside = words[slot::PARENT] & slot::INSIDE != 0;
-        let (tid, task, polls, polled_now) = match whole.stack_of {
+        let (tid, task, polls, polled_now) = if let Some(entry) = whole.stack_of {
             // A thread is in all phases of its stack.
-            Some(entry) => (self.threads.tid_of(entry), None, 1, true),
-            None => {
-                let tid = (entry & slot::TID_MASK) as u32;
-                (tid, some(entry >> slot::TID_BITS), slot::polls(words[slot::PARENT]), inside)
-            }
+            (self.threads.tid_of(entry), None, 1, true)
+        } else {
+            let tid = (entry & slot::TID_MASK) as u32;
+            (tid, some(entry >> slot::TID_BITS), slot::polls(words[slot::PARENT]), inside)
         };
         let was_left = whole.stack_of.is_none() && !inside && polls > 0;
         let left = was_left.then(|| slot::left(words[slot::SHAPE], words[slot::START]));

@@ -99,7 +99,7 @@ impl Recorder {
 
     /// Puts a slot of the thread's own into its list. It is free already.
     #[inline(always)]
-    pub(super) fn keep(&self, book: &Book, slot: &Slot, index: usize) {
+    pub(super) fn keep(book: &Book, slot: &Slot, index: usize) {
         slot[slot::PARENT].store(book.free.get(), Relaxed);
         book.free.set(index as u64 + 1);
     }
@@ -108,7 +108,7 @@ impl Recorder {
     pub(super) fn give(&self, book: Option<&Book>, index: usize) {
         let slot = &self.slots[index];
         if let Some(book) = book.filter(|book| self.owns(book, index)) {
-            return self.keep(book, slot, index);
+            return Self::keep(book, slot, index);
         }
         let owner = self.chunk_owners[index / slot::CHUNK].load(Relaxed) as usize;
         let Some(list) = owner.checked_sub(1).and_then(|owner| self.given_back.get(owner)) else { return };

@@ -212,13 +212,11 @@ fn meaning(book: &Book, site: &'static Site, id: u64, flags: u64, key: usize, va
         }
         return said | slot::MEANS | slot::SAID;
     }
-    match super::phases::outcome_of(value) {
-        Some(outcome) => slot::with_outcome(flags, outcome.number()) | slot::SAID,
-        None => {
-            recorder.lose(Loss::Field);
-            flags
-        }
-    }
+    let Some(outcome) = super::phases::outcome_of(value) else {
+        recorder.lose(Loss::Field);
+        return flags;
+    };
+    slot::with_outcome(flags, outcome.number()) | slot::SAID
 }
 
 #[cold]

@@ -196,14 +196,14 @@ pub fn close(phase: PhaseId) {
     let is_plain = slot::generation(commit) == slot::generation(phase) && commit & slot::STATE_AND_SAID == slot::OPEN;
     if is_plain && recorder.owns(book, index) {
         slot.free(commit);
-        recorder.keep(book, slot, index);
+        Recorder::keep(book, slot, index);
     } else if slot::generation(commit) == slot::generation(phase)
         && commit & slot::STATE_AND_SAID == slot::ONLY_HISTORY
         && recorder.owns(book, index)
     {
         let (name, start) = (slot[slot::SHAPE].load(Relaxed) as u16, slot[slot::START].load(Relaxed));
         slot.free(commit);
-        recorder.keep(book, slot, index);
+        Recorder::keep(book, slot, index);
         let now = book.now();
         recorder.push_plain(book, Event { now, kind: cell::CLOSE, argument: 0, name, phase, last: start });
     } else {
