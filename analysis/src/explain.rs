@@ -10,11 +10,13 @@ use crate::graph::{Graph, Link};
 use crate::liveness::Liveness;
 use crate::signature;
 use crate::view::View;
-use crate::wait::Class;
+use crate::wait::{Class, Wait};
 use crate::words;
 
 /// Other resolvers of a wait on the way that are shown beside the one it goes through.
 const BESIDE: usize = 2;
+/// Async tasks listed beside a runtime at rest.
+const UNSAID: usize = 3;
 /// Other tasks shown that wait for the cause.
 const BEHIND: usize = 4;
 
@@ -143,6 +145,7 @@ fn unseen(story: &Story<'_>) -> Vec<String> {
         .flat_map(|link| [link.waiter, link.to])
         .map(|task| story.graph.tasks[task].key.pid().0)
         .collect();
+    list.extend(unsaid(story));
     for gap in &story.view.snapshot.gaps {
         if let Some(pid) = gap.pid.filter(|pid| involved.contains(&pid.0)) {
             list.push(format!("{} of {pid}: {}", gap.what, gap.why.why_not().unwrap_or_default()));
@@ -154,6 +157,22 @@ fn unseen(story: &Story<'_>) -> Vec<String> {
         list.push(format!("and {more} more"));
     }
     list
+}
+
+/// Where a runtime waits for nothing more: its tasks that do not say what they wait for.
+fn unsaid(story: &Story<'_>) -> Vec<String> {
+    let Story { view, graph, cause } = story;
+    let is_runtime = |wait: &Wait| wait.class == Class::Event;
+    if !cause.cycle.iter().map(|link| link.wait).chain(cause.wait).any(is_runtime) {
+        return Vec::new();
+    }
+    let pid = graph.tasks[cause.at].key.pid();
+    let of_process = graph.tasks.iter().map(|task| task.key).filter(|key| key.is_async() && key.pid() == pid);
+    let told = of_process.filter_map(|key| {
+        let phase = view.phase_names(key)?;
+        Some(format!("what {} (in {}) waits for", view.name(key), words::short(&phase)))
+    });
+    told.take(UNSAID).collect()
 }
 
 /// Gives the findings of a report their ids.

@@ -12,6 +12,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use hangdog_schemas::fact::{TaskState, ThreadFact};
 use hangdog_schemas::record::{PhaseState, Primitive};
 use hangdog_schemas::{PhaseId, Pid, ResourceKey, RunNs, Tid};
 use hangdog_timeline::{Phase, Snapshot, Timeline};
@@ -106,7 +107,11 @@ impl<'a> Phases<'a> {
         for phase in &all {
             let pid = phase.id.process.pid;
             phases.by_process.entry(pid).or_default().push(phase);
-            phases.inside.insert(phase.id, inside(timeline, phase, until, before));
+            let inside = match inside(timeline, phase, until, before) {
+                Inside::Unknown => beside_event_loop(phase, snapshot, before),
+                known => known,
+            };
+            phases.inside.insert(phase.id, inside);
             let meaning = &phase.hang;
             for (key, table) in [
                 (&meaning.wait, &mut phases.waiting),
@@ -348,4 +353,21 @@ fn inside(timeline: &Timeline, phase: &Phase, until: RunNs, before: Option<&Snap
             if look.polled_now { Inside::Poll { same } } else { Inside::Nobody { same: before.map(|_| same) } }
         }
     }
+}
+
+/// Clients that write phases as lines tell the task and not whether it runs. While the thread of the task sits in the
+/// poll of its event loop, none of its tasks does.
+fn beside_event_loop(phase: &Phase, snapshot: &Snapshot, before: Option<&Snapshot>) -> Inside {
+    let Some(thread) = phase.tid.map(|tid| (phase.id.process.pid, tid)) else { return Inside::Unknown };
+    let polls = |thread: &&ThreadFact| {
+        let call = thread.syscall.seen().and_then(|syscall| syscall.name());
+        thread.state == TaskState::S && call.is_some_and(|name| name.starts_with("epoll_"))
+    };
+    let Some(now) = snapshot.threads.get(&thread).filter(polls) else { return Inside::Unknown };
+    let same = before.map(|before| {
+        let earlier = before.threads.get(&thread).filter(polls);
+        let has_rested = earlier.is_some_and(|earlier| earlier.voluntary_switches == now.voluntary_switches);
+        has_rested && phase.open.t <= before.begin
+    });
+    Inside::Nobody { same }
 }

@@ -108,14 +108,17 @@ fn is_declared(timeline: &Timeline) -> bool {
 }
 
 /// The first finding that explains a hang of the command. What is only possible, or what the command does not wait
-/// for, is no verdict unless a hang was declared: a quiet program may just have nothing to do.
+/// for, is no verdict unless a hang was declared: a quiet program may just have nothing to do. Then what is likely for
+/// any part of the run comes first.
 fn verdict(timeline: &Timeline, findings: &[Finding], of_command: usize) -> Option<Finding> {
     if ended_well(timeline) {
         return None;
     }
-    let mut hangs = findings.iter().enumerate().filter(|(_, finding)| finding.kind.is_hang());
+    let hangs = findings.iter().enumerate().filter(|(_, finding)| finding.kind.is_hang());
     let explains = |(i, finding): &(usize, &Finding)| *i < of_command && finding.confidence >= Confidence::Likely;
-    let first = hangs.clone().find(explains).or_else(|| hangs.next().filter(|_| is_declared(timeline)));
+    let sure = |(_, finding): &(usize, &Finding)| finding.confidence >= Confidence::Likely;
+    let declared = || hangs.clone().find(sure).or_else(|| hangs.clone().next()).filter(|_| is_declared(timeline));
+    let first = hangs.clone().find(explains).or_else(declared);
     first.map(|(_, finding)| finding.clone())
 }
 

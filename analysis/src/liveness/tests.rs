@@ -6,7 +6,8 @@ use proptest::prelude::*;
 
 use super::*;
 
-/// `A acts; B waits A; C waits A|B; D waits A&B; E waits out; F waits nobody; G waits B+A`: `+A` counts when live.
+/// `A acts; B waits A; C waits A|B; D waits A&B; E waits out; F waits nobody; G waits B+A; H waits A/B&C`: `+A` counts
+/// when live; of `A/B` any will do; `gone` is needed and will never come.
 fn parse(text: &str) -> (Vec<String>, Vec<Node>) {
     let names: Vec<String> =
         text.split(';').map(|part| part.split_whitespace().next().expect("a name").to_owned()).collect();
@@ -27,7 +28,7 @@ fn parse(text: &str) -> (Vec<String>, Vec<Node>) {
                                 .into_iter()
                                 .flat_map(|needs| needs.split('&'))
                                 .filter(|n| *n != "out")
-                                .map(|n| vec![index[n]])
+                                .map(|any| any.split('/').filter(|n| *n != "gone").map(|n| index[n]).collect())
                                 .collect(),
                             when_live: term.split('+').skip(1).map(|n| index[n]).collect(),
                             open: term == "out",
@@ -84,6 +85,14 @@ fn the_outside_makes_idle_not_live() {
 fn an_idle_thread_of_a_pool_makes_nothing_live_and_one_that_acts_does() {
     check("A waits B+C; B waits A; C waits out", "A dead, B dead, C idle");
     check("A waits B+C; B waits A; C acts", "A live, B live, C live");
+}
+
+#[test]
+fn a_lock_is_free_when_each_of_its_holders_has_let_go_in_one_way_or_another() {
+    check("A waits B/C&D; B waits A; C acts; D acts", "A live, B live, C live, D live");
+    check("A waits B/C&D; B waits A; C waits A; D acts", "A dead, B dead, C dead, D live");
+    check("A waits B&gone; B acts", "A dead, B live");
+    check("A waits gone|B; B acts", "A live, B live");
 }
 
 #[test]

@@ -6,6 +6,7 @@ mod locks_in_memory;
 mod pipes;
 mod primitives;
 mod processes;
+mod queues;
 mod scene;
 mod signals;
 mod sockets;

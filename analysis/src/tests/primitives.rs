@@ -227,3 +227,28 @@ fn nobody_is_left_to_notify() {
     );
     check(&format!("{scene} task 10.13 loader read(3)"), "nothing");
 }
+
+#[test]
+fn a_notification_that_came_before_the_wait() {
+    let scene = |more: &str| {
+        format!(
+            "proc 10 svc <5 futex(0x100,0x89,2)
+             task 10.12 other futex(0x200,0x89,2)
+             phase 10.10 1 0 start up
+             phase 10.10 2 1 wait; wait=cond:ready as=condvar at=300
+             phase 10.12 3 0 notify ready; serve=cond:ready as=condvar at=100 until=120
+             {more}"
+        )
+    };
+    check(&scene(""), "lost-wakeup likely: ; 10>nobody notification");
+    check_sentence(
+        &scene(""),
+        "svc[10] (in start up > wait) waits to be notified at cond:ready: that came before the wait began, and nobody is \
+         left who could do it again",
+    );
+    // Somebody else got it; and one that comes after the wait began was no help.
+    let other = "phase 10.12 4 0 wait; wait=cond:ready as=condvar at=50 until=130";
+    check(&scene(other), "orphan-wait likely: ; 10>nobody notification");
+    let later = scene("").replace("at=100 until=120", "at=400 until=420");
+    check(&later, "orphan-wait likely: ; 10>nobody notification");
+}

@@ -12,10 +12,11 @@
 //! phase 12.13 1 0 walk /tmp; serve=fuse:/mnt link=a>b
 //! phase 12.13/7 2 0 lock; wait=lock:m as=async-mutex left     of async task 7, which thread 13 polled last
 //! lost phases of 12                       records that were lost there
+//! declared                                somebody has said that it hangs: the time limit was reached
 //! gap 11 fd                               what could not be read of 11, or of - for nobody in particular
 //! ```
 //! A phase has number, parent (0: none) and name. Its words: `wait= hold= serve= link=`, `as=` a traced primitive, `at=` ms
-//! when it was opened (500), `err=` ms later at most; and how it stood at both looks: `left` inside nobody, `moved` so
+//! when it was opened (500), `err=` ms later at most, `until=` ms when it ended; and how it stood at both looks: `left` inside nobody, `moved` so
 //! and polled in between, `polled` inside its thread. Without, it is plain code. `12.-` is no known thread.
 //!
 //! After `moved` at the end of a proc or task line its switches differ between the snapshots; `caught=10000` and
@@ -121,7 +122,7 @@ fn check_order(scene: &str, whole: &Report) {
     let mut all = records(scene);
     all.sort_by_key(|record| match record {
         Record::Run(_) => 0,
-        Record::PhaseOpen(_) | Record::PhaseState(_) | Record::Lost(_) => 1,
+        Record::PhaseOpen(_) | Record::PhaseState(_) | Record::PhaseClose(_) | Record::Lost(_) => 1,
         Record::SnapshotBegin(begin) => begin.snapshot.0 * 10,
         Record::SnapshotEnd(end) => end.snapshot.0 * 10 + 9,
         Record::Thread(fact) => fact.snapshot.0 * 10 + 8,
@@ -189,6 +190,11 @@ pub(super) fn records(scene: &str) -> Vec<Record> {
         }
         records.push(Record::SnapshotEnd(SnapshotEnd { when, snapshot, stalls: 0 }));
     }
+    if lines.contains(&"declared") {
+        let (reason, last_progress) = (TriggerReason::Timeout, RunNs(0));
+        let when = When::exactly(RunNs(2_000_000_000));
+        records.push(Record::Trigger(Trigger { when, reason, last_progress, progress: "output".to_owned() }));
+    }
     records
 }
 
@@ -223,7 +229,7 @@ fn header() -> RunHeader {
 }
 
 fn fact(line: &str, snapshot: SnapshotId, when: When) -> Vec<Record> {
-    let (word, rest) = line.split_once(' ').expect("a word and its facts");
+    let (word, rest) = line.split_once(' ').unwrap_or((line, ""));
     match word {
         "proc" => process(rest, snapshot, when),
         "task" => {
@@ -281,7 +287,7 @@ fn fact(line: &str, snapshot: SnapshotId, when: When) -> Vec<Record> {
             let pid = pid.parse().ok().map(Pid);
             vec![Record::Gap(Gap { snapshot, pid, what: what.to_owned(), why: Observed::Denied })]
         }
-        "phase" | "lost" => vec![],
+        "phase" | "lost" | "declared" => vec![],
         other => panic!("no fact is called {other:?}"),
     }
 }
@@ -526,7 +532,7 @@ fn phase(line: &str) -> Vec<Record> {
         fields: vec![],
         hang: PhaseMeaning::default(),
     };
-    let mut looks = Vec::new();
+    let (mut looks, mut close) = (Vec::new(), None);
     for word in meaning.split(' ').filter(|word| !word.is_empty()) {
         let (name, value) = word.split_once('=').unwrap_or((word, ""));
         match name {
@@ -536,6 +542,7 @@ fn phase(line: &str) -> Vec<Record> {
             "link" => open.hang.link = Some(value.to_owned()),
             "as" => open.hang.primitive = Some(primitive(value)),
             "at" => open.when.t = RunNs(value.parse::<u64>().unwrap() * 1_000_000),
+            "until" => close = Some(RunNs(value.parse::<u64>().unwrap() * 1_000_000)),
             "err" => open.when.err = value.parse::<u64>().unwrap() * 1_000_000,
             "left" => looks = vec![(false, 1), (false, 1)],
             "moved" => looks = vec![(false, 1), (false, 2)],
@@ -548,7 +555,8 @@ fn phase(line: &str) -> Vec<Record> {
         Record::PhaseState(PhaseState { when: When::exactly(RunNs(t)), id, polled_now, polls, left })
     });
     let looks: Vec<Record> = looks.collect();
-    std::iter::once(Record::PhaseOpen(Box::new(open))).chain(looks).collect()
+    let close = close.map(|t| Record::PhaseClose(PhaseClose { when: When::exactly(t), id, outcome: None }));
+    std::iter::once(Record::PhaseOpen(Box::new(open))).chain(looks).chain(close).collect()
 }
 
 fn primitive(word: &str) -> Primitive {

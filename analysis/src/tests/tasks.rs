@@ -1,5 +1,7 @@
 //! Async tasks: what they wait for while no thread polls them.
 
+use std::fmt::Write as _;
+
 use hangdog_schemas::FindingKind;
 
 use super::scene::{check, check_finding, check_sentence, report, told_of};
@@ -189,7 +191,7 @@ fn a_lock_was_granted_to_a_branch_that_is_no_longer_polled() {
     // It may wait for a timer before it polls the lock again.
     check_finding(&scene(TIMER, "10.13/8"), "nothing");
     // Which came first cannot be told.
-    check(&scene(PARKED, "10.13/8").replace("at=300", "at=395"), "x");
+    check(&scene(PARKED, "10.13/8").replace("at=300", "at=395"), "orphan-wait likely: ; 10>nobody event");
 }
 
 #[test]
@@ -338,4 +340,59 @@ fn what_is_held_in_a_branch_beside() {
     };
     check(&scene(PARKED), "self-deadlock likely: t7; 10>t7 event, t7>t7 lock");
     check_finding(&scene(SERVER), "nothing");
+}
+
+#[test]
+fn what_a_task_waits_for_may_be_written_by_hand() {
+    let scene = "
+        phase 10.12/7 1 0 export; hold=db:orders left
+        phase 10.12/7 2 1 upload; wait=db:quota left
+        phase 10.13/8 3 0 bill; hold=db:quota left
+        phase 10.13/8 4 3 read; wait=db:orders left
+    ";
+    check(
+        &format!("{PARKED}{scene}"),
+        "deadlock-cycle likely: t7 t8; 10>t7 event, t7>t8 named-resource, t8>t7 named-resource",
+    );
+}
+
+/// As clients in other languages write them: tasks, one thread for all, and no word of who is polled.
+const EVENT_LOOP: &str = "
+    proc 10 py <5 epoll_wait(4,0,0,-1)
+    fd 10.4 anon_inode:[eventpoll] epoll=5
+    fd 10.5 anon_inode:[eventfd] eventfd=7
+    phase 10.10/7 1 0 fetch; hold=lock:b
+    phase 10.10/7 2 1 wait; wait=lock:a
+    phase 10.10/8 3 0 store; hold=lock:a
+    phase 10.10/8 4 3 wait; wait=lock:b
+";
+
+#[test]
+fn tasks_wait_while_their_event_loop_does() {
+    check(EVENT_LOOP, "deadlock-cycle likely: t7 t8; 10>t7 event, t7>t8 named-resource, t8>t7 named-resource");
+    let reads = EVENT_LOOP.replace("epoll_wait(4,0,0,-1)", "read(3)");
+    check(&reads, "nothing");
+    check(&EVENT_LOOP.replace("epoll_wait(4,0,0,-1)", "epoll_wait(4,0,0,-1) moved"), "nothing");
+}
+
+#[test]
+fn tasks_that_say_nothing_are_listed_where_their_event_loop_waits_for_nothing() {
+    let scene = EVENT_LOOP.replace("; wait=lock:a", "").replace("; wait=lock:b", "");
+    check(&scene, "self-deadlock certain: 10; 10>10 event");
+    let verdict = report(&scene).verdict.expect("a verdict");
+    assert_eq!(verdict.culprits[0].phase, None);
+    assert_eq!(
+        verdict.unknown,
+        ["what task 7 of py[10] (in fetch > wait) waits for", "what task 8 of py[10] (in store > wait) waits for"]
+    );
+}
+
+/// Waits of a hundred thousand tasks at one lock: more than linear time would make this the slowest test by far.
+#[test]
+fn many_tasks_wait_for_one_lock() {
+    let mut scene = format!("{PARKED}{TWO_LOCKS}");
+    for task in 100..20_000 {
+        writeln!(scene, "phase 10.12/{task} {task} 0 lock; wait=lock:cache as=async-mutex left").unwrap();
+    }
+    assert_eq!(told_of(&scene).split(';').next(), Some("deadlock-cycle likely: t7 t8"));
 }

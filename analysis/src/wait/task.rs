@@ -68,7 +68,7 @@ fn unsaid(view: &View<'_>, key: Key, phase: Option<&Phase>) -> Wait {
     Wait::new(Class::Poll, poll_key(key), "a wake-up")
         .because(text, facts)
         .resolved(vec![any])
-        .at_most(Confidence::Likely, format!("what {} waits for: its phases do not say", view.name(key)))
+        .at_most(Confidence::Likely, format!("what {} waits for", view.name(key)))
 }
 
 /// Threads that are not parked: one of them may keep a woken task from being polled.
