@@ -110,6 +110,14 @@ const HANGS: &[(&str, Expected)] = &[
             waits: &[Wait { waiter: "prompter", over: &["terminal", "tty"], resolver: None }],
         },
     ),
+    (
+        "traced-mutexes",
+        Expected {
+            kinds: &["deadlock-cycle"],
+            blamed: &["booker"],
+            waits: &[Wait { waiter: "booker", over: &["named-resource"], resolver: Some("booker") }],
+        },
+    ),
 ];
 
 fn main() {

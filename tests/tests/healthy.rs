@@ -5,8 +5,15 @@ use std::ffi::OsStr;
 use hangdog_tests::{Bench, Needs, Programs, programs, trial};
 use libtest_mimic::{Arguments, Trial};
 
-const HEALTHY: &[&str] =
-    &["long-poll", "slow-compute", "flock-queue", "epoll-idle", "reaped-zombies", "slow-consumer"];
+const HEALTHY: &[&str] = &[
+    "long-poll",
+    "slow-compute",
+    "flock-queue",
+    "epoll-idle",
+    "reaped-zombies",
+    "slow-consumer",
+    "traced-mutex-queue",
+];
 
 fn main() {
     hangdog_tests::as_in_the_foreground();

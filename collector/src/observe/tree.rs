@@ -26,11 +26,10 @@ use super::parse::{stat, status};
 use super::pulse::{Budget, Change, Dir, Thread};
 use super::worker::{self, Ask, Hazard, Room, Worker};
 use crate::clock::RunClock;
+pub use tick::Tick;
 
 /// Files that are held open between passes.
 const HELD_FILES: usize = 256;
-/// Recorders whose process is not known yet.
-const MOST_EARLY: usize = 1024;
 /// How long a pass waits for start times; those that take longer come with the next pass.
 const START_TIMES: Duration = Duration::from_millis(3);
 
@@ -50,18 +49,6 @@ impl Adopted {
             Self::Only(these) => these.contains(&pid),
         }
     }
-}
-
-/// Which thread of a process is a recorder's own. It keeps a clock for what the program records; its timer is no sign of
-/// life.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Tick {
-    /// The one that is called so: the recorder did not say which yet.
-    ByName,
-    /// This one, if it is called so too; in the process's own pid namespace.
-    Thread(u32),
-    /// None is.
-    None,
 }
 
 /// What a pass found.
@@ -204,36 +191,6 @@ impl Tree {
         Some(hasher.finish())
     }
 
-    /// Leaves out the threads that recorders have for themselves, from now on and of the pass that was just made.
-    pub fn leave_out_ticks(&mut self, ticks: &[(ProcessId, Tick)], pass: &mut Pass) {
-        for (process, tick) in ticks {
-            let Some(known) = self.known.get_mut(&process.pid).filter(|known| known.id == Some(*process)) else {
-                if self.early_ticks.len() < MOST_EARLY {
-                    self.early_ticks.insert(*process, *tick);
-                }
-                continue;
-            };
-            // A recorder that was read knows better than its name does.
-            if *tick == Tick::ByName && matches!(known.tick, Tick::Thread(_)) {
-                continue;
-            }
-            known.tick = *tick;
-            let Some(tid) = known.find_tick() else { continue };
-            let thread = ThreadId { process: *process, tid };
-            let was_new = |sample: &ThreadSample| sample.thread == thread && sample.comm.is_some();
-            if !pass.sample.threads.iter().any(was_new) {
-                pass.sample.gone.push(thread);
-            }
-            pass.sample.threads.retain(|sample| sample.thread != thread);
-        }
-    }
-
-    /// The threads that are surely recorders' own.
-    pub fn ticks(&self) -> BTreeSet<ThreadId> {
-        let sure = self.known.values().filter(|known| matches!(known.tick, Tick::Thread(_)));
-        sure.filter_map(|known| Some(ThreadId { process: known.id?, tid: known.tick_thread.as_ref()?.0 })).collect()
-    }
-
     /// The thread of a process that had but one at the last pass.
     pub fn only_thread(&self, process: ProcessId) -> Option<Tid> {
         let threads = &self.known.get(&process.pid).filter(|known| known.id == Some(process))?.threads;
@@ -342,6 +299,8 @@ impl Tree {
             };
             thread.children(known.dir.fd(), tid, &mut self.budget, queue);
             if change == Change::Name && known.has_new_tick(tid) {
+                // It may have been told before it had its name.
+                out.sample.gone.extend(known.id.map(|process| ThreadId { process, tid }));
                 continue;
             }
             let (Some(process), Some(thread)) = (known.id, known.threads.get(&tid)) else { continue };
@@ -425,60 +384,6 @@ impl Tree {
     }
 }
 
-impl Known {
-    /// Whether a thread is the recorder's own.
-    fn is_tick(&self, tid: Tid, thread: &Thread) -> bool {
-        thread.raw_comm == hangdog_flight::TICK_THREAD.as_bytes()
-            && match self.tick {
-                Tick::None => false,
-                Tick::ByName => true,
-                // What the kernel calls it in its own pid namespace comes last.
-                Tick::Thread(inner) => self
-                    .dir
-                    .thread_status(tid)
-                    .is_ok_and(|status| status.ns_pids.last().map_or(tid.0 == inner, |last| *last == inner)),
-            }
-    }
-
-    /// Puts the recorder's own thread aside, if it is among those that were looked at.
-    fn find_tick(&mut self) -> Option<Tid> {
-        let tid = *self.threads.iter().find(|(tid, thread)| self.is_tick(**tid, thread))?.0;
-        self.put_aside(tid);
-        Some(tid)
-    }
-
-    /// Whether a thread with a new name is the recorder's own: then it is put aside.
-    fn has_new_tick(&mut self, tid: Tid) -> bool {
-        let is_tick = self.threads.get(&tid).is_some_and(|thread| self.is_tick(tid, thread));
-        if is_tick {
-            self.put_aside(tid);
-        }
-        is_tick
-    }
-
-    fn put_aside(&mut self, tid: Tid) {
-        self.tick_thread = self.threads.remove(&tid).map(|thread| (tid, thread));
-    }
-
-    /// Takes the recorder's own thread from the list. A later one may have its number, and is another.
-    fn look_at_tick(&mut self, tids: &mut Vec<Tid>, budget: &mut Budget) {
-        let Some((tid, mut thread)) = self.tick_thread.take() else { return };
-        let is_there = tids.contains(&tid) && thread.look(self.dir.fd(), tid, budget).is_ok();
-        if is_there && self.tick != Tick::None && thread.raw_comm == hangdog_flight::TICK_THREAD.as_bytes() {
-            tids.retain(|other| *other != tid);
-            self.tick_thread = Some((tid, thread));
-        } else {
-            thread.release(budget);
-        }
-    }
-
-    fn forget_tick(&mut self, budget: &mut Budget) {
-        if let Some((_, thread)) = self.tick_thread.take() {
-            thread.release(budget);
-        }
-    }
-}
-
 fn forget_thread(known: &mut Known, tid: Tid, budget: &mut Budget, out: &mut Pass) {
     if let Some(thread) = known.threads.remove(&tid) {
         thread.release(budget);
@@ -500,3 +405,4 @@ fn sample(thread: ThreadId, now: &Thread, change: Change) -> ThreadSample {
 
 #[cfg(test)]
 mod tests;
+mod tick;

@@ -5,7 +5,7 @@
 //!
 //! | in | are |
 //! | --- | --- |
-//! | [`pipes`], [`sockets`], [`locks`], [`processes`], [`terminal`] | hangs |
+//! | [`pipes`], [`sockets`], [`locks`], [`processes`], [`terminal`], [`traced`] | hangs |
 //! | [`healthy`] | programs that only look as if they hung |
 //! | [`phases`] | programs with open phases |
 //! | [`places`] | places to run a command in |
@@ -21,6 +21,7 @@ mod processes;
 mod role;
 mod sockets;
 mod terminal;
+mod traced;
 
 use std::process::ExitCode;
 
@@ -53,6 +54,8 @@ const SCENARIOS: &[(&str, Scenario)] = &[
     ("stopper", processes::stopper),
     ("tty-prompt", terminal::prompt),
     ("tty-prompter", terminal::prompter),
+    ("traced-mutexes", traced::mutexes),
+    ("traced-mutex-queue", traced::mutex_queue),
     ("long-poll", healthy::long_poll),
     ("slow-compute", healthy::slow_compute),
     ("computer", healthy::computer),
