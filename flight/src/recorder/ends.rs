@@ -4,13 +4,22 @@
 use std::fmt::Write as _;
 use std::sync::atomic::Ordering::{Relaxed, Release};
 
-use super::opening::begin_in;
+use super::opening::{begin, begin_in};
 use crate::book;
 use crate::layout::{resource, slot};
 use crate::resource::Key;
 use crate::{MAX_VALUE, PhaseId, Primitive, ResourceId, Role, Site, Text};
 
 impl ResourceId {
+    /// Opens a phase of the calling thread, or of a task that it polls (0 for none), within the one that it is in.
+    #[inline]
+    pub fn begin(self, site: &'static Site, role: Role, task: u64) -> Option<PhaseId> {
+        let mut opening = begin(site)?;
+        opening.resource(role, self);
+        opening.slot[slot::ENTRY].store(slot::entry(opening.book.tid.get(), task), Relaxed);
+        Some(opening.publish())
+    }
+
     /// Opens the phase of one end of a channel, which nobody has used yet.
     #[inline]
     pub fn end(self, site: &'static Site, role: Role) -> Option<PhaseId> {
@@ -35,13 +44,13 @@ impl ResourceId {
     }
 }
 
-/// The calling thread, or the task that it polls, used such a phase: it is its user now.
+/// The calling thread, or a task that it polls (0 for none), used such a phase: it is its user now.
 #[inline]
-pub fn used(phase: PhaseId) {
+pub fn used(phase: PhaseId, task: u64) {
     let Some((book, recorder)) = book::mine().and_then(|book| Some((book, book.recorder.get()?))) else { return };
     let slot = recorder.slots.get(slot::index(phase.word())).filter(|slot| slot.is_open(phase.word()));
     if let Some(slot) = slot {
-        let entry = slot::entry(book.tid.get(), book.task());
+        let entry = slot::entry(book.tid.get(), task);
         if slot[slot::ENTRY].load(Relaxed) != entry {
             slot[slot::ENTRY].store(entry, Release);
         }

@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering::{AcqRel, Relaxed, Release};
 
 use super::Recorder;
 use crate::book;
-use crate::layout::{PAGE, header, resource, slot};
+use crate::layout::{PAGE, header, home, resource, slot};
 use crate::sync::AtomicU64;
 use crate::{Loss, Primitive, ResourceId};
 
@@ -25,36 +25,54 @@ impl ResourceId {
             .is_some_and(|recorder| self.index_in(recorder.number()).is_some())
     }
 
-    /// The calling thread, or the task that it polls, has it alone from now on. `false` when its recorder does not
-    /// know it.
-    #[inline]
-    pub fn taken(self) -> bool {
-        let Some((book, recorder)) = book::mine().and_then(|book| Some((book, book.recorder.get()?))) else {
+    /// The calling thread has it alone from now on, or a task that it polls (0 for none). `false` when its recorder
+    /// does not know it.
+    #[inline(always)]
+    pub fn taken(self, task: u64) -> bool {
+        let Some(book) = book::mine() else { return false };
+        let Some((recorder, home)) = book.recorder.get().zip(book.home()) else { return false };
+        let Some(words) = self.index_in(recorder.number).and_then(|index| recorder.resource_words(index)) else {
             return false;
         };
-        let Some(words) = self.index_in(recorder.number()).and_then(|index| recorder.resource_words(index)) else {
-            return false;
-        };
-        words[resource::PHASE].store(book.current(), Relaxed);
+        words[resource::PHASE].store(home[home::CURRENT].load(Relaxed), Relaxed);
         words[resource::SINCE].store(book.now(), Relaxed);
         words[resource::COUNT].store(words[resource::COUNT].load(Relaxed).wrapping_add(1), Relaxed);
-        words[resource::HOLDER].store(slot::entry(book.tid.get(), book.task()), Release);
+        words[resource::HOLDER].store(slot::entry(book.tid.get(), task), Release);
         true
     }
 
     /// It is free from now on. Called before it really is, so that the next one who takes it comes after.
-    #[inline]
+    #[inline(always)]
     pub fn let_go(self) {
-        let Some(recorder) = book::peek().and_then(|book| book.recorder.get()).or_else(elsewhere) else { return };
-        if let Some(words) = self.index_in(recorder.number()).and_then(|index| recorder.resource_words(index)) {
+        match book::peek().and_then(|book| book.recorder.get()) {
+            Some(recorder) => self.let_go_in(recorder),
+            None => self.let_go_elsewhere(),
+        }
+    }
+
+    #[inline(always)]
+    fn let_go_in(self, recorder: &Recorder) {
+        if let Some(words) = self.index_in(recorder.number).and_then(|index| recorder.resource_words(index)) {
             words[resource::HOLDER].store(0, Release);
+        }
+    }
+
+    /// On a thread that has no book: it never recorded anything, or its destructors run.
+    #[cold]
+    #[inline(never)]
+    fn let_go_elsewhere(self) {
+        if let Some(recorder) = crate::process::current() {
+            self.let_go_in(recorder);
         }
     }
 
     /// It is no more.
     #[cold]
     pub fn gone(self) {
-        let Some(recorder) = book::peek().and_then(|book| book.recorder.get()).or_else(elsewhere) else { return };
+        let Some(recorder) = book::peek().and_then(|book| book.recorder.get()).or_else(crate::process::current)
+        else {
+            return;
+        };
         let Some(index) = self.index_in(recorder.number()) else { return };
         let Some(words) = recorder.resource_words(index) else { return };
         let commit = words[resource::COMMIT].load(Relaxed);
@@ -64,16 +82,10 @@ impl ResourceId {
     }
 }
 
-/// On a thread that has no book: it never recorded anything, or its destructors run.
-#[cold]
-fn elsewhere() -> Option<&'static Recorder> {
-    crate::process::current()
-}
-
 impl Recorder {
-    #[inline]
-    fn resource_words(&self, index: usize) -> Option<&'static [AtomicU64]> {
-        self.resources.get(index * resource::WORDS..(index + 1) * resource::WORDS)
+    #[inline(always)]
+    fn resource_words(&self, index: usize) -> Option<&'static [AtomicU64; resource::WORDS]> {
+        self.resources.get(index * resource::WORDS..)?.first_chunk()
     }
 
     fn add_resource(&'static self, primitive: Primitive, name: &str) -> Option<ResourceId> {

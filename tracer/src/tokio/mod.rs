@@ -3,7 +3,9 @@
 //! | module | is |
 //! | --- | --- |
 //! | `task` | the task that a thread polls |
+//! | [`sync`] | traced locks and channels |
 
+pub mod sync;
 mod task;
 
-pub(crate) use task::{now_in_its_task, task_of_thread};
+pub(crate) use task::task_of_thread;

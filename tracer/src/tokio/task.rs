@@ -1,21 +1,6 @@
 //! The tokio task that a thread polls.
 
-use std::cell::Cell;
 use std::hash::{Hash, Hasher};
-
-thread_local! {
-    static TASK: Cell<u64> = const { Cell::new(0) };
-}
-
-/// Tells the recorder which task the calling thread polls, when it is another one than before.
-#[inline]
-pub(crate) fn now_in_its_task() {
-    let task = task_of_thread();
-    if TASK.get() != task {
-        TASK.set(task);
-        hangdog_flight::set_task(task);
-    }
-}
 
 /// The task that the calling thread polls; 0 for none.
 #[inline]

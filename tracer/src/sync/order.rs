@@ -1,0 +1,178 @@
+//! The locks that each thread or task holds, in the order in which it took them. Each pair "took this one while it
+//! held that one" is noted in the history once a process. Off unless `HANGDOG_LOCK_ORDER=1`.
+//!
+//! ```text
+//!   who ──▶ entry [who │ lock │ lock │ …]      take c: note "a before c", "b before c"
+//!                        a      b
+//! ```
+//!
+//! Everything is of fixed size: who finds no entry, or holds more than an entry has room for, is not followed, and a
+//! pair that finds no place is not noted. Who does what is seen by the guards; a guard that goes to
+//! another task stays the lock of the task that took it.
+
+use std::cell::Cell;
+use std::fmt::Write as _;
+use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
+use std::sync::atomic::{AtomicU8, AtomicU64};
+
+use hangdog_flight::{MAX_VALUE, ResourceId, Role, Text};
+
+const OFF: u8 = 1;
+const ON: u8 = 2;
+static WANTED: AtomicU8 = AtomicU8::new(0);
+
+/// Threads and tasks that hold a lock at once.
+const ENTRIES: usize = 1024;
+/// Locks that one of them holds at once.
+const DEPTH: usize = 7;
+/// Pairs of a process.
+const PAIRS: usize = 4096;
+const WINDOW: usize = 16;
+
+#[repr(align(64))]
+struct Entry {
+    /// 0 when free.
+    who: AtomicU64,
+    /// Words of the locks' numbers; 0 for a place that is free.
+    held: [AtomicU64; DEPTH],
+}
+
+static HELD: [Entry; ENTRIES] =
+    [const { Entry { who: AtomicU64::new(0), held: [const { AtomicU64::new(0) }; DEPTH] } }; ENTRIES];
+static SEEN: [AtomicU64; PAIRS] = [const { AtomicU64::new(0) }; PAIRS];
+
+/// The calling thread or task has taken a lock.
+#[inline(always)]
+pub(crate) fn taken(lock: u64) {
+    if WANTED.load(Relaxed) != OFF {
+        note_taken(lock);
+    }
+}
+
+/// A lock is held no more.
+#[inline(always)]
+pub(crate) fn let_go(lock: u64) {
+    if WANTED.load(Relaxed) == ON {
+        note_let_go(lock);
+    }
+}
+
+#[cold]
+fn is_on() -> bool {
+    if WANTED.load(Relaxed) == 0 {
+        let wish = std::env::var_os("HANGDOG_LOCK_ORDER");
+        WANTED.store(if wish.is_some_and(|wish| wish == "1") { ON } else { OFF }, Relaxed);
+    }
+    WANTED.load(Relaxed) == ON
+}
+
+#[inline(never)]
+fn note_taken(lock: u64) {
+    if lock == 0 || !is_on() {
+        return;
+    }
+    let Some(entry) = mine().and_then(|at| HELD.get(at)) else { return };
+    let mut free = None;
+    for place in &entry.held {
+        match place.load(Relaxed) {
+            0 => free = free.or(Some(place)),
+            held if held != lock => pair(held, lock),
+            _ => {}
+        }
+    }
+    if let Some(free) = free {
+        free.store(lock, Relaxed);
+    }
+}
+
+#[inline(never)]
+fn note_let_go(lock: u64) {
+    let taken_by = |entry: &'static Entry| entry.held.iter().find(|place| place.load(Relaxed) == lock);
+    let own = mine().and_then(|at| HELD.get(at));
+    // A guard may have come from another task.
+    if let Some(place) = own.and_then(taken_by).or_else(|| HELD.iter().find_map(taken_by)) {
+        place.store(0, Relaxed);
+    }
+    // Only who owns an entry may give it up: another one cannot know what he writes at this moment.
+    if let Some(own) = own.filter(|own| own.who.load(Relaxed) & 1 == 1)
+        && own.held.iter().all(|held| held.load(Relaxed) == 0)
+    {
+        own.who.store(0, Release);
+    }
+}
+
+/// The entry of a thread outlives its locks, and ends with the thread.
+struct OfThread(Cell<Option<usize>>);
+
+impl Drop for OfThread {
+    fn drop(&mut self) {
+        if let Some(entry) = self.0.get().and_then(|at| HELD.get(at)) {
+            entry.held.iter().for_each(|held| held.store(0, Relaxed));
+            entry.who.store(0, Release);
+        }
+    }
+}
+
+thread_local! {
+    static OF_THREAD: OfThread = const { OfThread(Cell::new(None)) };
+}
+
+fn of_task(task: u64) -> u64 {
+    task << 1 | 1
+}
+
+/// The entry of the calling task, or of the thread when it polls none.
+fn mine() -> Option<usize> {
+    let task = super::task();
+    if task != 0 {
+        return entry_of(of_task(task));
+    }
+    OF_THREAD
+        .try_with(|mine| {
+            if mine.0.get().is_none() {
+                // No two threads have a thread-local at one address.
+                mine.0.set(entry_of(std::ptr::from_ref(mine).addr() as u64));
+            }
+            mine.0.get()
+        })
+        .ok()
+        .flatten()
+}
+
+fn entry_of(who: u64) -> Option<usize> {
+    let window = || (0..WINDOW).map(move |step| (spread(who) as usize).wrapping_add(step) % ENTRIES);
+    window()
+        .find(|at| HELD[*at].who.load(Acquire) == who)
+        .or_else(|| window().find(|at| HELD[*at].who.compare_exchange(0, who, AcqRel, Relaxed).is_ok()))
+}
+
+/// Notes a pair the first time.
+fn pair(first: u64, then: u64) {
+    let pair = spread(first ^ spread(then)) | 1;
+    for step in 0..WINDOW {
+        let place = &SEEN[(pair as usize >> 1).wrapping_add(step) % PAIRS];
+        match place.load(Relaxed) {
+            seen if seen == pair => return,
+            0 => match place.compare_exchange(0, pair, Relaxed, Relaxed) {
+                Ok(_) => return note_pair(first, then),
+                Err(seen) if seen == pair => return,
+                Err(_) => {}
+            },
+            _ => {}
+        }
+    }
+}
+
+#[cold]
+fn note_pair(first: u64, then: u64) {
+    let key = |lock| ResourceId::from_word(lock)?.key(Role::Hold);
+    let (Some(first), Some(then)) = (key(first), key(then)) else { return };
+    let mut text = Text::<MAX_VALUE>::new();
+    let _cut = write!(text, "{} before {}", first.as_str(), then.as_str());
+    hangdog_flight::note(hangdog_flight::current_phase(), "lock order", text.as_str());
+}
+
+fn spread(word: u64) -> u64 {
+    let mixed = (word ^ word >> 31).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    mixed ^ mixed >> 29
+}
