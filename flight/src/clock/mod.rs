@@ -2,8 +2,8 @@
 //!
 //! | clock | a look costs | error |
 //! | --- | --- | --- |
-//! | tick: a word that a thread of ours writes 50 times a second | 0.3 ns | 20 ms, or as long as that thread was kept from running: such gaps are written down |
-//! | coarse: `CLOCK_MONOTONIC_COARSE`, where no thread may be started | 5 ns | 4 ms |
+//! | tick: a word that a thread of ours writes 50 times a second | 0.3 ns | 40 ms, or as long as that thread was kept from running: such gaps are written down |
+//! | coarse: `CLOCK_MONOTONIC_COARSE`, where no thread may be started | 5 ns | 8 ms |
 //! | tsc: the time stamp counter, when the order of events matters | 10 ns | 1 µs |
 //! | monotonic: `CLOCK_MONOTONIC`, where there is no counter to be trusted | 22 ns | none |
 //!
@@ -70,8 +70,10 @@ impl ClockSource {
     /// A recorded time is at most so many ns too early, as far as the source itself goes.
     pub(crate) fn resolution_ns(self) -> u64 {
         match self {
-            Self::Coarse => ns(clock_getres(ClockId::MonotonicCoarse)),
-            Self::Tick => tick::PERIOD_NS,
+            // The kernel's tick comes late too.
+            Self::Coarse => 2 * ns(clock_getres(ClockId::MonotonicCoarse)),
+            // What is longer is written down as a gap.
+            Self::Tick => tick::GAP_NS,
             Self::Tsc => 1_000,
             Self::Monotonic | Self::Unknown(_) => 0,
         }

@@ -22,6 +22,8 @@ use crate::sync::AtomicU64;
 
 /// From one tick to the next, ns.
 pub(crate) const PERIOD_NS: u64 = 20_000_000;
+/// From one tick to the next when that is a gap, ns.
+pub(crate) const GAP_NS: u64 = 2 * PERIOD_NS;
 /// From one anchor to the next, ns.
 const ANCHOR_NS: u64 = 1_000_000_000;
 /// The first one after the start comes sooner: it makes the counter's rate known.
@@ -71,7 +73,7 @@ fn run(head: Words, source: ClockSource) {
 
 fn tick(head: &[AtomicU64], now: u64) {
     let before = TICK.0.load(Relaxed);
-    if now.saturating_sub(before) > 2 * PERIOD_NS {
+    if now.saturating_sub(before) > GAP_NS {
         // Written before the new time shows, so that whoever sees the new one finds the gap too.
         write_gap(head, before, now);
     }

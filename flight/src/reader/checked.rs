@@ -58,6 +58,9 @@ impl Layout {
         let mut slots = section(header::SLOTS, slot::WORDS * WORD, slot::MAX, "slots")?;
         let mut stacks = section(header::STACKS, slot::WORDS * WORD, slot::MAX, "stacks")?;
         let stacks_begin = slots.count;
+        if slots.count + stacks.count > slot::MAX {
+            return Err(ReadError::Damaged("slots"));
+        }
         let all_threads = section(header::THREADS, thread::WORDS * WORD, thread::MAX, "threads")?;
         let mut threads = all_threads;
         let mut resources = section(header::RESOURCES, resource::WORDS * WORD, resource::MAX, "resources")?;

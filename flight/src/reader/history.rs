@@ -8,6 +8,9 @@ use crate::clock::Anchors;
 use crate::layout::{WORD, cell, thread};
 use crate::{Event, EventKind, Outcome};
 
+/// Most events of one look; of those before only the number is told.
+const MOST: usize = 1 << 20;
+
 impl Reader {
     pub(super) fn events(
         &mut self,
@@ -33,6 +36,7 @@ impl Reader {
             // What the writer reached meanwhile, and the event it may be in the middle of.
             let safe = now.max(head).saturating_add(cell::MARGIN).saturating_sub(size);
             let from = if head > size - cell::MARGIN || now != head { seen.max(safe) } else { seen }.min(head);
+            let from = from.max(head.saturating_sub((MOST - events.len().min(MOST)) as u64));
             overwritten = overwritten.saturating_add(from - seen);
             let cells: Vec<&[u64]> = (from..head)
                 .map(|at| {

@@ -17,7 +17,7 @@ mod phase;
 mod resources;
 mod slots;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::io;
 use std::os::fd::AsFd;
@@ -101,25 +101,32 @@ impl Reader {
     pub fn read(&mut self) -> Result<Recording, ReadError> {
         let head = self.words(0, header::WORDS)?;
         let layout = Layout::of(&head, self.file.metadata()?.len())?;
-        let anchors = Anchors::read(&head);
         let mut torn = 0;
-        let mut threads = self.threads(&layout)?;
-        let slots = Slots::read(self, &layout, &mut torn)?;
-        threads.settle(&slots);
-        // Read after the slots: whatever a slot names is there by now.
-        let names = Names::read(self, &layout)?;
-        let resources = Resources::read(self, &layout, &names)?;
+        // What slots point to is copied before and after them: what is the same in both was so in between.
+        let threads_before = self.threads(&layout)?;
+        let resources_before = Resources::copy(self, &layout)?;
+        let mut slots = Slots::read(self, &layout, &mut torn)?;
+        let resources_after = Resources::copy(self, &layout)?;
+        let threads = Threads::of(&threads_before, &self.threads(&layout)?, &slots);
+        // A phase of a stack is its thread's own; when that ended meanwhile, so did the phase.
+        slots.open.retain(|whole| whole.stack_of.is_none_or(|entry| threads.tid_of(entry).is_some()));
+        // Whatever a slot names is there by now, and a gap of its clock is known.
+        let later = self.words(0, header::WORDS)?;
+        let anchors = Anchors::read(&head, &later);
+        let names = Names::read(self, &Layout::of(&later, self.file.metadata()?.len())?)?;
+        let resources = Resources::of(resources_before, resources_after, &names);
         let around =
             Around { names: &names, anchors: &anchors, slots: &slots, threads: &threads, resources: &resources };
         let mut open: Vec<OpenPhase> = slots.open.iter().map(|whole| around.phase(whole, &mut torn)).collect();
         open.extend(resources.holds(&anchors));
         inherit_tasks(&mut open);
+        let current: HashSet<u64> = threads.seen.iter().filter_map(|thread| thread.current).collect();
         for phase in &mut open {
-            phase.polled_now |= threads.seen.iter().any(|thread| thread.current == Some(phase.id));
+            phase.polled_now |= current.contains(&phase.id);
         }
         open.sort_by_key(|phase| (phase.start_monotonic_ns, phase.id));
         let (events, overwritten) = self.events(&layout, &names, &anchors, &slots, &threads.heads, &mut torn)?;
-        let losses = losses(&head);
+        let losses = losses(&later);
         let heads = threads.heads.iter().fold(0_u64, |sum, (_, head)| sum.wrapping_add(*head));
         Ok(Recording {
             owner: owner(&head),
@@ -133,7 +140,7 @@ impl Reader {
             losses,
             torn,
             threads: threads.seen,
-            tick_tid: u32::try_from(head[header::TICK_TID]).ok().filter(|tid| *tid != 0),
+            tick_tid: u32::try_from(later[header::TICK_TID]).ok().filter(|tid| *tid != 0),
         })
     }
 
@@ -147,30 +154,8 @@ impl Reader {
         Ok(bytes.chunks_exact(WORD).map(word).collect())
     }
 
-    fn threads(&self, layout: &Layout) -> Result<Threads, ReadError> {
-        let words = self.words(layout.threads.offset, layout.threads.count * thread::WORDS)?;
-        let mut all = Threads { seen: Vec::new(), heads: Vec::new(), tids: Vec::new(), live: Vec::new() };
-        for (at, entry) in words.chunks_exact(thread::WORDS).enumerate() {
-            let state = entry[thread::COMMIT] & 3;
-            all.tids.push(entry[thread::TID] as u32);
-            if state == thread::NEVER {
-                continue;
-            }
-            all.heads.push((at, entry[thread::HEAD]));
-            all.live.push((state == thread::LIVE).then_some(at));
-            let comm: Vec<u8> =
-                entry[thread::COMM..thread::COMM + 2].iter().flat_map(|word| word.to_ne_bytes()).collect();
-            let comm = comm.split(|&byte| byte == 0).next().unwrap_or_default();
-            all.seen.push(Thread {
-                tid: entry[thread::TID] as u32,
-                name: String::from_utf8_lossy(comm).into_owned(),
-                current: None,
-                task: None,
-                role: ThreadRole::from_number(entry[thread::TID] >> 32),
-                ended: state != thread::LIVE,
-            });
-        }
-        Ok(all)
+    fn threads(&self, layout: &Layout) -> Result<Vec<u64>, ReadError> {
+        self.words(layout.threads.offset, layout.threads.count * thread::WORDS)
     }
 }
 
@@ -218,22 +203,43 @@ fn losses(head: &[u64]) -> Vec<(Loss, u64)> {
 struct Threads {
     seen: Vec<Thread>,
     heads: Vec<(usize, u64)>,
-    tids: Vec<u32>,
-    /// For each of `seen`, its entry while it lives.
-    live: Vec<Option<usize>>,
+    /// For each entry the thread that had it all the time, if one had.
+    tids: Vec<Option<u32>>,
 }
 
 impl Threads {
-    /// Where each thread is: that stands in its stack.
-    fn settle(&mut self, slots: &Slots) {
-        for (thread, entry) in self.seen.iter_mut().zip(&self.live) {
-            if let Some([current, task]) = entry.and_then(|entry| slots.home(entry)) {
-                (thread.current, thread.task) = (some(current), some(task));
+    /// From copies of the entries from before and after those of the slots.
+    fn of(before: &[u64], after: &[u64], slots: &Slots) -> Self {
+        let mut all = Self { seen: Vec::new(), heads: Vec::new(), tids: Vec::new() };
+        let entries = before.chunks_exact(thread::WORDS).zip(after.chunks_exact(thread::WORDS));
+        for (at, (before, entry)) in entries.enumerate() {
+            let state = entry[thread::COMMIT] & 3;
+            let tid = entry[thread::TID] as u32;
+            let stayed = before[thread::COMMIT] == entry[thread::COMMIT] && before[thread::TID] as u32 == tid;
+            let lives = state == thread::LIVE;
+            all.tids.push((stayed && lives).then_some(tid));
+            if state == thread::NEVER {
+                continue;
             }
+            all.heads.push((at, entry[thread::HEAD]));
+            let comm: Vec<u8> =
+                entry[thread::COMM..thread::COMM + 2].iter().flat_map(|word| word.to_ne_bytes()).collect();
+            let comm = comm.split(|&byte| byte == 0).next().unwrap_or_default();
+            // Where it is stands in its stack.
+            let [current, task] = slots.home(at).filter(|_| stayed && lives).unwrap_or_default();
+            all.seen.push(Thread {
+                tid,
+                name: String::from_utf8_lossy(comm).into_owned(),
+                current: some(current),
+                task: some(task),
+                role: ThreadRole::from_number(entry[thread::TID] >> 32),
+                ended: !lives,
+            });
         }
+        all
     }
 
-    fn tid_of(&self, entry: usize) -> u32 {
-        self.tids.get(entry).copied().unwrap_or(0)
+    fn tid_of(&self, entry: usize) -> Option<u32> {
+        *self.tids.get(entry)?
     }
 }

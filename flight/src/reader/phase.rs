@@ -26,7 +26,7 @@ impl Around<'_> {
         let inside = words[slot::PARENT] & slot::INSIDE != 0;
         let (tid, task, polls, polled_now) = if let Some(entry) = whole.stack_of {
             // A thread is in all phases of its stack.
-            (self.threads.tid_of(entry), None, 1, true)
+            (self.threads.tid_of(entry).unwrap_or(0), None, 1, true)
         } else {
             let tid = (entry & slot::TID_MASK) as u32;
             (tid, some(entry >> slot::TID_BITS), slot::polls(words[slot::PARENT]), inside)

@@ -8,7 +8,8 @@ use crate::layout::{resource, slot};
 use crate::resource::{Key, Primitive, Role};
 use crate::{Hang, OpenPhase};
 
-/// The entries of a file, copied twice.
+/// The entries of a file, copied before the slots and after them. An entry that is used again in between is
+/// another lock: a phase that named it then must not be said to wait for this one.
 pub(super) struct Resources {
     first: Vec<u64>,
     second: Vec<u64>,
@@ -16,13 +17,15 @@ pub(super) struct Resources {
 }
 
 impl Resources {
-    pub(super) fn read(reader: &Reader, layout: &Layout, names: &Names) -> Result<Self, ReadError> {
-        let copy = || reader.words(layout.resources.offset, layout.resources.count * resource::WORDS);
-        let first = copy()?;
+    pub(super) fn copy(reader: &Reader, layout: &Layout) -> Result<Vec<u64>, ReadError> {
+        reader.words(layout.resources.offset, layout.resources.count * resource::WORDS)
+    }
+
+    pub(super) fn of(first: Vec<u64>, second: Vec<u64>, names: &Names) -> Self {
         let name =
             |words: &[u64]| if is_used(words) { names.get(words[resource::NAME] as u16) } else { String::new() };
         let names = first.chunks_exact(resource::WORDS).map(name).collect();
-        Ok(Self { second: copy()?, first, names })
+        Self { first, second, names }
     }
 
     fn entries(&self) -> impl Iterator<Item = (usize, &[u64], &[u64])> {
@@ -33,7 +36,11 @@ impl Resources {
     /// Key and kind of a resource, for a phase in that role.
     pub(super) fn key(&self, index: u64, role: Role) -> Option<(String, Primitive)> {
         let index = usize::try_from(index).ok()?;
-        let words = self.first.get(index.checked_mul(resource::WORDS)?..)?.get(..resource::WORDS)?;
+        let [words, later] = [&self.first, &self.second]
+            .map(|copy| copy.get(index.checked_mul(resource::WORDS)?..)?.get(..resource::WORDS));
+        let words = words.filter(|words| {
+            later.is_some_and(|later| words[..=resource::NAME] == later[..=resource::NAME])
+        })?;
         let primitive = primitive(words)?;
         let which = (words[resource::NAME] >> 32) as u32;
         Some((Key { primitive, name: &self.names[index], which, role }.to_string(), primitive))

@@ -1,18 +1,20 @@
 //! Copies of the slots: which phases were open, whole, and what each says beyond its slot.
 //!
-//! All slots are copied twice. When both copies have a slot open with the same generation, it was so all the time
-//! in between, so the first copy of it is whole:
+//! All slots are copied three times. When the first and the last copy have a slot open with the same generation, it
+//! was so all the time in between, so the middle one is whole. (Two copies would do if a copy took its words one
+//! after the other; nobody promises that, and an aarch64 does not.)
 //!
 //! ```text
-//!   copy 1  commit: open 7 │ parent, site, fields │
-//!   copy 2                                         commit: open 7   ──▶ copy 1 counts
-//!                                                  commit: free 7   ──▶ it was closed; gone
-//!                                                  commit: open 8   ──▶ once more, alone; then torn
+//!   copy 1  commit: open 7
+//!   copy 2                  commit, parent, site, fields
+//!   copy 3                                               commit: open 7   ──▶ copy 2 counts
+//!                                                        commit: free 7   ──▶ it was closed; gone
+//!                                                        commit: open 8   ──▶ once more, alone; then torn
 //! ```
 //!
 //! What is said beyond is in further slots, and these change while a phase is open. Its entries are appended, the
-//! head last: a head that stands in copy 1 has its value whole in copy 2, when a third copy says that the phase
-//! was still open then.
+//! head last: a head that stands in copy 2 has its value whole in copy 3, when a fourth says that the phase was
+//! still open then. Copy 1 says that the slot was of the phase's chain before its heads were copied.
 
 use std::collections::HashMap;
 
@@ -32,7 +34,7 @@ pub(super) struct Whole {
     pub(super) beyond: Vec<(u64, u64)>,
 }
 
-/// All slots, and the first copy of their commit words.
+/// All slots, and the last copy of their commit words.
 pub(super) struct Slots {
     pub(super) open: Vec<Whole>,
     /// Commit words by number: of the chunks, then of the stacks.
@@ -56,26 +58,29 @@ impl Slots {
             let words = |section: Section| reader.words(section.offset, section.count * slot::WORDS);
             Ok(Copy { slots: words(layout.slots)?, stacks: words(layout.stacks)? })
         };
-        let (first, second) = (copy()?, copy()?);
+        let (first, second, third) = (copy()?, copy()?, copy()?);
         let mut whole = Vec::new();
-        for (is_stack, one, two) in [(false, &first.slots, &second.slots), (true, &first.stacks, &second.stacks)] {
-            let pairs = one.chunks_exact(slot::WORDS).zip(two.chunks_exact(slot::WORDS));
-            for (at, (one, two)) in pairs.enumerate() {
-                let index = if is_stack { layout.stacks_begin + at } else { at };
-                if is_open(one) || is_open(two) {
-                    let section = if is_stack { layout.stacks } else { layout.slots };
-                    let Some(words) = settle(reader, section, at, one, two, torn)? else { continue };
-                    whole.push(Whole {
-                        id: slot::phase(words[slot::COMMIT], index),
-                        words,
-                        stack_of: is_stack.then_some(at / slot::STACK),
-                        beyond: Vec::new(),
-                    });
+        for is_stack in [false, true] {
+            let section = if is_stack { layout.stacks } else { layout.slots };
+            let [one, two, three] =
+                [&first, &second, &third].map(|copy| if is_stack { &copy.stacks } else { &copy.slots });
+            for at in 0..two.len() / slot::WORDS {
+                let copies = [one, two, three].map(|words| &words[at * slot::WORDS..][..slot::WORDS]);
+                if !copies.iter().any(|words| is_open(words)) {
+                    continue;
                 }
+                let Some(words) = settle(reader, section, at, copies, torn)? else { continue };
+                let index = if is_stack { layout.stacks_begin + at } else { at };
+                whole.push(Whole {
+                    id: slot::phase(words[slot::COMMIT], index),
+                    words,
+                    stack_of: is_stack.then_some(at / slot::STACK),
+                    beyond: Vec::new(),
+                });
             }
         }
         if whole.iter().any(|whole| whole.words[slot::COMMIT] & slot::HAS_MORE != 0) {
-            add_beyond(&mut whole, &first, &second, &copy()?, layout.stacks_begin, torn);
+            add_beyond(&mut whole, [&first, &second, &third, &copy()?], layout.stacks_begin, torn);
         }
         let commits = |words: &[u64]| -> Vec<u64> { words.chunks_exact(slot::WORDS).map(|slot| slot[0]).collect() };
         let beats = |words: &[u64]| {
@@ -85,10 +90,10 @@ impl Slots {
         Ok(Self {
             open: whole,
             beats: beats(&first.slots).wrapping_add(beats(&first.stacks)),
-            commits: commits(&first.slots),
-            stacks: commits(&first.stacks),
+            commits: commits(&third.slots),
+            stacks: commits(&third.stacks),
             stacks_begin: layout.stacks_begin,
-            homes: first
+            homes: second
                 .stacks
                 .chunks_exact(slot::STACK * slot::WORDS)
                 .map(|stack| &stack[slot::STACK_DEPTH * slot::WORDS..])
@@ -102,8 +107,8 @@ impl Slots {
         self.homes.get(entry).copied()
     }
 
-    /// The whole number of a phase whose generation was cut when it was written down as somebody's parent: the
-    /// latest one in its slot that it can be.
+    /// The whole number of a phase whose generation was cut when it was written down as somebody's parent: of those
+    /// that it can be the nearest to the one that its slot holds. That may be later than what was copied.
     pub(super) fn parent(&self, cut: u64) -> Option<u64> {
         let cut = cut & slot::PARENT_MASK;
         if cut == 0 {
@@ -115,7 +120,9 @@ impl Slots {
             Some(at) => self.stacks.get(at),
         };
         let latest = slot::generation(*commit?) | index as u64;
-        Some(latest.wrapping_sub(latest.wrapping_sub(cut) & slot::PARENT_MASK))
+        let above = u64::BITS - slot::PARENT_BITS;
+        let apart = (cut.wrapping_sub(latest) << above) as i64 >> above;
+        Some(latest.wrapping_add_signed(apart))
     }
 }
 
@@ -134,13 +141,12 @@ fn settle(
     reader: &Reader,
     section: Section,
     at: usize,
-    one: &[u64],
-    two: &[u64],
+    [one, two, three]: [&[u64]; 3],
     torn: &mut u32,
 ) -> Result<Option<[u64; slot::WORDS]>, ReadError> {
     let array = |words: &[u64]| words.try_into().ok();
-    if same_and_open(one, two) {
-        return Ok(array(one));
+    if same_and_open(one, three) {
+        return Ok(array(two));
     }
     let offset = section.offset + at * slot::WORDS * WORD;
     for _ in 0..RETRIES {
@@ -149,15 +155,22 @@ fn settle(
             return Ok(None);
         }
         let two = reader.words(offset, slot::WORDS)?;
-        if same_and_open(&one, &two) {
-            return Ok(array(&one));
+        let three = reader.words(offset, 1)?;
+        if same_and_open(&one, &three) {
+            return Ok(array(&two));
         }
     }
     *torn = torn.saturating_add(1);
     Ok(None)
 }
 
-fn add_beyond(whole: &mut [Whole], first: &Copy, second: &Copy, third: &Copy, stacks_begin: usize, torn: &mut u32) {
+/// What hangs on the phases that say more, from four copies one after the other.
+fn add_beyond(
+    whole: &mut [Whole],
+    [first, second, third, fourth]: [&Copy; 4],
+    stacks_begin: usize,
+    torn: &mut u32,
+) {
     let slot_at = |copy: &[u64], at: usize| -> Option<[u64; slot::WORDS]> {
         copy.get(at * slot::WORDS..(at + 1) * slot::WORDS)?.try_into().ok()
     };
@@ -172,8 +185,8 @@ fn add_beyond(whole: &mut [Whole], first: &Copy, second: &Copy, third: &Copy, st
     for phase in whole.iter_mut().filter(|phase| phase.words[slot::COMMIT] & slot::HAS_MORE != 0) {
         let index = slot::index(phase.id);
         let last_seen = match index.checked_sub(stacks_begin) {
-            None => slot_at(&third.slots, index),
-            Some(at) => slot_at(&third.stacks, at),
+            None => slot_at(&fourth.slots, index),
+            Some(at) => slot_at(&fourth.stacks, at),
         };
         let still_open = last_seen.is_some_and(|last| same_and_open(&phase.words, &last));
         let mut chain = chains.remove(&phase.id).unwrap_or_default();
@@ -183,14 +196,15 @@ fn add_beyond(whole: &mut [Whole], first: &Copy, second: &Copy, third: &Copy, st
             *torn = torn.saturating_add(1);
             continue;
         }
-        for (_, at) in chain.into_iter().take(more::MAX_CHAIN) {
-            let Some(later) = slot_at(&second.slots, at) else { break };
-            // A slot that was not yet of the chain in the first copy has no heads there.
-            let earlier = slot_at(&first.slots, at).filter(|earlier| {
-                (earlier[slot::COMMIT], earlier[more::OWNER]) == (later[slot::COMMIT], later[more::OWNER])
-            });
-            let earlier = earlier.unwrap_or_default();
-            phase.beyond.extend(earlier.into_iter().zip(later).skip(more::BODY));
+        for (number, (place, at)) in (0..more::MAX_CHAIN as u64).zip(chain) {
+            let copies = [&first.slots, &second.slots, &third.slots].map(|copy| slot_at(copy, at));
+            let [Some(earlier), Some(heads), Some(later)] = copies else { break };
+            let whose = |words: &[u64]| (words[slot::COMMIT], words[more::OWNER]);
+            // Heads from a slot that had only just come to the chain may be of its time before.
+            if place != number || whose(&earlier) != whose(&heads) || whose(&later) != whose(&heads) {
+                break;
+            }
+            phase.beyond.extend(heads.into_iter().zip(later).skip(more::BODY));
         }
     }
 }
