@@ -16,6 +16,7 @@ use libtest_mimic::{Arguments, Failed, Trial};
 mod bench;
 mod kin;
 mod recorded;
+mod recording;
 mod tee;
 
 use crate::bench::{Bench, check_code, first_line, is_alive, kill, number, records, runner, until};
@@ -33,12 +34,7 @@ fn signals_as_in_the_foreground() {
 type Test = fn() -> Result<(), Failed>;
 
 fn main() {
-    if std::env::args().nth(1).as_deref() == Some(recorded::RECORD_AND_EXEC) {
-        recorded::record_and_exec();
-    }
-    if std::env::args().nth(1).as_deref() == Some(recorded::RECORD_IN_MEMFD) {
-        recorded::record_in_memfd();
-    }
+    recording::play();
     if std::env::var_os("HANGDOG_TEST_RUNNER").is_some() {
         runner();
     }
@@ -61,6 +57,14 @@ fn main() {
         ("phase_lines_come_into_the_capture", phase_lines_come_into_the_capture),
         ("phases_end_with_an_exec", recorded::phases_end_with_an_exec),
         ("phases_in_a_memfd_are_found", recorded::phases_in_a_memfd_are_found),
+        ("phases_stay_open_when_the_process_ends", recorded::phases_stay_open_when_the_process_ends),
+        ("many_short_processes_are_all_read", recorded::many_short_processes_are_all_read),
+        ("what_led_up_to_a_trigger_is_told", recorded::what_led_up_to_a_trigger_is_told),
+        (
+            "a_thread_that_is_only_called_like_the_recorders_counts",
+            recorded::a_thread_that_is_only_called_like_the_recorders_counts,
+        ),
+        ("programs_in_other_namespaces_are_known", recorded::programs_in_other_namespaces_are_known),
         ("tee_passes_every_byte_on", tee::every_byte_is_passed_on),
         ("tee_keeps_the_order_of_streams_that_go_to_one_place", tee::order_is_kept_where_streams_go_to_one_place),
         ("tee_passes_exit_codes_and_signals_through", tee::exit_codes_and_signals_pass_through),
