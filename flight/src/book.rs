@@ -55,6 +55,8 @@ pub(crate) struct Book {
     /// Whether its entry has memory for a ring; 2 when it cannot have any.
     pub(crate) has_ring: Cell<u8>,
     pub(crate) entered_depth: Cell<usize>,
+    /// Phases entered on top of those, which are not followed.
+    pub(crate) too_deep: Cell<usize>,
     /// The phases that were entered by number, and what was current before each.
     pub(crate) entered: [Cell<(u64, u64)>; DEPTH],
     /// Bit n: a panic was on its way when the n-th of them was entered.

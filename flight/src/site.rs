@@ -81,8 +81,8 @@ impl Site {
     /// Its number in the recorder of this process and in those of what it forks, which all know the same names. 0
     /// when it was not asked for yet.
     #[inline(always)]
-    pub(crate) fn number(&self) -> u16 {
-        self.number.0.load(Relaxed) as u16
+    pub(crate) fn number(&self) -> u64 {
+        self.number.0.load(Relaxed)
     }
 
     pub(crate) fn remember(&self, number: u16) {

@@ -20,12 +20,6 @@ impl Index<usize> for Slot {
 }
 
 impl Slot {
-    /// One that is in no file.
-    #[cfg(not(loom))]
-    pub(crate) const fn new() -> Self {
-        Self([const { AtomicU64::new(0) }; slot::WORDS])
-    }
-
     pub(crate) fn words(&self) -> &[AtomicU64; slot::WORDS] {
         &self.0
     }

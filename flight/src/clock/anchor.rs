@@ -2,9 +2,8 @@
 
 use std::sync::atomic::Ordering::{Relaxed, Release};
 
-use rustix::time::{ClockId, clock_gettime};
-
-use super::{ClockSource, ns, tsc};
+use super::read::ns;
+use super::{ClockSource, tsc};
 use crate::layout::{anchor, gap, header};
 use crate::sync::{AtomicU64, fence};
 
@@ -61,11 +60,11 @@ impl Look {
 
     fn once(source: ClockSource) -> Self {
         let mut words = [0; anchor::WORDS];
-        words[anchor::MONOTONIC] = ns(clock_gettime(ClockId::Monotonic));
+        words[anchor::MONOTONIC] = ns(libc::CLOCK_MONOTONIC);
         words[anchor::TSC] = if source == ClockSource::Tsc { tsc::now() } else { 0 };
-        words[anchor::BOOTTIME] = ns(clock_gettime(ClockId::Boottime));
-        words[anchor::REALTIME] = ns(clock_gettime(ClockId::Realtime));
-        words[anchor::WITHIN] = ns(clock_gettime(ClockId::Monotonic)).saturating_sub(words[anchor::MONOTONIC]);
+        words[anchor::BOOTTIME] = ns(libc::CLOCK_BOOTTIME);
+        words[anchor::REALTIME] = ns(libc::CLOCK_REALTIME);
+        words[anchor::WITHIN] = ns(libc::CLOCK_MONOTONIC).saturating_sub(words[anchor::MONOTONIC]);
         Self(words)
     }
 
@@ -101,7 +100,12 @@ impl Anchors {
         let source = ClockSource::from_number(head[header::CLOCK_SOURCE]);
         let first = &head[header::FIRST_ANCHOR..][..anchor::WORDS];
         // One of the two may be written at this moment: then the copies differ.
-        let copies = |head| <[u64]>::chunks_exact(&<[u64]>::split_at(head, header::LATER_ANCHORS).1[..2 * anchor::WORDS], anchor::WORDS);
+        let copies = |head| {
+            <[u64]>::chunks_exact(
+                &<[u64]>::split_at(head, header::LATER_ANCHORS).1[..2 * anchor::WORDS],
+                anchor::WORDS,
+            )
+        };
         let later = copies(head)
             .zip(copies(later_head))
             .filter(|(one, two)| one == two && one[anchor::NUMBER] != 0)

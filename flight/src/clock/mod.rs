@@ -12,10 +12,9 @@
 //! reader outside shifts by `CLOCK_REALTIME`.
 
 mod anchor;
+mod read;
 pub(crate) mod tick;
 pub(crate) mod tsc;
-
-use rustix::time::{ClockId, Timespec, clock_getres, clock_gettime};
 
 pub use anchor::Anchor;
 pub(crate) use anchor::{Anchors, write_first, write_later};
@@ -71,7 +70,7 @@ impl ClockSource {
     pub(crate) fn resolution_ns(self) -> u64 {
         match self {
             // The kernel's tick comes late too.
-            Self::Coarse => 2 * ns(clock_getres(ClockId::MonotonicCoarse)),
+            Self::Coarse => 2 * read::resolution_ns(libc::CLOCK_MONOTONIC_COARSE),
             // What is longer is written down as a gap.
             Self::Tick => tick::GAP_NS,
             Self::Tsc => 1_000,
@@ -89,16 +88,12 @@ impl ClockSource {
         match self {
             Self::Tick => tick::now(),
             Self::Tsc => tsc::now(),
-            Self::Monotonic => ns(clock_gettime(ClockId::Monotonic)),
-            Self::Coarse | Self::Unknown(_) => ns(clock_gettime(ClockId::MonotonicCoarse)),
+            Self::Monotonic => monotonic(),
+            Self::Coarse | Self::Unknown(_) => read::ns(libc::CLOCK_MONOTONIC_COARSE),
         }
     }
 }
 
 pub(crate) fn monotonic() -> u64 {
-    ns(clock_gettime(ClockId::Monotonic))
-}
-
-fn ns(time: Timespec) -> u64 {
-    (time.tv_sec as u64).saturating_mul(1_000_000_000).saturating_add(time.tv_nsec as u64)
+    read::ns(libc::CLOCK_MONOTONIC)
 }

@@ -38,9 +38,8 @@ impl Resources {
         let index = usize::try_from(index).ok()?;
         let [words, later] = [&self.first, &self.second]
             .map(|copy| copy.get(index.checked_mul(resource::WORDS)?..)?.get(..resource::WORDS));
-        let words = words.filter(|words| {
-            later.is_some_and(|later| words[..=resource::NAME] == later[..=resource::NAME])
-        })?;
+        let words =
+            words.filter(|words| later.is_some_and(|later| words[..=resource::NAME] == later[..=resource::NAME]))?;
         let primitive = primitive(words)?;
         let which = (words[resource::NAME] >> 32) as u32;
         Some((Key { primitive, name: &self.names[index], which, role }.to_string(), primitive))

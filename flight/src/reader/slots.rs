@@ -165,12 +165,7 @@ fn settle(
 }
 
 /// What hangs on the phases that say more, from four copies one after the other.
-fn add_beyond(
-    whole: &mut [Whole],
-    [first, second, third, fourth]: [&Copy; 4],
-    stacks_begin: usize,
-    torn: &mut u32,
-) {
+fn add_beyond(whole: &mut [Whole], [first, second, third, fourth]: [&Copy; 4], stacks_begin: usize, torn: &mut u32) {
     let slot_at = |copy: &[u64], at: usize| -> Option<[u64; slot::WORDS]> {
         copy.get(at * slot::WORDS..(at + 1) * slot::WORDS)?.try_into().ok()
     };

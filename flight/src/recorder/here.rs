@@ -25,20 +25,25 @@ pub struct OpeningHere {
 /// A phase that this thread is in. Leaves and ends it when dropped.
 #[must_use = "a phase ends when its guard is dropped: bind it, as in `let _phase = phase!(…);`"]
 pub struct Here {
-    /// One of no recorder when there is no phase.
-    slot: &'static Slot,
-    /// Its commit word as it was when it began; 0 when there is more to do at the end than to free the slot.
-    commit: u64,
-    /// Slots of the stack below its own; [`DEEPER`] when it is in none.
+    /// The commit word of its slot, without [`slot::SAID`]; the phase's number when it is in no stack.
+    word: u64,
+    /// Slots of the stack below its own; [`DEEPER`] when it is in none, [`NOWHERE`] when there is no phase.
     depth: usize,
-    /// Where the thread is said to be.
-    home: &'static Slot,
     /// What a thread has entered it must leave itself.
     not_send: PhantomData<*const ()>,
 }
 
+/// The same without a destructor: for all that is not on the usual way, which keeps the guard in registers.
+#[derive(Clone, Copy)]
+struct Guard {
+    word: u64,
+    depth: usize,
+}
+
 /// Depth of a phase that found no room in the stack.
 const DEEPER: usize = usize::MAX - 1;
+/// Depth of no phase.
+const NOWHERE: usize = usize::MAX - 2;
 
 /// Begins a phase of the calling thread, which goes into it. `None` in all but the usual case: then
 /// [`begin_here`] does it, and takes a little longer.
@@ -97,30 +102,38 @@ impl OpeningHere {
     #[inline(always)]
     pub fn enter(self) -> Here {
         let Self { opening, depth, home } = self;
-        let (slot, id) = (opening.slot, opening.id);
-        let commit = if std::thread::panicking() { opening.commit_while_panicking() } else { opening.commit() };
+        let id = opening.id;
+        let word = if std::thread::panicking() { opening.commit_while_panicking() } else { opening.commit() };
         home[home::CURRENT].store(id, Release);
-        Here { slot, commit, depth, home, not_send: PhantomData }
+        Here { word: if depth == DEEPER { id } else { word & !slot::SAID }, depth, not_send: PhantomData }
     }
 }
 
 impl Here {
     /// No phase: ends without an effect.
-    pub const NONE: Self = {
-        static NOWHERE: Slot = Slot::new();
-        Self { slot: &NOWHERE, commit: 0, depth: DEEPER, home: &NOWHERE, not_send: PhantomData }
-    };
+    pub const NONE: Self = Self { word: 0, depth: NOWHERE, not_send: PhantomData };
 
     /// Its number.
     pub fn id(&self) -> Option<PhaseId> {
-        let recorder = book::peek()?.recorder.get()?;
-        number_in(recorder, self.slot).and_then(PhaseId::from_word)
+        let (_, _, id) = Guard { word: self.word, depth: self.depth }.place()?;
+        PhaseId::from_word(id)
     }
 }
 
-/// The number of the phase in a slot, if the slot is one of that recorder's: not when the guard is older than a fork.
-fn number_in(recorder: &Recorder, slot: &'static Slot) -> Option<u64> {
-    Some(slot::phase(slot[slot::COMMIT].load(Relaxed), recorder.index_of(slot)?))
+impl Guard {
+    /// The thread's book, the slot in its stack if it is there, and the number. `None` also when the guard was made
+    /// before a fork: then the phase is the parent's.
+    fn place(self) -> Option<(&'static Book, Option<&'static Slot>, u64)> {
+        let book = book::peek()?;
+        if self.depth == DEEPER {
+            return Some((book, None, self.word));
+        }
+        let slot = book.stack.get()?[..slot::STACK_DEPTH].get(self.depth)?;
+        let commit = slot[slot::COMMIT].load(Relaxed);
+        let is_it = slot::generation(commit) == slot::generation(self.word) && slot::state(commit) == slot::OPEN;
+        let id = slot::phase(commit, book.stack_begin.get() as usize + self.depth);
+        is_it.then_some((book, Some(slot), id))
+    }
 }
 
 impl std::fmt::Debug for Here {
@@ -132,70 +145,92 @@ impl std::fmt::Debug for Here {
 impl Drop for Here {
     #[inline(always)]
     fn drop(&mut self) {
-        let slot = self.slot;
         // The depth is that of the guard, not one less than the book's: so the processor need not wait for what it
-        // stored there just now. A book that a fork wiped has none.
+        // stored there just now. A forked child finds an empty book, or one of its own, whose phases have other numbers.
         if let Some(book) = book::any()
+            && let Some(stack) = book.stack.get()
+            && let Some(slot) = stack[..slot::STACK_DEPTH].get(self.depth)
             && book.depth.get() == self.depth + 1
-            && slot[slot::COMMIT].load(Relaxed) == self.commit
+            && slot[slot::COMMIT].load(Relaxed) == self.word
             && !std::thread::panicking()
         {
-            slot.free(self.commit);
+            slot.free(self.word);
             book.depth.set(self.depth);
-            self.home[home::CURRENT].store(slot[slot::PARENT].load(Relaxed), Release);
+            stack[slot::STACK_DEPTH][home::CURRENT].store(slot[slot::PARENT].load(Relaxed), Release);
         } else {
-            end_slowly(slot);
+            Guard { word: self.word, depth: self.depth }.end_slowly();
         }
     }
 }
 
-/// Any end but the usual one.
-#[inline(never)]
-fn end_slowly(slot: &'static Slot) {
-    let Some((book, recorder)) = book::peek().and_then(|book| Some((book, book.recorder.get()?))) else { return };
-    let top = book.depth.get().wrapping_sub(1);
-    let is_top = book.stack.get().and_then(|stack| stack.get(top)).is_some_and(|top| std::ptr::eq(top, slot));
-    let commit = slot[slot::COMMIT].load(Relaxed);
-    if is_top && commit & slot::STATE_AND_SAID == slot::ONLY_HISTORY && !std::thread::panicking() {
-        // In its order, with nothing but the history to do.
-        let id = slot::phase(commit, book.stack_begin.get() as usize + top);
-        let (name, start) = (slot[slot::SHAPE].load(Relaxed) as u16, slot[slot::START].load(Relaxed));
-        book.set_current(slot[slot::PARENT].load(Relaxed));
-        slot.free(commit);
-        book.depth.set(top);
-        let now = book.now();
-        recorder.push_plain(book, Event { now, kind: cell::CLOSE, argument: 0, name, phase: id, last: start });
-    } else {
-        end_somehow(book, recorder, slot);
+impl Guard {
+    /// Any end but the usual one.
+    #[inline(never)]
+    fn end_slowly(self) {
+        let Some((book, slot, id)) = self.place() else { return };
+        let Some(recorder) = book.recorder.get() else { return };
+        let is_top = book.depth.get() == self.depth.wrapping_add(1);
+        let only_history = |slot: &Slot| {
+            slot[slot::COMMIT].load(Relaxed) & slot::STATE_AND_SAID == slot::ONLY_HISTORY && !std::thread::panicking()
+        };
+        if let Some(slot) = slot.filter(|slot| is_top && only_history(slot)) {
+            // In its order, with nothing but the history to do.
+            let (name, start) = (slot[slot::SHAPE].load(Relaxed) as u16, slot[slot::START].load(Relaxed));
+            book.set_current(slot[slot::PARENT].load(Relaxed));
+            slot.free(self.word);
+            book.depth.set(self.depth);
+            let now = book.now();
+            recorder.push_plain(book, Event { now, kind: cell::CLOSE, argument: 0, name, phase: id, last: start });
+        } else {
+            self.end_somehow(book, recorder, slot, id);
+        }
     }
-}
 
-#[cold]
-#[inline(never)]
-fn end_somehow(book: &'static Book, recorder: &'static Recorder, slot: &'static Slot) {
-    let Some(index) = recorder.index_of(slot) else { return };
-    let commit = slot[slot::COMMIT].load(Relaxed);
-    let id = slot::phase(commit, index);
-    if std::thread::panicking() && commit & slot::WHILE_PANICKING == 0 {
-        recorder.presume_in(id, Outcome::Panicked);
-    }
-    let at = index.wrapping_sub(book.stack_begin.get() as usize);
-    let stack = book.stack.get().filter(|_| at < slot::STACK_DEPTH);
-    if book.current() == id {
-        let parent = slot[slot::PARENT].load(Relaxed);
-        book.set_current(if stack.is_some() { parent } else { recorder.latest(parent) });
-    }
-    let Some(stack) = stack else { return recorder.close_with(Some(book), id) };
-    if slot::state(commit) == slot::OPEN {
+    #[cold]
+    #[inline(never)]
+    fn end_somehow(self, book: &'static Book, recorder: &'static Recorder, slot: Option<&'static Slot>, id: u64) {
+        let Some(any) = slot.or_else(|| recorder.slot_of(id)) else { return };
+        if std::thread::panicking() && any[slot::COMMIT].load(Relaxed) & slot::WHILE_PANICKING == 0 {
+            recorder.presume_in(id, Outcome::Panicked);
+        }
+        let parent = any[slot::PARENT].load(Relaxed);
+        let Some((slot, stack)) = slot.zip(book.stack.get()) else {
+            if book.current() == id {
+                book.set_current(recorder.latest(parent));
+            }
+            return recorder.close_with(Some(book), id);
+        };
+        if book.current() == id {
+            book.set_current(nearest_open(book, stack, parent));
+        }
         // The outcome may have been told just now.
         let commit = slot[slot::COMMIT].load(Relaxed);
         slot.free(commit);
         recorder.after(Some(book), slot, commit, id);
+        let is_free = |slot: &Slot| slot::state(slot[slot::COMMIT].load(Relaxed)) == slot::FREE;
+        if let Some(above) = stack[..book.depth.get().min(slot::STACK_DEPTH)].get(self.depth + 1) {
+            // It will end with a hole below it, which it has to take away: not the usual end.
+            let number = slot::phase(above[slot::COMMIT].load(Relaxed), slot::index(id) + 1);
+            let _free_itself = above.change(number, |commit| Some(commit | slot::SAID));
+        }
+        while let Some(top) = book.depth.get().checked_sub(1).filter(|top| stack.get(*top).is_some_and(is_free)) {
+            book.depth.set(top);
+        }
     }
-    let free = |depth: usize| slot::state(stack[depth - 1][slot::COMMIT].load(Relaxed)) == slot::FREE;
-    while book.depth.get() > 0 && free(book.depth.get()) {
-        book.depth.set(book.depth.get() - 1);
+}
+
+/// The phase of that number, or the nearest one around it that is not over, as far as they are in this stack.
+fn nearest_open(book: &Book, stack: &'static [Slot; slot::STACK], mut phase: u64) -> u64 {
+    for _ in 0..slot::STACK_DEPTH {
+        let at = slot::index(phase).wrapping_sub(book.stack_begin.get() as usize);
+        let Some(slot) = stack[..slot::STACK_DEPTH].get(at) else { break };
+        let commit = slot[slot::COMMIT].load(Relaxed);
+        if slot::state(commit) == slot::OPEN || slot::generation(commit) != slot::generation(phase) {
+            break;
+        }
+        phase = slot[slot::PARENT].load(Relaxed);
     }
+    phase
 }
 
 impl Recorder {

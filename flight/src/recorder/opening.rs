@@ -10,6 +10,9 @@ use crate::slot::Slot;
 use crate::sync::fence;
 use crate::{Loss, PhaseId, ResourceId, Role, Site, Value, names, value};
 
+/// Among the flags of an opening, not of the commit word: that it began stands in the history already.
+const NOTED: u64 = 1 << 63;
+
 /// A phase that does not show yet.
 ///
 /// All of it stays in registers: what is rare is in functions that take its parts by value.
@@ -72,7 +75,7 @@ impl Opening {
     ) -> Self {
         let number = match site.number() {
             known if QUICK && known != 0 => known,
-            _ => number_of(book, site),
+            _ => u64::from(number_of(book, site)),
         };
         // A free slot has no flags.
         let generation = slot[slot::COMMIT].load(Relaxed).wrapping_add(1 << slot::INDEX_BITS);
@@ -85,7 +88,7 @@ impl Opening {
         };
         slot[slot::START].store(now, Relaxed);
         slot[slot::PARENT].store(parent, Relaxed);
-        Self { book, slot, site, id: generation | index, generation, number: u64::from(number), shapes: 0, flags }
+        Self { book, slot, site, id: generation | index, generation, number, shapes: 0, flags }
     }
 
     /// The number that the phase will have.
@@ -97,7 +100,7 @@ impl Opening {
     #[inline(always)]
     pub fn value(&mut self, key: usize, value: Value<'_>) {
         if self.site.has_meaning(key) {
-            self.flags = meaning(self.book, self.site, self.id, self.flags, key, value);
+            self.flags = meaning(self.book, self.slot, self.site, self.id, self.flags, key, value);
             return;
         }
         match value {
@@ -171,14 +174,13 @@ impl Opening {
         PhaseId::from_word(self.id).unwrap_or(PhaseId::FIRST)
     }
 
-    /// The commit word that it has now; 0 when there is more to do at its end than to free the slot.
+    /// The commit word that it has now.
     #[inline(always)]
     pub(super) fn commit(&self) -> u64 {
         self.slot[slot::SHAPE].store(self.number | self.shapes, Relaxed);
-        let commit = self.generation | self.flags | slot::OPEN;
+        let commit = self.generation | self.flags & slot::INDEX_MASK | slot::OPEN;
         if self.flags & slot::SAID != 0 {
-            note(self.book, self.slot, self.id, self.number as u16, commit);
-            return 0;
+            note_begin(self.book, self.slot, self.id, self.number as u16, self.flags);
         }
         self.slot[slot::COMMIT].store(commit, Release);
         commit
@@ -202,15 +204,17 @@ fn number_of(book: &Book, site: &'static Site) -> u16 {
 /// A `hang.*` field. Gives the flags as they are then.
 #[cold]
 #[inline(never)]
-fn meaning(book: &Book, site: &'static Site, id: u64, flags: u64, key: usize, value: Value<'_>) -> u64 {
+fn meaning(book: &Book, slot: &Slot, site: &'static Site, id: u64, flags: u64, key: usize, value: Value<'_>) -> u64 {
     let Some((recorder, text)) = book.recorder.get().zip(site.keys().get(key)) else { return flags };
     let name = recorder.name(text);
     if name.0 != crate::layout::HANG_OUTCOME {
+        // That it began comes before what it says.
+        let flags = note_begin(book, slot, id, recorder.number_of(site), flags | slot::MEANS);
         let said = beyond(book, site, id, flags, key, value);
         if said & slot::HAS_MORE != 0 {
             recorder.note_meaning(book, id, recorder.number_of(site), name.0, value);
         }
-        return said | slot::MEANS | slot::SAID;
+        return said | slot::SAID;
     }
     let Some(outcome) = super::phases::outcome_of(value) else {
         recorder.lose(Loss::Field);
@@ -247,15 +251,17 @@ fn beyond(book: &Book, site: &Site, id: u64, flags: u64, key: usize, value: Valu
     if added { flags | slot::HAS_MORE | slot::SAID } else { flags }
 }
 
-/// Publishes a phase that says more than its slot, or goes into the history.
+/// That a phase began goes into the history, once, if it says what it means. Gives the flags as they are then.
 #[inline(never)]
-fn note(book: &Book, slot: &Slot, id: u64, site: u16, commit: u64) {
-    if let Some(recorder) = book.recorder.get().filter(|_| commit & slot::MEANS != 0) {
+fn note_begin(book: &Book, slot: &Slot, id: u64, site: u16, flags: u64) -> u64 {
+    if flags & (slot::MEANS | NOTED) == slot::MEANS
+        && let Some(recorder) = book.recorder.get()
+    {
         let (parent, start) = (slot[slot::PARENT].load(Relaxed), slot[slot::START].load(Relaxed));
         let event = Event { now: start, kind: cell::OPEN, argument: 0, name: site, phase: id, last: parent };
         recorder.push_plain(book, event);
     }
-    slot[slot::COMMIT].store(commit, Release);
+    flags | NOTED
 }
 
 /// Up to 16 bytes as two words: the first eight, and the last eight, which may overlap.

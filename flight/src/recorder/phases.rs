@@ -58,8 +58,10 @@ pub fn current_phase() -> Option<PhaseId> {
 #[derive(Clone, Copy, Default)]
 #[must_use = "give it to `suspend`"]
 pub struct Before {
+    /// The thread's. A forked child that has one of its own has another.
+    book: Option<&'static Book>,
     slot: Option<&'static Slot>,
-    before: u64,
+    current: u64,
 }
 
 /// The calling thread goes into a phase that is polled: a future. `task` is asked at the first poll for the async
@@ -82,17 +84,18 @@ pub fn resume(phase: PhaseId, task: impl FnOnce() -> u64) -> Before {
         }
     }
     home[home::CURRENT].store(phase.word(), Release);
-    Before { slot, before }
+    Before { book: Some(book), slot, current: before }
 }
 
 /// The calling thread comes out of a phase that it [`resume`]d.
 #[inline(always)]
 pub fn suspend(before: Before) {
-    let Some((book, home)) = book::any().and_then(|book| Some((book, book.home()?))) else { return };
+    let mine = book::any().filter(|mine| before.book.is_some_and(|book| std::ptr::eq(*mine, book)));
+    let Some((book, home)) = mine.and_then(|book| Some((book, book.home()?))) else { return };
     if let Some(slot) = before.slot {
         leave(slot, book.now());
     }
-    home[home::CURRENT].store(before.before, Release);
+    home[home::CURRENT].store(before.current, Release);
 }
 
 #[inline(always)]
@@ -104,19 +107,25 @@ fn leave(slot: &Slot, now: u64) {
 /// The calling thread goes into a phase, until [`exit`]. `task` as with [`resume`].
 #[inline]
 pub fn enter(phase: PhaseId, task: impl FnOnce() -> u64) {
-    let Before { before, .. } = resume(phase, task);
+    let Before { current: before, .. } = resume(phase, task);
     let Some(book) = book::any() else { return };
     let depth = book.entered_depth.get();
-    if let Some(place) = book.entered.get(depth) {
-        place.set((phase.word(), before));
-        let bit = 1 << depth;
-        if std::thread::panicking() {
-            book.panicking.set(book.panicking.get() | bit);
-        } else if book.panicking.get() != 0 {
-            book.panicking.set(book.panicking.get() & !bit);
-        }
+    let Some(place) = book.entered.get(depth) else { return enter_too_deep(book, before) };
+    place.set((phase.word(), before));
+    let bit = 1 << depth;
+    if std::thread::panicking() {
+        book.panicking.set(book.panicking.get() | bit);
+    } else if book.panicking.get() != 0 {
+        book.panicking.set(book.panicking.get() & !bit);
     }
     book.entered_depth.set(depth + 1);
+}
+
+/// Deeper than is followed: the phase is open, and the thread's current one is still that above it.
+#[cold]
+fn enter_too_deep(book: &Book, before: u64) {
+    book.set_current(before);
+    book.too_deep.set(book.too_deep.get() + 1);
 }
 
 /// The calling thread comes out of a phase. In any order: the innermost one of that number is left.
@@ -143,12 +152,10 @@ pub fn exit(phase: PhaseId) {
 #[cold]
 #[inline(never)]
 fn exit_slowly(book: &Book, recorder: &'static Recorder, phase: u64) {
-    let depth = book.entered_depth.get();
-    if depth > DEPTH {
-        book.entered_depth.set(depth - 1);
-        return;
-    }
-    let Some(at) = book.entered[..depth].iter().rposition(|place| place.get().0 == phase) else { return };
+    let depth = book.entered_depth.get().min(DEPTH);
+    let Some(at) = book.entered[..depth].iter().rposition(|place| place.get().0 == phase) else {
+        return book.too_deep.set(book.too_deep.get().saturating_sub(1));
+    };
     let (_, before) = book.entered[at].get();
     if std::thread::panicking() && book.panicking.get() & 1 << at == 0 {
         recorder.presume_in(phase, Outcome::Panicked);
@@ -235,15 +242,6 @@ impl Recorder {
         if self.end_of(book, slot, phase) {
             self.give(book, index);
         }
-    }
-
-    /// The index of a slot, if it is one of this recorder's.
-    pub(super) fn index_of(&self, slot: &'static Slot) -> Option<usize> {
-        let within = |slots: &'static [Slot]| {
-            let bytes = std::ptr::from_ref(slot).addr().checked_sub(slots.as_ptr().addr())?;
-            Some(bytes / size_of::<Slot>()).filter(|at| *at < slots.len())
-        };
-        within(self.slots).or_else(|| Some(within(self.stacks)? + self.slots.len()))
     }
 
     /// The whole number of a phase of which only the parent's part was kept: the latest in its slot that it can be.

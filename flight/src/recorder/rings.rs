@@ -46,7 +46,7 @@ impl Recorder {
     #[cold]
     pub(super) fn number_of(&self, site: &'static Site) -> u16 {
         if self.is_own && site.number() != 0 {
-            return site.number();
+            return site.number() as u16;
         }
         let Name(number) = self.named(|names| names.number_of_site(site));
         if self.is_own {

@@ -82,6 +82,7 @@ impl Recorder {
         book.stack_begin.set((self.slots.len() + begin) as u64);
         book.depth.set(0);
         book.entered_depth.set(0);
+        book.too_deep.set(0);
         book.thread.set(Some(words));
         book.entry.set(at as u32);
         book.tid.set(tid);
