@@ -16,6 +16,8 @@ pub enum Needs {
     Fuse,
     /// Mounting in a namespace of its own.
     Mounts(Programs),
+    /// Something of its own: says why it cannot be had here, if so.
+    That(fn() -> Option<String>),
     /// A program of the machine that, called with this argument, ends well.
     Program(&'static str, &'static str),
 }
@@ -31,6 +33,7 @@ impl Needs {
                 .open("/dev/fuse")
                 .err()
                 .map(|error| format!("SKIPPED: needs root or access to /dev/fuse ({error})")),
+            Self::That(missing) => missing().map(|why| format!("SKIPPED: {why}")),
             Self::Mounts(programs) => {
                 let bench = Bench::new(programs);
                 let line = bench.scenario("on-small-disk", &[bench.path("disk").as_ref(), "true".as_ref()]);

@@ -5,15 +5,22 @@
 //!
 //! | in | are |
 //! | --- | --- |
-//! | [`pipes`], [`sockets`], [`locks`], [`processes`], [`terminal`], [`traced`] | hangs |
+//! | [`pipes`], [`sockets`], [`locks`], [`processes`], [`terminal`], [`traced`], [`mapped`] | hangs |
 //! | [`healthy`] | programs that only look as if they hung |
 //! | [`phases`] | programs with open phases |
-//! | [`places`] | places to run a command in |
+//! | [`at_work`], [`family`], [`held`], [`crowd`] | programs with phases that open and close all the time, in children, in great number; [`told`] what to do |
+//! | [`places`], [`limits`] | places to run a command in, and limits to run it under |
 //! | [`endings`] | programs that end as they are told |
 
+mod at_work;
+mod crowd;
 mod endings;
+mod family;
 mod healthy;
+mod held;
+mod limits;
 mod locks;
+mod mapped;
 mod phases;
 mod pipes;
 mod places;
@@ -21,6 +28,7 @@ mod processes;
 mod role;
 mod sockets;
 mod terminal;
+mod told;
 mod traced;
 
 use std::process::ExitCode;
@@ -66,6 +74,12 @@ const SCENARIOS: &[(&str, Scenario)] = &[
     ("slow-consumer", healthy::slow_consumer),
     ("consumer", healthy::consumer),
     ("open-phases", phases::open_phases),
+    ("phases-at-work", at_work::at_work),
+    ("phases-crowd", crowd::of_tasks),
+    ("phases-churn", crowd::of_threads),
+    ("limited", limits::limited),
+    ("with-read-only-shm", places::with_read_only_shm),
+    ("without-proc", places::without_proc),
     ("on-small-disk", places::on_small_disk),
     ("without-fuse", places::without_fuse),
     ("on-terminal", places::on_terminal),

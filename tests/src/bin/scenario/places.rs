@@ -29,6 +29,20 @@ pub(crate) fn without_fuse(arguments: &[String]) -> Outcome {
     become_command(arguments)
 }
 
+/// `with-read-only-shm COMMAND…`: with a `/dev/shm` that nobody can write to.
+pub(crate) fn with_read_only_shm(arguments: &[String]) -> Outcome {
+    own_mounts()?;
+    mount(Some("tmpfs"), "/dev/shm", Some("tmpfs"), MsFlags::MS_RDONLY, None::<&str>)?;
+    become_command(arguments)
+}
+
+/// `without-proc COMMAND…`: with an empty directory in the place of `/proc`.
+pub(crate) fn without_proc(arguments: &[String]) -> Outcome {
+    own_mounts()?;
+    mount(Some("tmpfs"), "/proc", Some("tmpfs"), MsFlags::empty(), None::<&str>)?;
+    become_command(arguments)
+}
+
 /// A mount namespace of one's own; for an ordinary user inside a user namespace of one's own.
 fn own_mounts() -> Outcome {
     let (uid, gid) = (nix::unistd::geteuid(), nix::unistd::getegid());

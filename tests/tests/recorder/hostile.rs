@@ -1,0 +1,99 @@
+//! Others of the same user who write to the recorder's file while the program records: it neither crashes nor stops.
+//!
+//! Nobody can be kept from shortening a file on a tmpfs that is his own; a program whose file is shortened gets SIGBUS with
+//! its next phase, as with any mapped file. A memfd is sealed: it cannot be shortened. Both are shown here.
+
+use std::fs::File;
+use std::io::ErrorKind;
+use std::os::unix::fs::FileExt as _;
+use std::os::unix::process::ExitStatusExt as _;
+
+use hangdog_flight::Reader;
+use nix::sys::signal::Signal;
+
+use crate::limits::in_place;
+use crate::traced::Traced;
+use crate::work::check_works;
+
+/// All kinds of threads: phases that nest and that do not, spans, futures, phases that end on other threads, threads that
+/// come and go.
+const LINE: &[&str] = &["phases-at-work", "nested", "crossed", "spans", "future", "handed-over", "short-threads"];
+/// Times that all of the file which has memory is written over.
+const PASSES: usize = 60;
+
+/// Numbers that depend on the seed alone (xorshift).
+struct Numbers(u64);
+
+impl Numbers {
+    fn next(&mut self) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0
+    }
+}
+
+/// The next word to write.
+type Word = fn(&mut Numbers) -> u64;
+
+/// What is written: noise, and words that a careless writer would trust most.
+const PATTERNS: &[(&str, Word)] = &[
+    ("noise", Numbers::next),
+    ("zeros", |_| 0),
+    ("ones", |_| u64::MAX),
+    ("small numbers", |numbers| numbers.next() % 4096),
+    ("numbers of slots", |numbers| (numbers.next() % (1 << 19)) | 1),
+    ("words that look open", |numbers| (numbers.next() & !7) | 1),
+];
+
+pub(crate) fn scribbled_over() {
+    for (pattern, number) in PATTERNS {
+        let mut traced = Traced::start(LINE);
+        let file = File::options().write(true).read(true).open(traced.file()).expect("our own file");
+        let length = file.metadata().expect("a file").len();
+        let mut numbers = Numbers(0x9e37_79b9_7f4a_7c15);
+        for pass in 0..PASSES {
+            // Once from the beginning to the end, then here and there.
+            for page in 0..length / 4096 {
+                let at = if pass == 0 { page } else { numbers.next() % (length / 4096) } * 4096;
+                if rustix::fs::seek(&file, rustix::fs::SeekFrom::Data(at)) != Ok(at) {
+                    continue;
+                }
+                let words = if pass == 0 { 512 } else { 1 + numbers.next() % 64 };
+                let from = if pass == 0 { 0 } else { numbers.next() % (513 - words) };
+                let bytes: Vec<u8> = (0..words).flat_map(|_| number(&mut numbers).to_ne_bytes()).collect();
+                file.write_all_at(&bytes, at + from * 8).expect("our own file");
+            }
+            if pass % 20 == 0 {
+                check_works(&mut traced);
+            }
+        }
+        check_works(&mut traced);
+        // Readers say what they think of it, and go on as well.
+        let _whatever_it_is = Reader::open(traced.file()).and_then(|mut reader| reader.read());
+        assert!(traced.end().success(), "{pattern}");
+    }
+}
+
+pub(crate) fn shortened() {
+    let mut traced = Traced::start(LINE);
+    File::options().write(true).open(traced.file()).and_then(|file| file.set_len(4096)).expect("our own file");
+    assert_eq!(traced.ended().signal(), Some(Signal::SIGBUS as i32));
+}
+
+pub(crate) fn a_memfd_cannot_be_shortened() {
+    let mut traced = in_place("with-read-only-shm", |command, _| {
+        command.env_remove("HANGDOG_RUN_DIR");
+    });
+    let fds = std::fs::read_dir(format!("/proc/{}/fd", traced.pid())).expect("a live process");
+    let memfd = fds
+        .flatten()
+        .map(|entry| entry.path())
+        .find(|fd| std::fs::read_link(fd).is_ok_and(|link| link.to_string_lossy().contains(hangdog_flight::MEMFD)))
+        .expect("a memfd");
+    let refused =
+        File::options().write(true).open(memfd).and_then(|file| file.set_len(4096)).expect_err("it is sealed");
+    assert_eq!(refused.kind(), ErrorKind::PermissionDenied);
+    check_works(&mut traced);
+    assert!(traced.end().success());
+}
