@@ -54,9 +54,17 @@ pub struct PhaseBegin {
     /// When.
     #[serde(flatten)]
     pub when: LineTime,
+    /// How many phases its program has not told of just before, since the file was too full.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub lost: u64,
     /// Fields, the `hang.*` ones among them.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub fields: BTreeMap<String, String>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 /// More is known of an open phase: fields that it did not have, or other values of those it had.
@@ -130,6 +138,7 @@ mod tests {
     fn lines_are_written_as_they_are_read() {
         check(r#"{"do":"begin","id":"7","name":"x","pid":1,"start":"99","tid":0,"task":"5","t":"812"}"#);
         check(r#"{"do":"begin","id":"7","name":"x","pid":1,"uptime":"812.05"}"#);
+        check(r#"{"do":"begin","id":"7","name":"x","pid":1,"t":"812","lost":3}"#);
         check(r#"{"do":"note","id":"7","task":"5","fields":{"hang.link":"a>b"}}"#);
         check(r#"{"do":"end","id":"7","pid":1,"t":"813","outcome":"ok"}"#);
         check(r#"{"do":"end","id":"7","pid":1}"#);

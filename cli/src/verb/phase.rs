@@ -149,6 +149,7 @@ fn begin(phase: Phase, id: &str, pid: u32, parent: Option<String>) -> PhaseLine 
         task: None,
         parent: parent.filter(|parent| !parent.is_empty()),
         when: LineTime::monotonic(now()),
+        lost: 0,
         fields: phase.fields.into_iter().collect::<BTreeMap<_, _>>(),
     })
 }

@@ -15,7 +15,7 @@ use rustix::fs::{FallocateFlags, fallocate};
 use super::{Found, Moment, Phases, Processes};
 
 /// Read in one look; the rest comes with the next.
-const A_LOOK: usize = 256 << 10;
+const A_LOOK: usize = 1 << 20;
 /// Looks at the end of the run; what is still unread after these is counted.
 const LAST_LOOKS: usize = 64;
 /// A longer line is no line of ours.
@@ -173,6 +173,11 @@ impl Lines {
     fn begin(&mut self, begin: PhaseBegin, look: &mut Look<'_>) {
         // A shell that came and went between two samples has no known start; what it said still counts.
         let process = owner(&begin, look.processes).unwrap_or(ProcessId { pid: begin.pid, start: Big(0) });
+        if begin.lost > 0 {
+            let when = When::exactly(look.moment.now);
+            let at = format!("phases of {} (its lines came faster than they are read)", process.pid);
+            look.found.records.push(Record::Lost(Lost { when, at, records: begin.lost }));
+        }
         let id = PhaseId { process, phase: Big(self.next_number) };
         self.next_number += 1;
         let (hang, fields) = meaning(PhaseMeaning::default(), begin.fields);

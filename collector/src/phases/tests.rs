@@ -83,6 +83,12 @@ fn lines_open_and_close_phases_in_whatever_pieces_they_come() {
     check("{\"do\":\"end\",\"id\":\"a\",\"pid\":4412,\"t\":\"1300\"}\n", &["lost 1"], false);
     check("{\"do\":\"note\",\"id\":\"a\",\"fields\":{\"x\":\"y\"}}\nrubbish\n", &["lost 2"], false);
     check(&format!("{}\n", "x".repeat(100_000)), &["lost 1"], false);
+    check(
+        "{\"do\":\"begin\",\"id\":\"c\",\"name\":\"unpack\",\"pid\":4412,\"t\":\"1500\",\"lost\":3}\n",
+        &["lost 3", "500+unpack"],
+        false,
+    );
+    check("{\"do\":\"end\",\"id\":\"c\",\"pid\":4412,\"t\":\"1500\"}\n", &["500-?"], false);
     check("{\"do\":\"end\",\"id\":\"b\",\"pid\":4412,\"t\":\"1400\"}\n", &["400-?"], false);
     assert_eq!(table.open().count(), 0);
 }

@@ -28,9 +28,10 @@ import (
 )
 
 const (
-	longestLine = 4096 // Longer lines of several writers could mix.
-	longest     = 256  // Longer values are cut.
-	longestKey  = 1024 // A resource that was cut is none, so it gets more room.
+	longestLine = 4096     // Longer lines of several writers could mix.
+	longest     = 256      // Longer values are cut.
+	longestKey  = 1024     // A resource that was cut is none, so it gets more room.
+	fileRoom    = 16 << 20 // What hangdog has not read yet takes memory: with more than this, no phase begins.
 )
 
 var (
@@ -41,6 +42,7 @@ var (
 	loadedAt  = time.Now()
 	loadedNs  = monotonic()
 	next      atomic.Uint64
+	lost      atomic.Uint64
 	file      atomic.Pointer[opened]
 	isOff     atomic.Bool
 )
@@ -50,6 +52,7 @@ type opened struct {
 	dev, ino uint64
 }
 
+type around struct{}
 type phase struct {
 	id     string
 	task   uint64
@@ -58,17 +61,17 @@ type phase struct {
 	isOver atomic.Bool
 }
 
-type around struct{}
-
 // Begin begins a phase. The context carries it to what it calls; the function ends it, and is to be deferred itself,
 // with the address of the error that the function around returns, or with nil.
 func Begin(ctx context.Context, name string, fields ...Field) (context.Context, func(*error)) {
 	if path == "" || isOff.Load() {
 		return ctx, func(*error) {}
+	} else if isFull() {
+		lost.Add(1)
+		return ctx, func(*error) {}
 	}
-	p := &phase{task: next.Add(1)}
+	p, parent := &phase{task: next.Add(1)}, outermost
 	p.id = fmt.Sprintf("%d-%s-%d", pid, start, p.task)
-	parent := outermost
 	if outer, ok := ctx.Value(around{}).(*phase); ok && !outer.isOver.Load() {
 		p.outer, parent = outer, outer.id
 		if outer.inner.Add(1) == 1 {
@@ -76,7 +79,7 @@ func Begin(ctx context.Context, name string, fields ...Field) (context.Context, 
 		}
 	}
 	say(fields, map[string]any{"do": "begin", "id": p.id, "name": cut(name, longest), "pid": pid, "tid": 0,
-		"start": start, "task": fmt.Sprint(p.task), "parent": parent, "t": now()})
+		"start": start, "task": fmt.Sprint(p.task), "parent": parent, "t": now(), "lost": lost.Swap(0)})
 	return context.WithValue(ctx, around{}, p), p.end
 }
 
@@ -95,8 +98,8 @@ func (p *phase) end(err *error) {
 		p.outer.inner.Add(-1)
 	}
 	outcome := "ok"
-	// The runtime's own function calls it when a panic or an exit of the goroutine unwinds. To recover here would take
-	// the panic's place and trace from the program.
+	// The runtime calls it when a panic or an exit of the goroutine unwinds. To recover here would take the panic's
+	// place and trace from the program.
 	if caller := caller(); caller == "runtime.gopanic" {
 		outcome = "panicked"
 	} else if caller == "runtime.Goexit" || err != nil && errors.Is(*err, context.Canceled) {
@@ -142,9 +145,10 @@ func cut(text string, room int) string {
 }
 
 func write(line []byte) {
+	var about syscall.Stat_t
 	current := file.Load()
 	// A program that closes all descriptors, as daemons do, may have this number for a file of its own by now.
-	if current == nil || !current.isStill() {
+	if current == nil || !current.isStill(&about) {
 		current = open()
 		file.Store(current)
 	}
@@ -166,9 +170,15 @@ func open() *opened {
 	return &opened{fd, uint64(about.Dev), about.Ino}
 }
 
-func (o *opened) isStill() bool {
+// isStill: the file goes with the run; a daemon may stay.
+func (o *opened) isStill(about *syscall.Stat_t) bool {
+	return syscall.Fstat(o.fd, about) == nil && uint64(about.Dev) == o.dev && about.Ino == o.ino && about.Nlink > 0
+}
+
+func isFull() bool {
 	var about syscall.Stat_t
-	return syscall.Fstat(o.fd, &about) == nil && uint64(about.Dev) == o.dev && about.Ino == o.ino
+	current := file.Load()
+	return current != nil && current.isStill(&about) && about.Blocks*512 > fileRoom
 }
 
 // startTime is field 22 of /proc/self/stat. It tells this process from another one with its number.
@@ -181,9 +191,8 @@ func startTime() string {
 }
 
 func monotonic() int64 {
-	const clockMonotonic = 1
 	var now syscall.Timespec
-	syscall.Syscall(syscall.SYS_CLOCK_GETTIME, clockMonotonic, uintptr(unsafe.Pointer(&now)), 0)
+	syscall.Syscall(syscall.SYS_CLOCK_GETTIME, 1 /* CLOCK_MONOTONIC */, uintptr(unsafe.Pointer(&now)), 0)
 	return now.Nano()
 }
 

@@ -5,8 +5,7 @@
  *
  *     const body = await phase('fetch', { 'hang.wait': 'http:127.0.0.1:8080' }, async () => get(url));
  *
- *     const hold = begin('hold the lock', { 'hang.hold': 'lock:deploy' });
- *     try { … hold.run(() => …) … } finally { hold.end(); }
+ *     const hold = begin('hold the lock', { 'hang.hold': 'lock:deploy' }); … hold.end();
  *
  * Each begin and each end is one line, one write to the file that HANGDOG_PHASES names; without it nothing is done.
  * Nothing here throws into the program or waits for anybody; if the file cannot be written, there are no more phases.
@@ -20,11 +19,9 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import fs from 'node:fs';
 import { isMainThread, threadId } from 'node:worker_threads';
 
-/** Longer lines of several writers could mix. */
-const LINE = 4096;
-/** Longer values are cut. A resource that was cut is none, so it gets more room. */
-const CUT = 256;
-const CUT_KEY = 1024;
+const LINE = 4096; // Longer lines of several writers could mix.
+const [CUT, CUT_KEY] = [256, 1024]; // Longer values are cut. A resource that was cut is none, so it gets more room.
+const ROOM = 16 << 20; // What hangdog has not read yet takes memory: with more than this, no phase begins.
 
 /** @typedef {Record<string, string | number | boolean | bigint>} Fields the `hang.*` ones among them */
 /** @typedef {'ok' | 'failed' | 'cancelled'} Outcome */
@@ -33,10 +30,8 @@ let path = process.env.HANGDOG_PHASES || null;
 const outermost = process.env.HANGDOG_PHASE || null;
 /** @type {AsyncLocalStorage<Phase>} */
 const around = new AsyncLocalStorage();
-let fd = -1;
-let file = '';
-let next = 0;
-let own = null;
+let [fd, file, own] = [-1, '', null];
+let [next, lost] = [0, 0];
 
 /** A phase that is open. */
 class Phase {
@@ -59,9 +54,9 @@ class Phase {
       const task = this.#isTask ? this.#task : undefined;
       const parent = this.#outer?.#id ?? outermost ?? undefined;
       const { pid, tid, start } = own;
-      write({ do: 'begin', id, name: cut(name), pid, tid, start, task, parent, t: now() }, fields);
-      this.#id = id;
-      if (this.#outer) this.#outer.#inner += 1;
+      const line = { do: 'begin', id, name: cut(name), pid, tid, start, task, parent, t: now(), lost };
+      if (write(line, fields)) this.#id = id;
+      if (this.#id && this.#outer) this.#outer.#inner += 1;
     });
   }
 
@@ -180,19 +175,25 @@ function write(line, fields = {}) {
     if (bytes.length <= LINE) break;
   }
   // Whoever closes all descriptors may have this number for a file of its own by now.
-  if (fd < 0 || nameOf(fd) !== file) {
+  let about = statOf(fd);
+  if (!about || `${about.dev}:${about.ino}` !== file) {
     const { O_WRONLY, O_APPEND, O_NOFOLLOW, O_NONBLOCK } = fs.constants;
     fd = fs.openSync(path, O_WRONLY | O_APPEND | O_NOFOLLOW | O_NONBLOCK);
-    file = nameOf(fd);
+    about = statOf(fd);
+    file = `${about?.dev}:${about?.ino}`;
   }
-  if (!file || fs.writeSync(fd, bytes) !== bytes.length) path = null;
+  if (line.do === 'begin') lost = about?.blocks * 512 > ROOM ? lost + 1 : 0;
+  if (line.do === 'begin' && lost) return false;
+  if (!about || fs.writeSync(fd, bytes) !== bytes.length) path = null;
+  return true;
 }
 
-function nameOf(descriptor) {
+/** The file goes with the run; a daemon may stay. */
+function statOf(descriptor) {
   try {
-    const about = fs.fstatSync(descriptor, { bigint: true });
-    return about.isFile() ? `${about.dev}:${about.ino}` : '';
+    const about = fs.fstatSync(descriptor);
+    return about.isFile() && about.nlink > 0 ? about : undefined;
   } catch {
-    return '';
+    return undefined;
   }
 }

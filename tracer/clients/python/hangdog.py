@@ -33,6 +33,7 @@ _around = contextvars.ContextVar("hangdog_phase", default=os.environ.get("HANGDO
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 _tasks, _next_task = weakref.WeakKeyDictionary(), itertools.count(1)
 _fd = _file = _pid = _start = _next = None
+_ROOM, _lost = 16 << 20, 0  # What hangdog has not read yet takes memory: with more than this, no phase begins.
 
 
 def phase(name, /, **fields):
@@ -126,22 +127,19 @@ def _say(change, *about):
     global _path
     try:
         return change(*about) if _path is not None else None
-    except OSError:
-        _path = None
-    except Exception:  # A value that is no text; without its phase, the program goes on as ever.
-        return None
+    except Exception as error:  # A value that is no text costs its own phase only.
+        _path = None if isinstance(error, OSError) else _path
 
 
 def _begin(begun):
     fields, id_ = dict(begun.fields), f"{_pid}-{_start}-{next(_next)}"
     line = {"do": "begin", "id": id_, "name": _cut(begun.name), "pid": _pid, "tid": threading.get_native_id()}
     if (task := _task()) is not None:
-        number = _tasks.get(task) or _tasks.setdefault(task, next(_next_task))
-        line["task"] = str(number)
+        line["task"] = str(_tasks.get(task) or _tasks.setdefault(task, next(_next_task)))
         if not task.get_name().startswith("Task-"):  # Those are names that nobody gave.
             fields["task.name"] = task.get_name()
-    _write({**line, "start": _start, "parent": begun.around, "t": str(time.monotonic_ns())}, fields)
-    return id_
+    line.update(start=_start, parent=begun.around, t=str(time.monotonic_ns()), lost=_lost)
+    return id_ if _write(line, fields) else None
 
 
 def _renew():
@@ -158,37 +156,41 @@ def _task():
         return None
 
 
-def _texts(fields):
-    fields = {"hang." + key[5:] if key.startswith("hang_") else key: fields[key] for key in fields}
-    return {_cut(key): _cut(fields[key], _CUT_KEY if key.startswith("hang.") else _CUT) for key in fields}
-
-
 def _cut(value, length=_CUT):
     text = str(value)
     return text if len(text) <= length else text[: length - 1] + "…"
 
 
 def _write(line, fields):
-    global _fd, _file
-    fields = _texts(fields)
+    global _fd, _file, _lost
+    fields = {"hang." + key[5:] if key.startswith("hang_") else key: fields[key] for key in fields}
+    fields = {_cut(key): _cut(fields[key], _CUT_KEY if key.startswith("hang.") else _CUT) for key in fields}
     for kept in (fields, {key: fields[key] for key in fields if key.startswith("hang.")}, {}):
         data = (_encode({**line, "fields": kept}) + "\n").encode("utf-8", "replace")
         if len(data) <= _LINE:
             break
+    about = _about()
     # A program that closes all descriptors, as daemons do, may have this number for a file of its own by now.
-    if _fd is None or _identity(_fd) != _file:
+    if about is None or (about.st_dev, about.st_ino) != _file:
         _fd = os.open(_path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
-        _file = _identity(_fd)
-    if _file is None or os.write(_fd, data) != len(data):
+        about = _about()
+        _file = about and (about.st_dev, about.st_ino)
+    if about and line["do"] == "begin" and about.st_blocks * 512 > _ROOM:
+        _lost += 1
+        return False
+    if about is None or os.write(_fd, data) != len(data):
         raise OSError("the file of phases cannot be written")
+    _lost = 0 if line["do"] == "begin" else _lost
+    return True
 
 
-def _identity(fd):
+def _about():
     try:
-        about = os.fstat(fd)
-    except OSError:
+        about = os.fstat(_fd)
+    except (OSError, TypeError):
         return None
-    return (about.st_dev, about.st_ino) if stat.S_ISREG(about.st_mode) else None
+    # The file goes with the run; a daemon may stay.
+    return about if stat.S_ISREG(about.st_mode) and about.st_nlink else None
 
 
 if _path is not None:
