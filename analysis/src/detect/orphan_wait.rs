@@ -9,6 +9,7 @@ pub(super) fn tell(story: &Story<'_>) -> Told {
     let Some(wait) = story.cause.wait else { return Told { sentence: String::new(), advice: vec![] } };
     let phrase = match wait.class {
         Class::ChannelItem => format!("waits for something from {}", words::short(&wait.name)),
+        Class::ChannelSpace => format!("waits for room in the full {}", words::short(&wait.name)),
         Class::Pool => format!("waits for {}", words::short(&wait.name)),
         Class::Poll => {
             let why = wait.evidence.first().and_then(|first| first.text.split_once(", and phase"));
@@ -39,6 +40,7 @@ fn why_nobody(wait: &Wait) -> String {
         Class::Event => "no other thread of its process is left to wake it".to_owned(),
         Class::TcpAccept | Class::UnixAccept => "no process listens there any more".to_owned(),
         Class::Notification => "nobody in its process is left who could notify it".to_owned(),
+        Class::ChannelSpace => "its receiving end is still open, and nobody is left who would receive".to_owned(),
         Class::ChannelItem => "an end that could send is still open, and nobody is left who would".to_owned(),
         Class::Lock => "it was not given back".to_owned(),
         Class::Pool => "nobody holds anything of it that could be given back".to_owned(),
@@ -56,6 +58,7 @@ fn advice(wait: &Wait) -> &'static str {
         Class::Notification => {
             "look for a notification that came before the wait: change and check the condition under its lock"
         }
+        Class::ChannelSpace => "receive from the channel before or while filling it, or drop its receiving end",
         Class::ChannelItem => "drop every sending end that is not used any more, the first one too",
         Class::Lock => "give the lock back on every way out; do not forget its guard",
         Class::Pool => "look for permits or connections that were taken and never given back",

@@ -3,7 +3,8 @@
 //! ```text
 //! proc 11 cat <10 openat("/mnt/x")        process 11, child of 10, its first thread in a call
 //! task 12.13 worker read(5)               another thread of 12
-//! fd 12.3 /dev/fuse fuse=41               fds: r w rw, fuse=, epoll=3+4, pty=, eventfd=, pidfd=, lock=flock:8:1:77:9, mnt=
+//! fd 12.3 /dev/fuse fuse=41               fds: r w rw, fuse=, epoll=3+4e, pty=, eventfd=7#2, pidfd=, lock=flock:8:1:77:9, mnt=;
+//!                                         of an epoll set 4e is edge-triggered, an eventfd has number and count
 //! mount /mnt fuse.x 41                    a mount with its device minor
 //! fuse 41 1                               a connection and its requests without an answer; `foreign`: not the run's
 //! tcp 90 127.0.0.1:5000 127.0.0.1:80 established rq=0
@@ -16,7 +17,7 @@
 //! gap 11 fd                               what could not be read of 11, or of - for nobody in particular
 //! ```
 //! A phase has number, parent (0: none) and name. Its words: `wait= hold= serve= link=`, `as=` a traced primitive, `at=` ms
-//! when it was opened (500), `err=` ms later at most, `until=` ms when it ended; and how it stood at both looks: `left` inside nobody, `moved` so
+//! when it was opened (500), `err=` ms later at most, `until=` ms when it ended; `forgotten` for its permit; and how it stood at both looks: `left` inside nobody, `moved` so
 //! and polled in between, `polled` inside its thread. Without, it is plain code. `12.-` is no known thread.
 //!
 //! After `moved` at the end of a proc or task line its switches differ between the snapshots; `caught=10000` and
@@ -454,15 +455,17 @@ fn descriptor(text: &str, snapshot: SnapshotId) -> Record {
             }
             Some(("epoll", list)) => {
                 let targets = list.split('+').filter(|n| !n.is_empty()).map(|n| EpollTarget {
-                    fd: Fd(n.parse().unwrap()),
-                    events: 1,
+                    fd: Fd(n.trim_end_matches('e').parse().unwrap()),
+                    events: if n.ends_with('e') { 1 | 1 << 31 } else { 1 },
                     inode: Big(0),
                 });
                 fact.detail = FdDetail::Epoll(targets.collect());
             }
             Some(("pty", n)) => fact.detail = FdDetail::PtyMaster { index: n.parse().unwrap() },
             Some(("eventfd", n)) => {
-                fact.detail = FdDetail::Eventfd { count: Big(0), id: Some(n.parse().unwrap()) };
+                let (id, count) = n.split_once('#').unwrap_or((n, "0"));
+                let count = Big(count.parse().unwrap());
+                fact.detail = FdDetail::Eventfd { count, id: Some(id.parse().unwrap()) };
             }
             Some(("pidfd", n)) => fact.detail = FdDetail::Pidfd { pid: n.parse().ok().map(Pid) },
             Some(("timer", n)) => {
@@ -495,6 +498,7 @@ fn socket(word: &str, text: &str, snapshot: SnapshotId) -> Record {
     let state = match words.get(3).copied() {
         Some("listen") => SocketState::Listen,
         Some("syn_sent") => SocketState::SynSent,
+        Some("close_wait") => SocketState::CloseWait,
         _ => SocketState::Established,
     };
     Record::Socket(Box::new(SocketFact {
@@ -542,6 +546,7 @@ fn phase(line: &str) -> Vec<Record> {
             "link" => open.hang.link = Some(value.to_owned()),
             "as" => open.hang.primitive = Some(primitive(value)),
             "at" => open.when.t = RunNs(value.parse::<u64>().unwrap() * 1_000_000),
+            "forgotten" => open.fields.push(("forgotten".to_owned(), "true".to_owned())),
             "until" => close = Some(RunNs(value.parse::<u64>().unwrap() * 1_000_000)),
             "err" => open.when.err = value.parse::<u64>().unwrap() * 1_000_000,
             "left" => looks = vec![(false, 1), (false, 1)],

@@ -11,8 +11,8 @@ const PARKED: &str = "
     proc 10 svc <5 futex(0x100,0x89,0)
     task 10.12 w1 futex(0x200,0x89,0)
     task 10.13 w2 epoll_wait(4,0,0,-1)
-    fd 10.4 anon_inode:[eventpoll] epoll=5
-    fd 10.5 anon_inode:[eventfd] eventfd=7
+    fd 10.4 anon_inode:[eventpoll] epoll=5e
+    fd 10.5 anon_inode:[eventfd] eventfd=7#3
 ";
 
 /// The same with a listening socket: it waits for clients.
@@ -248,6 +248,9 @@ fn permits_that_nobody_holds_may_be_given_by_anybody() {
     for runtime in [SERVER, TIMER] {
         check_finding(&format!("{runtime}{scene}"), "nothing");
     }
+    let forgotten = format!("{scene}\n phase 10.12/7 2 0 holds slots; hold=pool:slots as=semaphore forgotten");
+    check(&format!("{PARKED}{forgotten}"), "orphan-wait likely: ; 10>t7 event, t7>nobody pool");
+    check_finding(&format!("{TIMER}{forgotten}"), "nothing");
 }
 
 #[test]
@@ -395,4 +398,23 @@ fn many_tasks_wait_for_one_lock() {
         writeln!(scene, "phase 10.12/{task} {task} 0 lock; wait=lock:cache as=async-mutex left").unwrap();
     }
     assert_eq!(told_of(&scene).split(';').next(), Some("deadlock-cycle likely: t7 t8"));
+}
+
+#[test]
+fn what_an_edge_triggered_poll_was_told_wakes_nobody_again() {
+    // A connection whose task does not read it: its bytes, or its end, were told once.
+    for state in ["established rq=40", "close_wait"] {
+        let scene = format!(
+            "{PARKED}{TWO_LOCKS}
+             fd 10.6 socket:[81]
+             proc 11 client <10 recvfrom(3)
+             fd 11.3 socket:[80]
+             tcp 80 127.0.0.1:5000 127.0.0.1:100 established
+             tcp 81 127.0.0.1:100 127.0.0.1:5000 {state}"
+        );
+        let edge = scene.replace("epoll=5e", "epoll=5e+6e");
+        assert!(told_of(&edge).starts_with("deadlock-cycle likely: t7 t8; 10>t7 event"), "{}", told_of(&edge));
+        assert_eq!(report(&scene.replace("epoll=5e", "epoll=5e+6")).verdict, None);
+    }
+    check(&SERVER.replace("listen", "listen rq=1").replace("epoll=5+6", "epoll=5e+6e"), "nothing");
 }

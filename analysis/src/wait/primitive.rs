@@ -50,8 +50,17 @@ enum Turn {
     Unclear,
 }
 
+/// Whether a permit was forgotten: it is held, by nobody.
+fn is_forgotten(phase: &Phase) -> bool {
+    phase.fields.iter().any(|(name, value)| name == "forgotten" && value == "true")
+}
+
+/// A phase opens a little after its task stands in the queue of the lock, and another thread may come in between.
+const SLACK: u64 = 1_000_000;
+
+/// When a wait began at the latest.
 fn latest_begin(phase: &Phase) -> RunNs {
-    phase.open.t.plus(phase.open.err)
+    phase.open.t.plus(phase.open.err).plus(SLACK)
 }
 
 /// What a phase of `waiter` waits for.
@@ -105,7 +114,11 @@ impl<'a> Asked<'_, 'a> {
 
     /// Those whom a phase speaks of, all in one group.
     fn whose(&self, phase: &Phase, how: &str, group: u64) -> Vec<Resolver> {
-        let whose = self.view.phases.whose(self.view.timeline, phase);
+        let mut whose = self.view.phases.whose(self.view.timeline, phase);
+        if is_forgotten(phase) {
+            // Its permit is gone for good; anybody may add others.
+            whose.clear();
+        }
         let is_one = whose.len() == 1;
         let facts = || vec![FactRef::phase(phase.id)];
         let resolver = |who: Key| {
@@ -255,7 +268,12 @@ impl<'a> Asked<'_, 'a> {
         let previous = self.previous();
         let shown = if holders.len() == HOLDERS && !previous.is_empty() { &[][..] } else { &holders[..] };
         for hold in shown {
-            wait = wait.because(format!("phase {:?} is open", hold.name), vec![FactRef::phase(hold.id)]);
+            let text = if is_forgotten(hold) {
+                format!("a permit of {name} was forgotten")
+            } else {
+                format!("phase {:?} is open", hold.name)
+            };
+            wait = wait.because(text, vec![FactRef::phase(hold.id)]);
             wait = wait.resolved(self.whose(hold, &format!("holds a part of {name}"), 0));
         }
         for previous in previous {

@@ -55,13 +55,14 @@ fn capped(outcome: Outcome) -> Outcome {
 
 fn behind(view: &View<'_>, thread: &ThreadFact, fact: &FdFact, socket: &SocketFact, direction: Direction) -> Outcome {
     if socket.state == SocketState::Listen {
-        return if direction.reads() && socket.receive_queue.unwrap_or(0) > 0 && direction.is_poll() {
+        return if direction == Direction::Poll && socket.receive_queue.unwrap_or(0) > 0 {
             Outcome::Ready
         } else {
             Outcome::Waits(vec![new_client(view, fact, socket)])
         };
     }
-    if direction.reads() && socket.receive_queue.is_some_and(|bytes| bytes > 0) {
+    let is_told_already = direction == Direction::Edge;
+    if direction.reads() && !is_told_already && socket.receive_queue.is_some_and(|bytes| bytes > 0) {
         return Outcome::Ready;
     }
     match socket.family {
@@ -118,6 +119,9 @@ fn tcp(view: &View<'_>, fact: &FdFact, socket: &SocketFact, direction: Direction
         return connecting(view, fact, &socket.remote);
     }
     let ended = matches!(socket.state, SocketState::CloseWait | SocketState::Close | SocketState::Closing);
+    if direction == Direction::Edge && ended {
+        return Outcome::Waits(Vec::new()); // Its end was told, and nothing more comes.
+    }
     if direction.reads() && ended {
         return Outcome::Ready;
     }
