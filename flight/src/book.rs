@@ -104,6 +104,11 @@ pub(crate) fn peek() -> Option<&'static Book> {
     BOOK.get().filter(|book| book.recorder.get().is_some())
 }
 
+/// The recorder that the calling thread writes to; also for one that can have no book, or has none any more.
+pub(crate) fn recorder() -> Option<&'static Recorder> {
+    peek().and_then(|book| book.recorder.get()).or_else(crate::process::current)
+}
+
 #[cold]
 fn get() -> Option<&'static Book> {
     get_in(crate::process::current()?)

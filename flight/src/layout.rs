@@ -407,10 +407,10 @@ impl Size {
         Self { slots: 1 << 18, names: 8192, text: 512 << 10, threads: 1024, events: 4096, resources: 1 << 16 };
     /// On a small tmpfs, such as a container's 64 MiB `/dev/shm`.
     pub const SMALL: Self =
-        Self { slots: 1 << 15, names: 2048, text: 128 << 10, threads: 256, events: 1024, resources: 1 << 13 };
+        Self { slots: 1 << 16, names: 2048, text: 128 << 10, threads: 256, events: 1024, resources: 1 << 13 };
     /// The least that is worth having: 48 KiB, and 16 KiB a thread.
     pub const LEAST: Self =
-        Self { slots: 1024, names: 512, text: 32 << 10, threads: 64, events: 256, resources: 512 };
+        Self { slots: 8192, names: 512, text: 32 << 10, threads: 64, events: 256, resources: 512 };
 
     /// The largest that is right for `free` bytes: with eight threads it takes at most an eighth of them. `None`
     /// where even the least would not fit at all.

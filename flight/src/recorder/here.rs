@@ -105,7 +105,7 @@ impl OpeningHere {
         let id = opening.id;
         let word = if std::thread::panicking() { opening.commit_while_panicking() } else { opening.commit() };
         home[home::CURRENT].store(id, Release);
-        Here { word: if depth == DEEPER { id } else { word & !slot::SAID }, depth, not_send: PhantomData }
+        Here { word: if depth == DEEPER { id } else { word }, depth, not_send: PhantomData }
     }
 }
 

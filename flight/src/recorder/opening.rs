@@ -174,7 +174,7 @@ impl Opening {
         PhaseId::from_word(self.id).unwrap_or(PhaseId::FIRST)
     }
 
-    /// The commit word that it has now.
+    /// The commit word that it has now, without [`slot::SAID`].
     #[inline(always)]
     pub(super) fn commit(&self) -> u64 {
         self.slot[slot::SHAPE].store(self.number | self.shapes, Relaxed);
@@ -183,7 +183,7 @@ impl Opening {
             note_begin(self.book, self.slot, self.id, self.number as u16, self.flags);
         }
         self.slot[slot::COMMIT].store(commit, Release);
-        commit
+        self.generation | self.flags & (slot::INDEX_MASK & !slot::SAID) | slot::OPEN
     }
 
     /// The same, when a panic is on its way already.

@@ -37,14 +37,14 @@ pub fn field(phase: PhaseId, key: &'static str, value: Value<'_>) {
 
 /// Says how a phase ended or is about to. The last word counts.
 pub fn outcome(phase: PhaseId, outcome: Outcome) {
-    if let Some(recorder) = crate::process::current() {
+    if let Some(recorder) = book::recorder() {
         recorder.outcome_in(phase.word(), |_| Some(outcome));
     }
 }
 
 /// Says how a phase seems to end, unless it said so itself.
 pub fn presume(phase: PhaseId, outcome: Outcome) {
-    if let Some(recorder) = crate::process::current() {
+    if let Some(recorder) = book::recorder() {
         recorder.presume_in(phase.word(), outcome);
     }
 }
@@ -221,14 +221,14 @@ pub fn close(phase: PhaseId) {
 /// On a thread that has no book: it never recorded anything, or its destructors run.
 #[cold]
 fn close_elsewhere(phase: u64) {
-    if let Some(recorder) = crate::process::current() {
+    if let Some(recorder) = book::recorder() {
         recorder.close_with(book::mine(), phase);
     }
 }
 
 /// Ends a phase that its caller cannot keep track of, and counts it as lost.
 pub fn abandon(phase: PhaseId) {
-    if let Some(recorder) = crate::process::current() {
+    if let Some(recorder) = book::recorder() {
         recorder.lose(Loss::Slot);
     }
     close(phase);
