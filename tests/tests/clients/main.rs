@@ -31,6 +31,7 @@ fn main() {
         .collect();
     for runtime in [Python, Node, Go] {
         trials.push(of(runtime, "thousand", move || a_thousand_at_once(runtime)));
+        trials.push(of(runtime, "nobody reads", move || nobody_reads(runtime)));
     }
     for runtime in [Python, Node, Go, Dash, Bash] {
         trials.push(of(runtime, "huge", move || long_texts_are_cut(runtime)));
@@ -246,6 +247,21 @@ fn nowhere_to_write(runtime: Runtime) {
         let ended = bench.end_of(prepared(&bench, &mut command).env("HANGDOG_PHASES", place));
         let told = (ended.status.code(), ended.stdout.as_str(), ended.stderr.as_str());
         assert_eq!(told, (Some(0), "done\n", ""), "{}", place.display());
+    }
+}
+
+/// What is not read takes memory: a file with much of it gets no phase more.
+fn nobody_reads(runtime: Runtime) {
+    let bench = Bench::new(programs!());
+    let file = tempfile::NamedTempFile::new_in("/dev/shm").expect("a file in memory");
+    let line = line(&bench, runtime, "nested");
+    for (unread, grows) in [(17 << 20, false), (0, true)] {
+        fs::write(file.path(), vec![b'\n'; unread]).expect("room in memory");
+        let mut command = bench.unwatched(&line);
+        let ended = bench.end_of(prepared(&bench, &mut command).env("HANGDOG_PHASES", file.path()));
+        assert_eq!((ended.status.code(), ended.stdout.as_str()), (Some(0), "done\n"), "{}", ended.stderr);
+        let len = file.as_file().metadata().expect("its length").len();
+        assert_eq!(len > unread as u64, grows, "{len} bytes, {unread} before");
     }
 }
 

@@ -146,39 +146,34 @@ func cut(text string, room int) string {
 
 func write(line []byte) {
 	var about syscall.Stat_t
-	current := file.Load()
-	// A program that closes all descriptors, as daemons do, may have this number for a file of its own by now.
-	if current == nil || !current.isStill(&about) {
-		current = open()
-		file.Store(current)
-	}
-	if current == nil {
+	if current := open(&about); current == nil {
 		isOff.Store(true)
 	} else if n, err := syscall.Write(current.fd, line); err != nil || n != len(line) {
 		isOff.Store(true)
 	}
 }
 
-// open keeps no os.File: its finalizer would close a number that has become somebody else's.
-func open() *opened {
-	flags := syscall.O_WRONLY | syscall.O_APPEND | syscall.O_CLOEXEC | syscall.O_NOFOLLOW | syscall.O_NONBLOCK
-	fd, err := syscall.Open(path, flags, 0)
-	var about syscall.Stat_t
-	if err != nil || syscall.Fstat(fd, &about) != nil || about.Mode&syscall.S_IFMT != syscall.S_IFREG {
-		return nil
-	}
-	return &opened{fd, uint64(about.Dev), about.Ino}
-}
-
-// isStill: the file goes with the run; a daemon may stay.
-func (o *opened) isStill(about *syscall.Stat_t) bool {
-	return syscall.Fstat(o.fd, about) == nil && uint64(about.Dev) == o.dev && about.Ino == o.ino && about.Nlink > 0
-}
-
 func isFull() bool {
 	var about syscall.Stat_t
-	current := file.Load()
-	return current != nil && current.isStill(&about) && about.Blocks*512 > fileRoom
+	return open(&about) != nil && about.Blocks*512 > fileRoom
+}
+
+// open opens the file once, and again after a program that closes all descriptors, as daemons do: it may have this
+// number for a file of its own by then. There is no os.File, whose finalizer would close that.
+func open(about *syscall.Stat_t) *opened {
+	// The file goes with the run; a daemon may stay.
+	if o := file.Load(); o != nil && syscall.Fstat(o.fd, about) == nil && about.Nlink > 0 &&
+		uint64(about.Dev) == o.dev && about.Ino == o.ino {
+		return o
+	}
+	flags := syscall.O_WRONLY | syscall.O_APPEND | syscall.O_CLOEXEC | syscall.O_NOFOLLOW | syscall.O_NONBLOCK
+	fd, err := syscall.Open(path, flags, 0)
+	if err != nil || syscall.Fstat(fd, about) != nil || about.Mode&syscall.S_IFMT != syscall.S_IFREG {
+		return nil
+	}
+	o := &opened{fd, uint64(about.Dev), about.Ino}
+	file.Store(o)
+	return o
 }
 
 // startTime is field 22 of /proc/self/stat. It tells this process from another one with its number.
