@@ -96,9 +96,9 @@ pub use place::{ENDING, MEMFD, Place, PlaceError, directory, list, memfd_of, pla
 pub use process::{State, current, state};
 pub use reader::{ReadError, Reader};
 pub use recorder::{
-    Before, Here, History, Name, Opening, OpeningHere, Options, Recorder, StartError, abandon, begin, begin_here,
-    begin_here_quickly, begin_in, begin_quickly, close, current_phase, enter, exit, field, note, outcome, presume,
-    resource, resume, set_role, set_task, suspend, used, wait, wake,
+    Before, Here, History, Name, Opening, OpeningHere, Options, Recorder, StartError, Taken, abandon, begin,
+    begin_here, begin_here_quickly, begin_in, begin_quickly, close, current_phase, enter, exit, field, note, outcome,
+    presume, resource, resume, set_role, set_task, suspend, used, wait, wake,
 };
 pub use recording::{Event, EventKind, Hang, OpenPhase, Recording, Thread, ThreadRole};
 pub use resource::{Primitive, ResourceId, Role};

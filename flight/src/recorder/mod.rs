@@ -55,7 +55,7 @@ pub use opening::{Opening, begin, begin_in, begin_quickly};
 pub use phases::{
     Before, abandon, close, current_phase, enter, exit, field, outcome, presume, resume, set_role, set_task, suspend,
 };
-pub use resources::resource;
+pub use resources::{Taken, resource};
 pub use rings::{note, wait, wake};
 
 /// Why there is no recorder.

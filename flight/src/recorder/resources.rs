@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering::{AcqRel, Relaxed, Release};
 
 use super::Recorder;
 use crate::book;
-use crate::layout::{PAGE, header, home, resource, slot};
+use crate::layout::{PAGE, WORD, header, home, resource, slot};
 use crate::sync::AtomicU64;
 use crate::{Loss, Primitive, ResourceId};
 
@@ -25,45 +25,18 @@ impl ResourceId {
             .is_some_and(|recorder| self.index_in(recorder.number()).is_some())
     }
 
-    /// The calling thread has it alone from now on, or a task that it polls (0 for none). `false` when its recorder
+    /// The calling thread has it alone from now on, or a task that it polls (0 for none). `None` when its recorder
     /// does not know it.
     #[inline(always)]
-    pub fn taken(self, task: u64) -> bool {
-        let Some(book) = book::mine() else { return false };
-        let Some((recorder, home)) = book.recorder.get().zip(book.home()) else { return false };
-        let Some(words) = self.index_in(recorder.number).and_then(|index| recorder.resource_words(index)) else {
-            return false;
-        };
+    pub fn taken(self, task: u64) -> Option<Taken> {
+        let book = book::mine()?;
+        let (recorder, home) = book.recorder.get().zip(book.home())?;
+        let words = recorder.resource_words(self.index_in(recorder.number)?)?;
         words[resource::PHASE].store(home[home::CURRENT].load(Relaxed), Relaxed);
         words[resource::SINCE].store(book.now(), Relaxed);
         words[resource::COUNT].store(words[resource::COUNT].load(Relaxed).wrapping_add(1), Relaxed);
         words[resource::HOLDER].store(slot::entry(book.tid.get(), task), Release);
-        true
-    }
-
-    /// It is free from now on. Called before it really is, so that the next one who takes it comes after.
-    #[inline(always)]
-    pub fn let_go(self) {
-        match book::peek().and_then(|book| book.recorder.get()) {
-            Some(recorder) => self.let_go_in(recorder),
-            None => self.let_go_elsewhere(),
-        }
-    }
-
-    #[inline(always)]
-    fn let_go_in(self, recorder: &Recorder) {
-        if let Some(words) = self.index_in(recorder.number).and_then(|index| recorder.resource_words(index)) {
-            words[resource::HOLDER].store(0, Release);
-        }
-    }
-
-    /// On a thread that has no book: it never recorded anything, or its destructors run.
-    #[cold]
-    #[inline(never)]
-    fn let_go_elsewhere(self) {
-        if let Some(recorder) = crate::process::current() {
-            self.let_go_in(recorder);
-        }
+        Some(Taken(words))
     }
 
     /// It is no more.
@@ -79,6 +52,42 @@ impl ResourceId {
         words[resource::HOLDER].store(0, Relaxed);
         words[resource::COMMIT].store(commit & !3 | resource::FREE, Release);
         recorder.free_resources.free(index);
+    }
+}
+
+/// That somebody has a resource alone. It may go to another thread, and over a fork, where it means nothing.
+#[derive(Clone, Copy, Debug)]
+pub struct Taken(&'static [AtomicU64; resource::WORDS]);
+
+impl Taken {
+    /// It is free from now on. Called before it really is, so that the next one who takes it comes after.
+    #[inline(always)]
+    pub fn let_go(self) {
+        match book::peek().and_then(|book| book.recorder.get()) {
+            Some(recorder) if self.index_in(recorder).is_some() => self.0[resource::HOLDER].store(0, Release),
+            _ => self.let_go_elsewhere(),
+        }
+    }
+
+    /// On a thread that has no book (it never recorded anything, or its destructors run), or in a forked child.
+    #[cold]
+    #[inline(never)]
+    fn let_go_elsewhere(self) {
+        if crate::process::current().is_some_and(|recorder| self.index_in(recorder).is_some()) {
+            self.0[resource::HOLDER].store(0, Release);
+        }
+    }
+
+    /// Its number in the recorder of this process.
+    pub fn id(self) -> Option<ResourceId> {
+        let recorder = crate::process::current()?;
+        Some(ResourceId::new(recorder.number, self.index_in(recorder)?))
+    }
+
+    #[inline(always)]
+    fn index_in(self, recorder: &Recorder) -> Option<usize> {
+        let bytes = self.0.as_ptr().addr().wrapping_sub(recorder.resources.as_ptr().addr());
+        (bytes < recorder.resources.len() * WORD).then_some(bytes / (resource::WORDS * WORD))
     }
 }
 

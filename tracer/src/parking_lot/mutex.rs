@@ -87,7 +87,7 @@ impl<T: ?Sized> Mutex<T> {
 
     #[inline(always)]
     fn held<'a>(&self, guard: plain::MutexGuard<'a, T>) -> MutexGuard<'a, T> {
-        Held { hold: Alone::of(&self.known), guard }
+        Held { hold: Alone::of(&self.known, 0), guard }
     }
 
     /// As [`parking_lot::Mutex::is_locked`].

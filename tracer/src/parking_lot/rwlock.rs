@@ -135,16 +135,16 @@ impl<T: ?Sized> RwLock<T> {
 
     #[inline(always)]
     fn shared<'a>(&self, guard: plain::RwLockReadGuard<'a, T>) -> RwLockReadGuard<'a, T> {
-        Held { hold: Shared::of(&self.known), guard }
+        Held { hold: Shared::of(&self.known, 0), guard }
     }
 
     #[inline(always)]
     fn alone<'a>(&self, guard: plain::RwLockWriteGuard<'a, T>) -> RwLockWriteGuard<'a, T> {
-        Held { hold: Alone::of(&self.known), guard }
+        Held { hold: Alone::of(&self.known, 0), guard }
     }
 
     fn upgradable<'a>(&'a self, guard: plain::RwLockUpgradableReadGuard<'a, T>) -> RwLockUpgradableReadGuard<'a, T> {
-        RwLockUpgradableReadGuard { held: Held { hold: Alone::of(&self.known), guard }, known: &self.known }
+        RwLockUpgradableReadGuard { held: Held { hold: Alone::of(&self.known, 0), guard }, known: &self.known }
     }
 
     /// As [`parking_lot::RwLock::is_locked`].
@@ -200,7 +200,7 @@ impl<'a, T: ?Sized> RwLockWriteGuard<'a, T> {
     /// As [`parking_lot::RwLockWriteGuard::downgrade`].
     pub fn downgrade(guard: Self) -> RwLockReadGuard<'a, T> {
         let Held { hold, guard } = guard;
-        Held { hold: hold.share(), guard: plain::RwLockWriteGuard::downgrade(guard) }
+        Held { hold: hold.share(0), guard: plain::RwLockWriteGuard::downgrade(guard) }
     }
 }
 
@@ -225,7 +225,7 @@ impl<'a, T: ?Sized> RwLockUpgradableReadGuard<'a, T> {
     /// As [`parking_lot::RwLockUpgradableReadGuard::downgrade`].
     pub fn downgrade(guard: Self) -> RwLockReadGuard<'a, T> {
         let Held { hold, guard } = guard.held;
-        Held { hold: hold.share(), guard: plain::RwLockUpgradableReadGuard::downgrade(guard) }
+        Held { hold: hold.share(0), guard: plain::RwLockUpgradableReadGuard::downgrade(guard) }
     }
 }
 

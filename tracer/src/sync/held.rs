@@ -10,7 +10,7 @@
 use std::fmt;
 use std::ops::{Deref, DerefMut};
 
-use hangdog_flight::{PhaseId, ResourceId, Role};
+use hangdog_flight::{PhaseId, ResourceId, Role, Taken};
 
 use super::known::Known;
 use super::{order, sites};
@@ -71,38 +71,46 @@ impl<Hold, Guard: fmt::Display> fmt::Display for Held<Hold, Guard> {
 /// Says that a lock is held by one alone, until it is dropped.
 #[derive(Debug)]
 pub struct Alone {
-    /// The word of the lock's number; 0 when nobody records it.
-    word: u64,
+    /// `None` when nobody records it.
+    taken: Option<Taken>,
 }
 
 impl Alone {
+    /// By the calling thread, or by a task that it polls (0 for none).
     #[inline(always)]
-    pub(crate) fn of(known: &Known) -> Self {
-        let word = known.taken();
-        order::taken(word);
-        Self { word }
+    pub(crate) fn of(known: &Known, task: u64) -> Self {
+        let taken = known.taken(task);
+        order::taken(taken);
+        Self { taken }
     }
 
     /// Free for a while: a condition variable waits without the lock.
     #[inline(always)]
     pub(crate) fn let_go(&mut self) {
-        order::let_go(self.word);
-        if let Some(id) = ResourceId::from_word(self.word) {
-            id.let_go();
+        if let Some(taken) = self.taken {
+            let_go(taken);
         }
-    }
-
-    /// Shared from now on.
-    pub(crate) fn share(self) -> Shared {
-        Shared::of_lock(ResourceId::from_word(self.word))
     }
 
     /// The opposite of [`Alone::let_go`].
     pub(crate) fn take_again(&mut self) {
-        if ResourceId::from_word(self.word).is_some_and(|id| id.taken(super::task())) {
-            order::taken(self.word);
-        }
+        let again = self.taken.and_then(Taken::id).and_then(|id| id.taken(0));
+        order::taken(again);
     }
+
+    /// Shared from now on, by the calling thread or by a task that it polls (0 for none).
+    #[cfg(any(feature = "parking_lot", feature = "tokio"))]
+    pub(crate) fn share(self, task: u64) -> Shared {
+        Shared::of_lock(self.taken.and_then(Taken::id), task)
+    }
+}
+
+/// A call, so that dropping a guard stays small and is inlined: otherwise guards are copied through memory, and the
+/// flag in those of the standard library, stored as a byte and loaded as a word, costs 5 ns each time.
+#[inline(never)]
+fn let_go(taken: Taken) {
+    order::let_go(taken);
+    taken.let_go();
 }
 
 impl Drop for Alone {
@@ -121,17 +129,17 @@ pub struct Shared {
 }
 
 impl Shared {
-    /// Of a lock.
+    /// Of a lock, by the calling thread or by a task that it polls (0 for none).
     #[inline]
-    pub(crate) fn of(known: &Known) -> Self {
-        Self::of_lock(known.id())
+    pub(crate) fn of(known: &Known, task: u64) -> Self {
+        Self::of_lock(known.id(), task)
     }
 
     #[inline]
-    fn of_lock(id: Option<ResourceId>) -> Self {
-        let word = id.map_or(0, ResourceId::word);
-        order::taken(word);
-        Self { phase: id.and_then(|id| id.begin(&sites::HOLDS, Role::HoldShared, super::task())), word }
+    fn of_lock(id: Option<ResourceId>, task: u64) -> Self {
+        let phase = id.and_then(|id| id.begin(&sites::HOLDS, Role::HoldShared, task));
+        order::shared(id.filter(|_| phase.is_some()));
+        Self { phase, word: id.map_or(0, ResourceId::word) }
     }
 
     /// Of something that has no order.
@@ -148,14 +156,20 @@ impl Shared {
     }
 }
 
+/// A call, for the same reason.
+#[inline(never)]
+fn close(phase: PhaseId, lock: u64) {
+    if lock != 0 {
+        order::let_go_shared(lock);
+    }
+    hangdog_flight::close(phase);
+}
+
 impl Drop for Shared {
-    #[inline]
+    #[inline(always)]
     fn drop(&mut self) {
-        if self.word != 0 {
-            order::let_go(self.word);
-        }
         if let Some(phase) = self.phase {
-            hangdog_flight::close(phase);
+            close(phase, self.word);
         }
     }
 }

@@ -8,7 +8,7 @@ use std::panic::Location;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed};
 
-use hangdog_flight::{MAX_VALUE, Primitive, ResourceId, Text};
+use hangdog_flight::{MAX_VALUE, Primitive, ResourceId, Taken, Text};
 
 /// The recorder has no room for it.
 const REFUSED: u64 = 1 << 32;
@@ -64,17 +64,19 @@ impl Known {
         }
     }
 
-    /// The calling thread or task has it alone. Gives the word of its number, 0 when nobody records it.
+    /// The calling thread has it alone, or a task that it polls (0 for none). `None` when nobody records it.
     #[inline(always)]
-    pub(crate) fn taken(&self) -> u64 {
-        let (word, task) = (self.id.load(Acquire), super::task());
-        if ResourceId::from_word(word).is_some_and(|id| id.taken(task)) { word } else { self.taken_first(task) }
+    pub(crate) fn taken(&self, task: u64) -> Option<Taken> {
+        match ResourceId::from_word(self.id.load(Acquire)).and_then(|id| id.taken(task)) {
+            None => self.taken_first(task),
+            taken => taken,
+        }
     }
 
     #[cold]
     #[inline(never)]
-    fn taken_first(&self, task: u64) -> u64 {
-        self.ask().filter(|id| id.taken(task)).map_or(0, ResourceId::word)
+    fn taken_first(&self, task: u64) -> Option<Taken> {
+        self.ask()?.taken(task)
     }
 
     #[cold]

@@ -51,7 +51,7 @@ pub use std::sync::{LockResult, PoisonError, TryLockError, TryLockResult, WaitTi
 
 /// The task that the calling thread polls; 0 for none.
 #[inline(always)]
-fn task() -> u64 {
+pub(crate) fn task() -> u64 {
     #[cfg(feature = "tokio")]
     let task = crate::tokio::task_of_thread();
     #[cfg(not(feature = "tokio"))]

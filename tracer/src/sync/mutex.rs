@@ -84,7 +84,7 @@ impl<T: ?Sized> Mutex<T> {
 
     #[inline(always)]
     fn held<'a>(&self, guard: std::sync::MutexGuard<'a, T>) -> MutexGuard<'a, T> {
-        Held { hold: Alone::of(&self.known), guard }
+        Held { hold: Alone::of(&self.known, 0), guard }
     }
 
     /// As [`std::sync::Mutex::is_poisoned`].

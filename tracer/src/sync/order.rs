@@ -15,7 +15,7 @@ use std::fmt::Write as _;
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
 use std::sync::atomic::{AtomicU8, AtomicU64};
 
-use hangdog_flight::{MAX_VALUE, ResourceId, Role, Text};
+use hangdog_flight::{MAX_VALUE, ResourceId, Role, Taken, Text};
 
 const OFF: u8 = 1;
 const ON: u8 = 2;
@@ -41,17 +41,33 @@ static HELD: [Entry; ENTRIES] =
     [const { Entry { who: AtomicU64::new(0), held: [const { AtomicU64::new(0) }; DEPTH] } }; ENTRIES];
 static SEEN: [AtomicU64; PAIRS] = [const { AtomicU64::new(0) }; PAIRS];
 
-/// The calling thread or task has taken a lock.
+/// The calling thread or task has taken a lock alone.
 #[inline(always)]
-pub(crate) fn taken(lock: u64) {
+pub(crate) fn taken(lock: Option<Taken>) {
+    if WANTED.load(Relaxed) != OFF {
+        note_taken(lock.and_then(Taken::id));
+    }
+}
+
+/// It shares one.
+#[inline(always)]
+pub(crate) fn shared(lock: Option<ResourceId>) {
     if WANTED.load(Relaxed) != OFF {
         note_taken(lock);
     }
 }
 
-/// A lock is held no more.
+/// A lock is not held alone any more.
 #[inline(always)]
-pub(crate) fn let_go(lock: u64) {
+pub(crate) fn let_go(lock: Taken) {
+    if WANTED.load(Relaxed) == ON {
+        note_let_go(lock.id().map_or(0, ResourceId::word));
+    }
+}
+
+/// Nor shared.
+#[inline(always)]
+pub(crate) fn let_go_shared(lock: u64) {
     if WANTED.load(Relaxed) == ON {
         note_let_go(lock);
     }
@@ -66,11 +82,10 @@ fn is_on() -> bool {
     WANTED.load(Relaxed) == ON
 }
 
+#[cold]
 #[inline(never)]
-fn note_taken(lock: u64) {
-    if lock == 0 || !is_on() {
-        return;
-    }
+fn note_taken(lock: Option<ResourceId>) {
+    let Some(lock) = lock.filter(|_| is_on()).map(ResourceId::word) else { return };
     let Some(entry) = mine().and_then(|at| HELD.get(at)) else { return };
     let mut free = None;
     for place in &entry.held {
@@ -85,6 +100,7 @@ fn note_taken(lock: u64) {
     }
 }
 
+#[cold]
 #[inline(never)]
 fn note_let_go(lock: u64) {
     let taken_by = |entry: &'static Entry| entry.held.iter().find(|place| place.load(Relaxed) == lock);

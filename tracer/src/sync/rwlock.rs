@@ -110,12 +110,12 @@ impl<T: ?Sized> RwLock<T> {
 
     #[inline(always)]
     fn shared<'a>(&self, guard: std::sync::RwLockReadGuard<'a, T>) -> RwLockReadGuard<'a, T> {
-        Held { hold: Shared::of(&self.known), guard }
+        Held { hold: Shared::of(&self.known, 0), guard }
     }
 
     #[inline(always)]
     fn alone<'a>(&self, guard: std::sync::RwLockWriteGuard<'a, T>) -> RwLockWriteGuard<'a, T> {
-        Held { hold: Alone::of(&self.known), guard }
+        Held { hold: Alone::of(&self.known, 0), guard }
     }
 
     /// As [`std::sync::RwLock::is_poisoned`].

@@ -10,7 +10,7 @@ use tokio::sync::TryLockError;
 use super::owned::Owned;
 use crate::sync::known::{Known, Name};
 use crate::sync::waits::For;
-use crate::sync::{Alone, Held, sites};
+use crate::sync::{Alone, Held, sites, task};
 
 const LOCK: For = For::new(&sites::LOCK, Role::Wait);
 
@@ -78,7 +78,7 @@ impl<T: ?Sized> Mutex<T> {
 
     #[inline(always)]
     fn held<'a>(&self, guard: plain::MutexGuard<'a, T>) -> MutexGuard<'a, T> {
-        Held { hold: Alone::of(&self.known), guard }
+        Held { hold: Alone::of(&self.known, task()), guard }
     }
 
     /// As [`tokio::sync::Mutex::get_mut`].
@@ -109,7 +109,7 @@ impl<T: ?Sized + 'static> Mutex<T> {
     }
 
     fn held_owned(self: &Arc<Self>, guard: plain::MutexGuard<'_, T>) -> OwnedMutexGuard<T> {
-        Held { hold: Alone::of(&self.known), guard: Owned::mutex(guard, self) }
+        Held { hold: Alone::of(&self.known, task()), guard: Owned::mutex(guard, self) }
     }
 }
 

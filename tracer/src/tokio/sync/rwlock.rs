@@ -10,7 +10,7 @@ use tokio::sync::TryLockError;
 use super::owned::Owned;
 use crate::sync::known::{Known, Name};
 use crate::sync::waits::For;
-use crate::sync::{Alone, Held, Shared, sites};
+use crate::sync::{Alone, Held, Shared, sites, task};
 
 const READ: For = For::new(&sites::READ, Role::WaitShared);
 const WRITE: For = For::new(&sites::WRITE, Role::Wait);
@@ -109,12 +109,12 @@ impl<T: ?Sized> RwLock<T> {
 
     #[inline(always)]
     fn shared<'a>(&self, guard: plain::RwLockReadGuard<'a, T>) -> RwLockReadGuard<'a, T> {
-        Held { hold: Shared::of(&self.known), guard }
+        Held { hold: Shared::of(&self.known, task()), guard }
     }
 
     #[inline(always)]
     fn alone<'a>(&self, guard: plain::RwLockWriteGuard<'a, T>) -> RwLockWriteGuard<'a, T> {
-        Held { hold: Alone::of(&self.known), guard }
+        Held { hold: Alone::of(&self.known, task()), guard }
     }
 
     /// As [`tokio::sync::RwLock::get_mut`].
@@ -127,25 +127,25 @@ impl<T: ?Sized + 'static> RwLock<T> {
     /// As [`tokio::sync::RwLock::read_owned`].
     pub async fn read_owned(self: Arc<Self>) -> OwnedRwLockReadGuard<T> {
         let guard = READ.follow(&self.known, self.inner.read()).await;
-        Held { hold: Shared::of(&self.known), guard: Owned::reader(guard, &self) }
+        Held { hold: Shared::of(&self.known, task()), guard: Owned::reader(guard, &self) }
     }
 
     /// As [`tokio::sync::RwLock::try_read_owned`].
     pub fn try_read_owned(self: Arc<Self>) -> Result<OwnedRwLockReadGuard<T>, TryLockError> {
         let guard = self.inner.try_read()?;
-        Ok(Held { hold: Shared::of(&self.known), guard: Owned::reader(guard, &self) })
+        Ok(Held { hold: Shared::of(&self.known, task()), guard: Owned::reader(guard, &self) })
     }
 
     /// As [`tokio::sync::RwLock::write_owned`].
     pub async fn write_owned(self: Arc<Self>) -> OwnedRwLockWriteGuard<T> {
         let guard = WRITE.follow(&self.known, self.inner.write()).await;
-        Held { hold: Alone::of(&self.known), guard: Owned::writer(guard, &self) }
+        Held { hold: Alone::of(&self.known, task()), guard: Owned::writer(guard, &self) }
     }
 
     /// As [`tokio::sync::RwLock::try_write_owned`].
     pub fn try_write_owned(self: Arc<Self>) -> Result<OwnedRwLockWriteGuard<T>, TryLockError> {
         let guard = self.inner.try_write()?;
-        Ok(Held { hold: Alone::of(&self.known), guard: Owned::writer(guard, &self) })
+        Ok(Held { hold: Alone::of(&self.known, task()), guard: Owned::writer(guard, &self) })
     }
 }
 
@@ -181,7 +181,7 @@ impl<'a, T: ?Sized> RwLockWriteGuard<'a, T> {
     /// As [`tokio::sync::RwLockWriteGuard::downgrade`].
     pub fn downgrade(self) -> RwLockReadGuard<'a, T> {
         let Held { hold, guard } = self;
-        Held { hold: hold.share(), guard: guard.downgrade() }
+        Held { hold: hold.share(task()), guard: guard.downgrade() }
     }
 }
 
@@ -204,7 +204,7 @@ impl<T: ?Sized> OwnedRwLockWriteGuard<T> {
         T: 'static,
     {
         let Held { hold, guard } = self;
-        Held { hold: hold.share(), guard: guard.downgrade() }
+        Held { hold: hold.share(task()), guard: guard.downgrade() }
     }
 }
 

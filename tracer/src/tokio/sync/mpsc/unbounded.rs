@@ -44,7 +44,11 @@ pub fn unbounded_channel_named<T>(name: &'static str) -> (UnboundedSender<T>, Un
 fn with<T>(name: Name) -> (UnboundedSender<T>, UnboundedReceiver<T>) {
     let channel = known(name);
     let (sender, receiver) = plain::unbounded_channel();
-    let receiver = UnboundedReceiver { inner: receiver, end: End::receives_unbounded(channel.clone()), wait: PolledWait::default() };
+    let receiver = UnboundedReceiver {
+        inner: receiver,
+        end: End::receives_unbounded(channel.clone()),
+        wait: PolledWait::default(),
+    };
     (UnboundedSender { inner: sender, end: End::sends(channel) }, receiver)
 }
 
