@@ -67,13 +67,25 @@
 //! use [`HangdogLayer::with_max_level`] instead of `.with_filter(…)`. A `Registry` without any layer that
 //! closes spans leaks; with this one it does not.
 
+mod entered;
+#[cfg(feature = "ffi")]
+pub mod ffi;
 mod fields;
 mod future;
 mod layer;
+pub mod numbered;
+mod outward;
+mod own;
+#[cfg(feature = "parking_lot")]
+pub mod parking_lot;
 mod phase;
+mod recorded;
 mod sites;
 mod spans;
 mod status;
+mod subscriber;
+pub mod sync;
+mod tee;
 #[cfg(feature = "tokio")]
 pub mod tokio;
 
@@ -83,3 +95,6 @@ pub use hangdog_flight::{Outcome, Site, SiteNumber, Value};
 pub use layer::{HangdogLayer, layer};
 pub use phase::{__begin, __begin_here, Entered, Inside, Phase, Take, Values};
 pub use status::{Status, status};
+pub use subscriber::{HangdogSubscriber, subscriber};
+pub use sync::{Pool, Pooled};
+pub use tee::{Tee, tee};

@@ -5,7 +5,9 @@ use std::hash::{Hash, Hasher};
 /// The task that the calling thread polls; 0 for none.
 #[inline]
 pub(crate) fn task_of_thread() -> u64 {
-    tokio::task::try_id().map_or(0, number)
+    let Some(task) = tokio::task::try_id() else { return 0 };
+    super::runtime::in_task();
+    number(task)
 }
 
 /// The number of a task. `Id` shows it by `Display`, which takes longer than a poll; its `Hash` is that one number.

@@ -1,0 +1,96 @@
+//! Spans that another subscriber keeps, as phases: what the layer and the tee have in common.
+
+use hangdog_flight::{Opening, PhaseId};
+use tracing::Metadata;
+use tracing::level_filters::LevelFilter;
+use tracing::span::{Attributes, Id, Record};
+
+use crate::fields::Fields;
+use crate::sites::CallSite;
+use crate::spans::Spans;
+
+pub(crate) struct Recorded {
+    spans: Spans,
+    pub(crate) max_level: LevelFilter,
+}
+
+/// Where the parent of a span is looked for.
+#[derive(Clone, Copy)]
+pub(crate) enum Parent {
+    /// The phase that the thread is in, also when it is no span.
+    Current,
+    Known(Option<PhaseId>),
+}
+
+impl Recorded {
+    /// Spans up to `DEBUG`. Starts the recorder.
+    pub(crate) fn new() -> Self {
+        let _started = hangdog_flight::current();
+        Self { spans: Spans::new(), max_level: LevelFilter::DEBUG }
+    }
+
+    #[inline]
+    pub(crate) fn wants(&self, metadata: &Metadata<'_>) -> bool {
+        *metadata.level() <= self.max_level
+    }
+
+    #[inline]
+    pub(crate) fn phase(&self, span: &Id) -> Option<PhaseId> {
+        self.spans.get(span.into_u64())
+    }
+
+    /// A phase for a new span.
+    #[inline]
+    pub(crate) fn open(&self, attributes: &Attributes<'_>, parent: Parent, span: &Id) {
+        let Some(phase) = begin(CallSite::of(attributes.metadata()), attributes, parent) else { return };
+        if !self.spans.insert(span.into_u64(), phase) {
+            // Nobody could ever close it.
+            hangdog_flight::abandon(phase);
+        }
+    }
+
+    pub(crate) fn record(&self, span: &Id, values: &Record<'_>) {
+        if let Some(phase) = self.phase(span) {
+            values.record(&mut Fields::Open(phase));
+        }
+    }
+
+    #[inline]
+    pub(crate) fn enter(&self, span: &Id) {
+        if let Some(phase) = self.phase(span) {
+            enter(phase);
+        }
+    }
+
+    #[inline]
+    pub(crate) fn exit(&self, span: &Id) {
+        if let Some(phase) = self.phase(span) {
+            hangdog_flight::exit(phase);
+        }
+    }
+
+    /// The span is over.
+    #[inline]
+    pub(crate) fn close(&self, span: &Id) {
+        // Taken out even when there is no recorder any more: ids are used again.
+        if let Some(phase) = self.spans.remove(span.into_u64()) {
+            hangdog_flight::close(phase);
+        }
+    }
+}
+
+/// Opens a phase for a span, with its fields.
+#[inline]
+pub(crate) fn begin(call_site: &'static CallSite, attributes: &Attributes<'_>, parent: Parent) -> Option<PhaseId> {
+    let mut opening = match parent {
+        Parent::Current => hangdog_flight::begin(&call_site.site),
+        Parent::Known(parent) => hangdog_flight::begin_in(&call_site.site, parent),
+    }?;
+    attributes.record(&mut Fields::New(&mut opening));
+    Some(Opening::publish(opening))
+}
+
+#[inline]
+pub(crate) fn enter(phase: PhaseId) {
+    hangdog_flight::enter(phase, crate::phase::task);
+}
