@@ -69,7 +69,10 @@ fn edges(story: &Story<'_>) -> Vec<Edge> {
     for task in (0..graph.tasks.len()).filter(|task| view.is_of_run(graph.tasks[*task].key.pid())) {
         // Who could be woken by somebody else too, or is merely parked, is not behind it.
         let is_stuck = graph.alive(task) != Liveness::Live
-            && graph.waits(task).iter().all(|wait| wait.outside.is_none() && wait.class != Class::Event);
+            && graph
+                .waits(task)
+                .iter()
+                .all(|wait| wait.outside.is_none() && !matches!(wait.class, Class::Event | Class::Poll));
         let onto = graph.links(task).find(|link| is_stuck && ring.contains(&link.to) && !is_same(link));
         if let Some(link) = onto.filter(|_| !ring.contains(&task) && behind < BEHIND) {
             behind += usize::from(!told.contains(&task));

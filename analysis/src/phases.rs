@@ -46,7 +46,12 @@ pub(crate) struct AsyncTask<'a> {
     pub(crate) is_seen: bool,
 }
 
-impl AsyncTask<'_> {
+impl<'a> AsyncTask<'a> {
+    /// Its outermost phase.
+    pub(crate) fn begin(&self) -> Option<&'a Phase> {
+        self.phases.first().copied()
+    }
+
     /// The thread that polled it last.
     pub(crate) fn tid(&self) -> Option<Tid> {
         self.innermost.iter().chain(&self.phases).find_map(|phase| phase.tid)

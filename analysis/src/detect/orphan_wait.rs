@@ -43,7 +43,11 @@ fn why_nobody(wait: &Wait) -> String {
         Class::ChannelSpace => "its receiving end is still open, and nobody is left who would receive".to_owned(),
         Class::ChannelItem => "an end that could send is still open, and nobody is left who would".to_owned(),
         Class::Lock => "it was not given back".to_owned(),
-        Class::Pool => "nobody holds anything of it that could be given back".to_owned(),
+        Class::Pool => {
+            let forgotten = wait.evidence.iter().find(|evidence| evidence.text.ends_with("was forgotten"));
+            forgotten
+                .map_or("nobody holds anything of it that could be given back".to_owned(), |why| why.text.clone())
+        }
         Class::Poll => "its future was begun, and neither polled to its end nor dropped".to_owned(),
         _ => "no process is left that could end this wait".to_owned(),
     }

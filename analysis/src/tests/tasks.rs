@@ -214,6 +214,10 @@ fn a_pool_is_used_up_by_those_who_wait_for_it() {
         "pool:db is used up: task 7 of svc[10] (in GET /a > get) and task 8 of svc[10] (in GET /b > get) hold all that was \
          taken of it, and each waits for more",
     );
+    // The future that spawned them stood there before anything was taken; a task that came later may have been given it.
+    let first = "phase 10.10 9 0 main; left at=100";
+    check(&scene(PARKED, first), "pool-exhausted likely: t7 t8; 10>t7 event, t7>t7 pool, t7>t8 pool");
+    check_finding(&scene(PARKED, "phase 10.10/9 9 0 job; left at=600"), "orphan-wait likely: ; 10>nobody event");
     // A connection may have been handed on, or be on its way.
     check_finding(&scene(SERVER, ""), "nothing");
     check_finding(&scene(TIMER, ""), "nothing");

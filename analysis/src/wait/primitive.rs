@@ -251,9 +251,16 @@ impl<'a> Asked<'_, 'a> {
     }
 
     fn handed_on(&self, wait: Wait) -> Wait {
+        // Who was given it was most likely begun for it.
+        let around = self.view.timeline.phase_path(self.phase);
+        let taken = self.view.phases.holding(self.pid, self.key).iter().map(|hold| hold.open.t).min();
         let others = self.view.phases.tasks().any(|(key, task)| {
             let wants_it = |phase: &&Phase| phase.hang.wait.as_ref() == Some(self.key);
-            key.pid() == self.pid && key != self.waiter && !task.innermost.iter().any(wants_it)
+            let is_later = task.begin().is_none_or(|begin| {
+                taken.is_none_or(|taken| latest_begin(begin) >= taken)
+                    && !around.iter().any(|outer| outer.id == begin.id)
+            });
+            key.pid() == self.pid && key != self.waiter && is_later && !task.innermost.iter().any(wants_it)
         });
         let sure = if others { Confidence::Possible } else { Confidence::Likely };
         self.open(wait).at_most(sure, format!("whether what is held of {} was handed to another task", self.key))
