@@ -193,25 +193,21 @@ fn operations_are_told_at_once() {
 fn of_holders_those_are_told_who_stay_or_stand_in_the_way() {
     let mut bench = Bench::new();
     let lock = bench.recorder.with(|| hangdog_flight::resource(Primitive::Mutex, "cache")).unwrap();
-    let take = |bench: &Bench| bench.recorder.with(|| assert!(lock.taken()));
-    let let_go = |bench: &Bench| bench.recorder.with(|| lock.let_go());
-    take(&bench);
+    let take = |bench: &Bench| bench.recorder.with(|| lock.taken(0)).unwrap();
+    let held = take(&bench);
     bench.check(Way::Passing, &[]);
-    let_go(&bench);
-    take(&bench);
+    bench.recorder.with(|| held.let_go());
+    let held = take(&bench);
     bench.check(Way::Passing, &[]);
     bench.check(Way::Passing, &["+holds cache"]);
-    let_go(&bench);
+    bench.recorder.with(|| held.let_go());
     bench.check(Way::Passing, &["-?"]);
-    take(&bench);
+    let held = take(&bench);
     bench.check(CLOSELY, &["+holds cache"]);
-    let_go(&bench);
+    bench.recorder.with(|| held.let_go());
     take(&bench);
-    let found = {
-        bench.open(site!("lock"), |opening| opening.resource(Role::Wait, lock));
-        bench.found(Way::Passing)
-    };
-    let mut told = words(&found);
+    bench.open(site!("lock"), |opening| opening.resource(Role::Wait, lock));
+    let mut told = words(&bench.found(Way::Passing));
     told.sort();
     assert_eq!(told, ["+holds cache", "+lock", "-?"]);
     let wait = bench.table.open().find(|phase| phase.name == "lock").unwrap();
