@@ -53,11 +53,29 @@ fn a_phase_takes_no_heap_memory() {
         phase.record("hang.link", "a>b");
         phase.outcome(Outcome::Ok);
     });
-    tracing::subscriber::with_default(tracing_subscriber::registry().with(hangdog_tracer::layer()), || {
-        check("a span", |n| {
+    spans("the layer's", tracing_subscriber::registry().with(hangdog_tracer::layer()));
+    spans("the subscriber's", hangdog_tracer::subscriber());
+    let log = tracing_subscriber::registry().with(Nothing).with(tracing::level_filters::LevelFilter::INFO);
+    spans("the tee's", hangdog_tracer::tee(log));
+}
+
+/// Without any layer a `Registry` would never forget a span.
+struct Nothing;
+
+impl<S: tracing::Subscriber> tracing_subscriber::Layer<S> for Nothing {}
+
+fn spans(whose: &str, subscriber: impl tracing::Subscriber + Send + Sync) {
+    tracing::subscriber::with_default(subscriber, || {
+        check(&format!("{whose} span"), |n| {
             let span = tracing::info_span!("request", n, hang.op = "x", hang.link = tracing::field::Empty).entered();
             span.record("hang.link", "a>b");
-            let _inner = tracing::info_span!("inner", why = ?(n, "formatted")).entered();
+            let inner = tracing::debug_span!("inner", why = ?(n, "formatted")).entered();
+            let clones = (span.clone(), inner.clone(), tracing::Span::current());
+            drop((inner, clones));
+        });
+        check(&format!("{whose} hundred spans at once"), |n| {
+            let spans: [tracing::Span; 100] = std::array::from_fn(|at| tracing::debug_span!("many", n, at));
+            drop(spans);
         });
     });
 }

@@ -3,7 +3,7 @@
 //! All tests share the recorder of this process, so each looks only at phases of names of its own.
 
 use hangdog_flight::{EventKind, OpenPhase, Outcome, Reader, Recording};
-use hangdog_tracer::{InPhaseExt, Phase, phase};
+use hangdog_tracer::{InPhaseExt, open_phase, phase};
 use tokio::sync::oneshot;
 use tracing::Instrument;
 use tracing_subscriber::prelude::*;
@@ -74,7 +74,7 @@ fn spans_across_awaits_are_open_and_not_polled() {
             );
             let request = async move {
                 tracing::Span::current().record("hang.link", "a>b");
-                let ask = asked.in_phase(phase!("ask the backend", hang.wait = "http:h:2"));
+                let ask = asked.in_phase(open_phase!("ask the backend", hang.wait = "http:h:2"));
                 looking.send(()).unwrap();
                 ask.await.unwrap();
             };
@@ -148,9 +148,9 @@ fn panics_and_dropped_futures_mark_their_phases() {
         });
         assert_eq!(outcome_of(name), Some(Outcome::Panicked));
     });
-    drop(std::future::pending::<()>().in_phase(phase!("dropped")));
+    drop(std::future::pending::<()>().in_phase(open_phase!("dropped")));
     assert_eq!(outcome_of("dropped"), Some(Outcome::Cancelled));
-    runtime().block_on(async {}.in_phase(phase!("done")));
+    runtime().block_on(async {}.in_phase(open_phase!("done", hang.op = "done")));
     assert_eq!(outcome_of("done"), None);
     phase!("said").outcome(Outcome::Failed);
     assert_eq!(outcome_of("said"), Some(Outcome::Failed));
@@ -161,7 +161,7 @@ fn a_destructor_that_works_during_a_panic_is_no_panic() {
     struct CleansUp;
     impl Drop for CleansUp {
         fn drop(&mut self) {
-            let _phase = phase!("clean up");
+            let _phase = phase!("clean up", hang.op = "clean up");
         }
     }
     started();
@@ -200,7 +200,7 @@ fn every_way_to_write_a_field() {
 #[test]
 fn a_phase_may_go_to_another_thread_and_end_there() {
     started();
-    let phase = Phase::from(phase!("moved", hang.op = "register ws-1"));
+    let phase = open_phase!("moved", hang.op = "register ws-1");
     let before = find(&recording(), "moved");
     assert!(!before.polled_now);
     std::thread::spawn(move || {
