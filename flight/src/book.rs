@@ -54,6 +54,8 @@ pub(crate) struct Book {
     pub(crate) ring: Cell<Option<&'static [AtomicU64]>>,
     /// Whether its entry has memory for a ring; 2 when it cannot have any.
     pub(crate) has_ring: Cell<u8>,
+    /// Cells ever written to the ring: the file says the same, but anybody may write there.
+    pub(crate) head: Cell<u64>,
     pub(crate) entered_depth: Cell<usize>,
     /// Phases entered on top of those, which are not followed.
     pub(crate) too_deep: Cell<usize>,
@@ -69,6 +71,8 @@ thread_local! {
     static ENDED: Cell<bool> = const { Cell::new(false) };
     /// The recorder that had no place for this thread; asked once.
     static REFUSED_BY: Cell<u64> = const { Cell::new(0) };
+    /// The recorder of a test that runs here; see [`with`].
+    static WITHIN: Cell<Option<&'static Recorder>> = const { Cell::new(None) };
     static AT_END: AtEnd = const { AtEnd };
 }
 
@@ -106,12 +110,20 @@ pub(crate) fn peek() -> Option<&'static Book> {
 
 /// The recorder that the calling thread writes to; also for one that can have no book, or has none any more.
 pub(crate) fn recorder() -> Option<&'static Recorder> {
-    peek().and_then(|book| book.recorder.get()).or_else(crate::process::current)
+    peek().and_then(|book| book.recorder.get()).or_else(asked)
+}
+
+#[cold]
+fn asked() -> Option<&'static Recorder> {
+    match WITHIN.get() {
+        Some(recorder) => Some(recorder).filter(|recorder| !recorder.is_foreign()),
+        None => crate::process::current(),
+    }
 }
 
 #[cold]
 fn get() -> Option<&'static Book> {
-    get_in(crate::process::current()?)
+    get_in(asked()?)
 }
 
 fn get_in(recorder: &'static Recorder) -> Option<&'static Book> {
@@ -130,14 +142,23 @@ fn get_in(recorder: &'static Recorder) -> Option<&'static Book> {
 
 /// Works as if `recorder` were the one of this process: for tests, which have several.
 pub(crate) fn with<R>(recorder: &'static Recorder, work: impl FnOnce() -> R) -> R {
-    let before = BOOK.take();
-    let book = get_in(recorder);
-    let result = work();
-    BOOK.set(before);
-    if let Some(book) = book {
-        recorder.detach(book);
+    /// Back to what was before, also when `work` panics.
+    struct Back {
+        recorder: Option<&'static Recorder>,
+        book: Option<&'static Book>,
     }
-    result
+    impl Drop for Back {
+        fn drop(&mut self) {
+            let book = BOOK.replace(self.book);
+            if let Some((book, recorder)) = book.and_then(|book| Some((book, book.recorder.get()?))) {
+                recorder.detach(book);
+            }
+            WITHIN.set(self.recorder);
+        }
+    }
+    let _back = Back { recorder: WITHIN.replace(Some(recorder)), book: BOOK.take() };
+    let _refused = get();
+    work()
 }
 
 impl Book {

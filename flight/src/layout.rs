@@ -471,6 +471,10 @@ impl Places {
     }
 }
 
+// The largest file has a number for every slot.
+const _: () = assert!(Size::FULL.slots + Size::FULL.threads * slot::STACK <= slot::MAX);
+const _: () = assert!(Size::FULL.resources <= resource::MAX);
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -526,11 +530,5 @@ mod tests {
             let left = slot::left(slot::with_left(0xffff_ffff, start + later), start);
             assert_eq!((left - start) >> 22, later >> 22);
         }
-    }
-
-    #[test]
-    fn the_largest_file_has_a_number_for_every_slot() {
-        assert!(Size::FULL.slots + Size::FULL.threads * slot::STACK <= slot::MAX);
-        assert!(Size::FULL.resources <= resource::MAX);
     }
 }

@@ -7,45 +7,74 @@
 //!
 //! ```text
 //!   a file on tmpfs, or a memfd                                   (all numbers: u64, native order)
-//!  ┌──────────┬────────────────────────────────────────────────────────────────────────────────────┐
-//!  │ header   │ "hangdog" │ version │ owner: pid, start, boot id, pid namespace │ clock anchors        │
-//!  │ 4 KiB    │ where each section lies │ heartbeat │ what was dropped │ how much of each was ever used │
-//!  ├──────────┼────────────────────────────────────────────────────────────────────────────────────┤
-//!  │ names    │ [ready, length, offset │ hash] × 4096                     written once, known by number   │
-//!  │ text     │ their bytes, 192 KiB                                                                 │
-//!  ├──────────┼────────────────────────────────────────────────────────────────────────────────────┤
-//!  │ slots    │ an open phase in 64 bytes, × 8192                         the state of now                │
-//!  │          │ ┌────────┬───────┬────────┬──────────────────┬─────────────────┬───────┬─────────────┐  │
-//!  │          │ │ commit │ start │ parent │ name, keys, shape │ tid, in, polls  │ value │ value, 16 B │  │
-//!  │          │ └────────┴───────┴────────┴──────────────────┴─────────────────┴───────┴─────────────┘  │
-//!  │          │ commit = free │ writing │ open, and the slot's generation:  phase id = generation, slot │
-//!  ├──────────┼────────────────────────────────────────────────────────────────────────────────────┤
-//!  │ more     │ a second slot, 512 B × 4096, for a phase that says more: owner, task, hang.*, long texts │
-//!  ├──────────┼────────────────────────────────────────────────────────────────────────────────────┤
-//!  │ threads  │ [state │ tid │ head │ current phase │ beats │ name │ ended] × 128      one writer each      │
-//!  ├──────────┼────────────────────────────────────────────────────────────────────────────────────┤
-//!  │ rings    │ one a thread, 4096 events of 32 bytes: open, close, wait, wake, note       the history      │
-//!  │          │ pages are given to a ring when its thread records for the first time                  │
-//!  └──────────┴────────────────────────────────────────────────────────────────────────────────────┘
+//!  ┌───────────┬───────────────────────────────────────────────────────────────────────────────────┐
+//!  │ header    │ "hangdog" │ version │ owner: pid, start, boot id, pid namespace │ clock: source,      │
+//!  │ 4 KiB     │ resolution, tick's thread, anchors, gaps │ where each section lies │ what was        │
+//!  │           │ dropped │ how much of each was ever used                                          │
+//!  ├───────────┼───────────────────────────────────────────────────────────────────────────────────┤
+//!  │ names     │ [kind, length, offset │ hash] each: a text, or a call site: numbers of texts        │
+//!  │ text      │ their bytes                              written once, then known by number         │
+//!  ├───────────┼───────────────────────────────────────────────────────────────────────────────────┤
+//!  │ threads   │ [state │ tid, role │ head of the ring │ name │ ended] each           one writer each │
+//!  ├ ─ ─ ─ ─ ─ ┼ ─ ─ ─ ─ ─ ─ ─ ─ ─ ─ ─ ─ ─ ─ ─ ─ ─ ─ ─ from here on pages come as they are used ─ ┤
+//!  │ resources │ [state, kind │ name, which │ holder │ its phase │ since │ times] each               │
+//!  │           │ a traced lock or channel, and who has it alone                                     │
+//!  ├───────────┼───────────────────────────────────────────────────────────────────────────────────┤
+//!  │ slots     │ an open phase in 64 bytes                                        the state of now   │
+//!  │           │ ┌────────┬───────┬────────────────┬─────────────────┬───────────┬───────┬────────┐ │
+//!  │           │ │ commit │ start │ parent, inside,│ site, shapes of │ tid, task │ value │ value, │ │
+//!  │           │ │        │       │ polls          │ values, left    │           │       │ 16 B   │ │
+//!  │           │ └────────┴───────┴────────────────┴─────────────────┴───────────┴───────┴────────┘ │
+//!  │           │ commit = generation │ keys │ outcome │ flags │ free, open or more                  │
+//!  │           │ "more": not a phase, but what one says beyond its slot, a chain of such slots       │
+//!  │           │ chunks of 64 belong to a thread, which takes and keeps them without an exchange     │
+//!  ├───────────┼───────────────────────────────────────────────────────────────────────────────────┤
+//!  │ stacks    │ 63 slots a thread, for phases that end where they began, in order                  │
+//!  │           │ and one that says in which phase and task the thread is                            │
+//!  ├───────────┼───────────────────────────────────────────────────────────────────────────────────┤
+//!  │ rings     │ one a thread, events of 32 bytes: open, close, wait, wake, note       the history   │
+//!  └───────────┴───────────────────────────────────────────────────────────────────────────────────┘
+//!
+//!   the number of a phase = generation of its slot │ slot        never used twice
 //! ```
+//!
+//! Who owns a slot, an entry, a chunk, how many names there are: all that decides is kept in the process's own
+//! memory beside the file. Another process of the same user may scribble over the file; then what is read is wrong,
+//! and the program neither crashes nor stops.
 //!
 //! | module | is |
 //! | --- | --- |
 //! | `layout` | the drawing above as numbers |
 //! | `place` | where files lie and how they are made, cleaned up and found: [`directory`], [`list`], [`memfd_of`] |
-//! | `recorder` | the writer: [`Recorder`] |
+//! | `recorder` | the writer: [`begin`], [`begin_here`] and what follows |
+//! | `book` | what a thread keeps for itself while it records |
+//! | `site`, `slot`, `phase`, `resource`, `value` | the parts of a phase: its call site, its 64 bytes, its number, what it waits for, its fields |
 //! | `process`, `at_exit` | the one recorder of a process, and what a fork or a normal end does to it: [`current`] |
-//! | `reader` | [`Reader`], which trusts no byte, and what it gives: [`Recording`] |
-//! | `local`, `names`, `pool`, `lock`, `map`, `clock`, `identity`, `value` | the parts: a thread's own state, names by number, free slots, the owner's lock, mapped memory, time, the owner, values of bounded length |
+//! | `reader`, `recording` | [`Reader`], which trusts no byte, and what it gives: [`Recording`] |
+//! | `names`, `pool`, `lock`, `map`, `signals`, `clock`, `identity`, `sync` | names by number, free entries, the owner's lock, mapped memory, the tick's thread, time, the owner, atomics |
+//!
+//! # Proof
+//!
+//! The protocols between writers, and between a writer and a reader, are checked in all their orders with a model of
+//! weak memory (loom), on the code itself: module `model`.
+//!
+//! ```text
+//! RUSTFLAGS="--cfg loom" cargo test -p hangdog-flight --release --lib model
+//! ```
+//!
+//! The reader is fuzzed by `fuzz/`; how to run that stands there.
 //!
 //! # Example
 //!
 //! ```
-//! use hangdog_flight::{Reader, Value};
+//! use hangdog_flight::{Reader, Site, SiteNumber, Value};
+//!
+//! static NUMBER: SiteNumber = SiteNumber::new();
+//! static READ: Site = Site::new("read settings", &["hang.wait"], &NUMBER);
 //!
 //! let Some(recorder) = hangdog_flight::current() else { return };
-//! let mut opening = recorder.begin(recorder.name("read settings"), None).unwrap();
-//! opening.field(recorder.name("hang.wait"), Value::Text("path:/etc/app.toml"));
+//! let mut opening = hangdog_flight::begin(&READ).unwrap();
+//! opening.value(0, Value::Text("path:/etc/app.toml"));
 //! let phase = opening.publish();
 //!
 //! // Any process of the same user may look, at any time, also after this one was killed.
@@ -54,7 +83,7 @@
 //! assert_eq!(open.name, "read settings");
 //! assert_eq!(open.hang.wait.as_deref(), Some("path:/etc/app.toml"));
 //!
-//! recorder.close(phase);
+//! hangdog_flight::close(phase);
 //! ```
 //!
 //! Not here: who calls all this (the `hangdog-tracer` crate), and what it means (`hangdog-analysis`).

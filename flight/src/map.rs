@@ -7,6 +7,7 @@
 
 use std::os::fd::BorrowedFd;
 use std::ptr;
+use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 
 use rustix::mm::{Advice, MapFlags, ProtFlags};
 
@@ -54,7 +55,7 @@ fn wiped_on_fork(bytes: usize) -> rustix::io::Result<*mut std::ffi::c_void> {
 /// A word that is 1 here and 0 in every process that was forked from here.
 pub(crate) fn not_forked() -> rustix::io::Result<&'static AtomicU64> {
     let page = words(wiped_on_fork(PAGE)?, PAGE);
-    page[0].store(1, std::sync::atomic::Ordering::Release);
+    page[0].store(1, Release);
     Ok(&page[0])
 }
 
@@ -62,10 +63,14 @@ pub(crate) fn not_forked() -> rustix::io::Result<&'static AtomicU64> {
 pub(crate) struct Books {
     first: *const Book,
     count: usize,
+    /// Who has it, in memory that no other process can write to: the thread's tid, and [`GIVEN_BACK`].
+    owners: Words,
 }
 
-// SAFETY: the pointer is to memory that stays mapped as it is; what is behind it is only had from `of`, whose
-// caller vouches for it.
+const GIVEN_BACK: u64 = 1 << 32;
+
+// SAFETY: the pointer is to memory that stays mapped as it is; what is behind it is only had from `claim`, by one
+// thread at a time.
 unsafe impl Send for Books {}
 // SAFETY: as above.
 unsafe impl Sync for Books {}
@@ -73,22 +78,52 @@ unsafe impl Sync for Books {}
 impl Books {
     pub(crate) fn new(count: usize) -> rustix::io::Result<Self> {
         let bytes = (count * size_of::<Book>()).next_multiple_of(PAGE);
-        Ok(Self { first: wiped_on_fork(bytes)?.cast::<Book>().cast_const(), count })
+        Ok(Self { first: wiped_on_fork(bytes)?.cast::<Book>().cast_const(), count, owners: private(count * WORD)? })
     }
 
-    /// The book of an entry.
-    ///
-    /// # Safety
-    ///
-    /// The entry in the threads table belongs to the calling thread, and the reference does not leave that thread
-    /// nor outlive its claim to the entry.
-    pub(crate) unsafe fn of(&self, entry: usize) -> Option<&'static Book> {
+    /// Makes the book of an entry the calling thread's own; says too whether it never was anybody's. `None` when another
+    /// thread has it, or had it and has not ended yet: that one may still look at it, from a thread-local that is
+    /// dropped after the one which gives the book back.
+    pub(crate) fn claim(&self, entry: usize) -> Option<(&'static Book, bool)> {
+        let me = rustix::thread::gettid().as_raw_nonzero().get() as u64;
+        let owner = self.owners.get(entry).filter(|_| entry < self.count)?;
+        let word = owner.load(Relaxed);
+        let before = word & !GIVEN_BACK;
+        let is_free = word == 0 || (word & GIVEN_BACK != 0 && (before == me || is_gone(before as i32)));
+        if !is_free || owner.compare_exchange(word, me, Acquire, Relaxed).is_err() {
+            return None;
+        }
         // SAFETY: `first` begins a mapping of `count` books, and `entry` is one of them.
-        let book = (entry < self.count).then(|| unsafe { self.first.add(entry) })?;
-        // SAFETY: the memory is mapped for good, aligned to a page at its begin and by the book's own size behind
-        // it, and all zeros is a book; the caller vouches that no other thread has it.
-        Some(unsafe { &*book })
+        let book = unsafe { self.first.add(entry) };
+        // SAFETY: the memory is mapped for good, aligned to a page at its begin and by the book's own size behind it,
+        // and all zeros is a book. No other thread has a reference to it: only one can win the exchange, references
+        // cannot leave their thread because a book is not `Sync`, and the thread that had it before is gone or is
+        // this one. What that one wrote, it wrote before it gave the book back or before it ended.
+        let book = unsafe { &*book };
+        Some((book, word == 0))
     }
+
+    /// The calling thread needs the book of its entry no more.
+    pub(crate) fn give_back(&self, entry: usize) {
+        if let Some(owner) = self.owners.get(entry) {
+            owner.fetch_or(GIVEN_BACK, Release);
+        }
+    }
+
+    /// The calling thread claimed a book that was nobody's, and cannot use it.
+    pub(crate) fn give_up(&self, entry: usize) {
+        if let Some(owner) = self.owners.get(entry) {
+            owner.store(0, Release);
+        }
+    }
+}
+
+/// Whether a thread of this process has ended, with all that is dropped at its end.
+fn is_gone(tid: i32) -> bool {
+    let me = std::process::id() as i32;
+    // SAFETY: signal 0 is never delivered; the call only says whether there is such a thread.
+    let answer = unsafe { libc::syscall(libc::SYS_tgkill, me, tid, 0) };
+    answer == -1 && std::io::Error::last_os_error().raw_os_error() == Some(libc::ESRCH)
 }
 
 /// Brings the pages of `part` in, so that a thread which records never waits for one. Best effort: before

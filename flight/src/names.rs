@@ -18,13 +18,19 @@ const PROBES: usize = 16;
 pub(crate) struct Names {
     entries: Words,
     text: Words,
-    used: &'static AtomicU64,
-    text_used: &'static AtomicU64,
+    /// [`USED`] names and [`TEXT_USED`] words of text were claimed. The file is told; it is not asked, because others
+    /// may write there.
+    counts: Words,
+    told_used: &'static AtomicU64,
+    told_text_used: &'static AtomicU64,
     /// `hash:48 | number:16`
     by_content: Words,
     /// Pairs: address, then `length:32 | number:32`.
     by_address: Words,
 }
+
+const USED: usize = 0;
+const TEXT_USED: usize = 1;
 
 /// Why a text has no number.
 pub(crate) struct NamesFull;
@@ -33,17 +39,16 @@ impl Names {
     pub(crate) fn new(
         entries: Words,
         text: Words,
-        used: &'static AtomicU64,
-        text_used: &'static AtomicU64,
+        told_used: &'static AtomicU64,
+        told_text_used: &'static AtomicU64,
     ) -> rustix::io::Result<Self> {
         let places = (entries.len() / name::WORDS * 2).next_power_of_two();
         let by_content = map::private(places * WORD)?;
         let by_address = map::private(places * 2 * WORD)?;
-        let names = Self { entries, text, used, text_used, by_content, by_address };
-        if used.load(Acquire) == 0 {
-            for known in KNOWN {
-                let _smallest_file_has_room = names.number(known);
-            }
+        let counts = map::private(2 * WORD)?;
+        let names = Self { entries, text, counts, told_used, told_text_used, by_content, by_address };
+        for known in KNOWN {
+            let _smallest_file_has_room = names.number(known);
         }
         Ok(names)
     }
@@ -106,10 +111,21 @@ impl Names {
         self.add(kind, bytes, hash)
     }
 
+    fn used(&self) -> &AtomicU64 {
+        &self.counts[USED]
+    }
+
+    fn text_used(&self) -> &AtomicU64 {
+        &self.counts[TEXT_USED]
+    }
+
     fn add(&self, kind: u64, bytes: &[u8], hash: u64) -> Result<u16, NamesFull> {
         let words = bytes.len().div_ceil(WORD);
-        let offset = claim(self.text_used, words, self.text.len()).ok_or(NamesFull)?;
-        let number = claim(self.used, 1, self.entries.len() / name::WORDS).ok_or(NamesFull)?;
+        let names = (self.entries.len() / name::WORDS).min(1 << 16);
+        let offset = claim(self.text_used(), words, self.text.len()).ok_or(NamesFull)?;
+        let number = claim(self.used(), 1, names).ok_or(NamesFull)?;
+        self.told_text_used.fetch_max((offset + words) as u64, Relaxed);
+        self.told_used.fetch_max(number as u64 + 1, Relaxed);
         store_bytes(&self.text[offset..offset + words], bytes);
         self.entries[number * name::WORDS + 1].store(hash, Relaxed);
         self.entries[number * name::WORDS].store(name::pack(kind, bytes.len(), offset), Release);
@@ -155,14 +171,18 @@ impl Names {
     pub(crate) fn inherit(&self, from: &Self) {
         let copy = |from: Words, to: Words, used: u64| {
             for (from, to) in from.iter().zip(to).take(used as usize) {
-                to.store(from.load(Relaxed), Relaxed);
+                to.store(from.load(Acquire), Relaxed);
             }
         };
-        let (used, text_used) = (from.used.load(Relaxed), from.text_used.load(Relaxed));
-        copy(from.text, self.text, text_used);
+        // The parent's other threads go on: an entry that is there has its text, one that comes later may not.
+        let used = from.used().load(Acquire);
         copy(from.entries, self.entries, used.saturating_mul(name::WORDS as u64));
-        self.text_used.store(text_used, Relaxed);
-        self.used.store(used, Relaxed);
+        let text_used = from.text_used().load(Acquire);
+        copy(from.text, self.text, text_used);
+        for (count, at, told) in [(text_used, TEXT_USED, self.told_text_used), (used, USED, self.told_used)] {
+            self.counts[at].store(count, Relaxed);
+            told.store(count, Relaxed);
+        }
         for (number, entry) in (0..=u16::MAX).zip(self.entries.chunks_exact(name::WORDS)) {
             if name::unpack(entry[0].load(Relaxed)).is_some() && usize::from(number) >= KNOWN.len() {
                 self.remember(number, entry[1].load(Relaxed));

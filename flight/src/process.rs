@@ -58,7 +58,7 @@ pub fn current() -> Option<&'static Recorder> {
             if recorder.is_foreign() { after_fork(recorder) } else { Some(recorder) }
         }
         OFF => None,
-        _ => begin(None),
+        _ => begin(),
     }
 }
 
@@ -107,9 +107,15 @@ pub fn state() -> State {
 
 #[cold]
 fn after_fork(parent: &'static Recorder) -> Option<&'static Recorder> {
-    if STATE.compare_exchange(ON, NOT_YET, AcqRel, Relaxed).is_err() {
+    // Never back to the first state: another thread of the child would make a recorder that knows none of the names.
+    if STATE.compare_exchange(ON, STARTING, AcqRel, Relaxed).is_err() {
         MISSED.fetch_add(1, Relaxed);
         return None;
+    }
+    if let Some(made) = latest().filter(|made| !made.is_foreign()) {
+        // Another thread was quicker from begin to end.
+        STATE.store(ON, Release);
+        return Some(made);
     }
     let next = LATEST.load(Relaxed) + 1;
     if usize::from(next) >= GENERATIONS {
@@ -117,15 +123,20 @@ fn after_fork(parent: &'static Recorder) -> Option<&'static Recorder> {
         return None;
     }
     LATEST.store(next, Release);
-    begin(Some(parent))
+    make(Some(parent))
 }
 
 #[cold]
-fn begin(parent: Option<&'static Recorder>) -> Option<&'static Recorder> {
+fn begin() -> Option<&'static Recorder> {
     if STATE.compare_exchange(NOT_YET, STARTING, AcqRel, Relaxed).is_err() {
         MISSED.fetch_add(1, Relaxed);
         return None;
     }
+    make(None)
+}
+
+/// For the one who brought the state to [`STARTING`].
+fn make(parent: Option<&'static Recorder>) -> Option<&'static Recorder> {
     let wishes = WISHES.get_or_init(Wishes::of_environment);
     let options = Options {
         size: parent.map(Recorder::size),

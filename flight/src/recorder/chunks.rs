@@ -12,7 +12,7 @@
 
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 
-use super::Recorder;
+use super::{CHUNKS, Recorder};
 use crate::Loss;
 use crate::book::Book;
 use crate::layout::{PAGE, WORD, header, slot};
@@ -70,7 +70,7 @@ impl Recorder {
         }
         let all = self.chunk_owners.len() as u64;
         let wanted = book.next_chunks.get().clamp(1, MOST_AT_ONCE);
-        let used = &self.header[header::CHUNKS_USED];
+        let used = &self.used[CHUNKS];
         let claim = |used: u64| (used < all).then(|| used + wanted.min(all - used));
         let Ok(first) = used.fetch_update(Relaxed, Relaxed, claim) else { return false };
         let (first, count) = (first as usize, wanted.min(all - first) as usize);
@@ -80,6 +80,7 @@ impl Recorder {
             book.pause.set(PAUSE);
             return false;
         }
+        self.header[header::CHUNKS_USED].fetch_max((first + count) as u64, Relaxed);
         for owner in &self.chunk_owners[first..first + count] {
             owner.store(u64::from(book.entry.get()) + 1, Relaxed);
         }

@@ -129,6 +129,9 @@ pub struct Recorder {
     resources: Words,
     names: Names,
     books: Books,
+    /// How many [`CHUNKS`] threads have made their own, how many [`RESOURCES`] have memory. The file is told, and not
+    /// asked: others may write there.
+    used: Words,
     /// Which thread's entry a chunk belongs to, + 1.
     chunk_owners: Words,
     /// For each entry, the first of its slots that other threads gave back + 1; each names the next.
@@ -140,6 +143,9 @@ pub struct Recorder {
     resources_named: Words,
     first_generation: u64,
 }
+
+const CHUNKS: usize = 0;
+const RESOURCES: usize = 1;
 
 impl std::fmt::Debug for Recorder {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -223,6 +229,7 @@ impl Recorder {
                 &header[header::TEXT_USED],
             )?,
             books: Books::new(size.threads)?,
+            used: map::private(2 * WORD)?,
             chunk_owners: map::private(size.slots / slot::CHUNK * WORD)?,
             given_back: map::private(size.threads * WORD)?,
             beyond: map::private(all_slots * WORD)?,

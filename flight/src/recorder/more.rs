@@ -9,6 +9,10 @@
 //!
 //! Fields may come from any thread. One at a time writes (`busy`); nobody waits for another: the field is
 //! dropped and counted. Who closes a phase while another thread writes leaves the chain to that one (`closed`).
+//!
+//! A chain may outlive its phase: who closes one that said nothing beyond does not look here, and another thread may
+//! have begun a chain for it at that moment; a phase may also be told more and then never be published. The chain says
+//! whose it is, and the next phase of the slot that has more to say gives it back.
 
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
 
@@ -74,8 +78,7 @@ impl Recorder {
     pub(super) fn append(&'static self, book: &Book, phase: u64, is_new: bool, key: u16, value: Value<'_>) -> bool {
         let Some(place) = self.beyond.get(slot::index(phase)) else { return false };
         let state = place.load(Relaxed);
-        let is_taken = state & (BUSY | CLOSED) != 0 || (is_new && state != 0);
-        if is_taken || place.compare_exchange(state, state | BUSY, Acquire, Relaxed).is_err() {
+        if state & (BUSY | CLOSED) != 0 || place.compare_exchange(state, state | BUSY, Acquire, Relaxed).is_err() {
             self.lose(Loss::Field);
             return false;
         }
@@ -88,7 +91,11 @@ impl Recorder {
                     || slot.is_open(phase)
             });
         let mut chain = Chain::of(state);
-        let wrote = still && self.write_entry(book, phase, &mut chain, key, value);
+        if !self.is_of(chain, phase) {
+            self.give_chain(Some(book), chain.first);
+            chain = Chain::of(0);
+        }
+        let mut wrote = still && self.write_entry(book, phase, &mut chain, key, value);
         if wrote {
             chain.said |= if key == HANG_WAIT { WAITS } else { 0 } | if is_meaning(key) { MEANS } else { 0 };
         }
@@ -96,6 +103,7 @@ impl Recorder {
             // It was closed meanwhile, and its chain left to this thread.
             self.give_chain(Some(book), chain.first);
             place.store(0, Release);
+            wrote = false;
         }
         wrote
     }
@@ -131,8 +139,12 @@ impl Recorder {
         if first_touched < has {
             touched[0] = chain.last.checked_sub(1);
         }
+        let before = *chain;
         for number in has..needs {
-            let Some(new) = self.extend(book, phase, chain, number) else { return false };
+            let Some(new) = self.extend(book, phase, chain, number) else {
+                self.shorten(book, chain, before);
+                return false;
+            };
             touched[number - first_touched] = Some(new);
         }
         let word_at = |at: usize| -> Option<&AtomicU64> {
@@ -171,10 +183,27 @@ impl Recorder {
         Some(index)
     }
 
+    /// Takes the slots away again that were hung on a chain since it was as `before`.
+    fn shorten(&'static self, book: &Book, chain: &mut Chain, before: Chain) {
+        let first_new = match before.last.checked_sub(1) {
+            None => chain.first,
+            Some(last) => self.beyond[last].swap(0, Relaxed) as usize,
+        };
+        self.give_chain(Some(book), first_new);
+        *chain = before;
+    }
+
+    /// Whether a chain is that of a phase, and not of an older one in the same slot. One without a slot is anybody's.
+    fn is_of(&self, chain: Chain, phase: u64) -> bool {
+        let first = chain.first.checked_sub(1).and_then(|first| self.slots.get(first));
+        first.is_none_or(|first| first[more::OWNER].load(Relaxed) == phase)
+    }
+
     /// The phase is over: gives its chain back, and tells what it said.
     pub(super) fn forget(&'static self, book: Option<&Book>, phase: u64) -> Said {
         let Some(place) = self.beyond.get(slot::index(phase)) else { return Said::default() };
-        let state = place.fetch_or(CLOSED, AcqRel);
+        let close = |state| self.is_of(Chain::of(state), phase).then_some(state | CLOSED);
+        let Ok(state) = place.fetch_update(AcqRel, Acquire, close) else { return Said::default() };
         let chain = Chain::of(state);
         if state & BUSY == 0 {
             self.give_chain(book, chain.first);

@@ -2,10 +2,10 @@
 
 use std::sync::atomic::Ordering::{AcqRel, Relaxed, Release};
 
-use super::Recorder;
+use super::{RESOURCES, Recorder};
 use crate::book;
 use crate::layout::{PAGE, WORD, header, home, resource, slot};
-use crate::sync::AtomicU64;
+use crate::sync::{AtomicU64, fence};
 use crate::{Loss, Primitive, ResourceId};
 
 /// Gives a traced lock or the like its entry. `None` when there is no room or no recorder; asked once, at its
@@ -32,6 +32,8 @@ impl ResourceId {
         let book = book::mine()?;
         let (recorder, home) = book.recorder.get().zip(book.home())?;
         let words = recorder.resource_words(self.index_in(recorder.number)?)?;
+        // Whoever had it before let go first, for readers too.
+        fence(Release);
         words[resource::PHASE].store(home[home::CURRENT].load(Relaxed), Relaxed);
         words[resource::SINCE].store(book.now(), Relaxed);
         words[resource::COUNT].store(words[resource::COUNT].load(Relaxed).wrapping_add(1), Relaxed);
@@ -98,7 +100,11 @@ impl Recorder {
     }
 
     fn add_resource(&'static self, primitive: Primitive, name: &str) -> Option<ResourceId> {
-        let Some(index) = self.free_resources.take(0).filter(|index| self.has_memory(*index)) else {
+        let taken = self.free_resources.take(0);
+        let Some(index) = taken.filter(|index| self.has_memory(*index)) else {
+            if let Some(index) = taken {
+                self.free_resources.free(index);
+            }
             self.lose(Loss::Resource);
             return None;
         };
@@ -106,6 +112,8 @@ impl Recorder {
         let which = self.resources_named.get(usize::from(name.0)).map_or(1, |count| count.fetch_add(1, Relaxed) + 1);
         let words = self.resource_words(index)?;
         let generation = (words[resource::COMMIT].load(Relaxed) >> 16).wrapping_add(1);
+        // Readers must not see what follows under what it was before.
+        fence(Release);
         for word in &words[1..] {
             word.store(0, Relaxed);
         }
@@ -116,7 +124,7 @@ impl Recorder {
 
     /// Sees to it that the page of an entry is there. Entries are given out from the front, a page at a time.
     fn has_memory(&self, index: usize) -> bool {
-        let high = &self.header[header::RESOURCES_HIGH];
+        let high = &self.used[RESOURCES];
         let needed = (index as u64 + 1).next_multiple_of(resource::CHUNK as u64);
         let has = high.load(std::sync::atomic::Ordering::Acquire);
         if has >= needed {
@@ -128,6 +136,7 @@ impl Recorder {
         );
         if given {
             high.fetch_max(needed, AcqRel);
+            self.header[header::RESOURCES_HIGH].fetch_max(needed, Relaxed);
         }
         given
     }

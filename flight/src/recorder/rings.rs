@@ -6,7 +6,7 @@ use super::{Name, Recorder};
 use crate::book::{self, Book};
 use crate::layout::{HANG_WAIT, WORD, cell, thread};
 use crate::site::Site;
-use crate::sync::AtomicU64;
+use crate::sync::{AtomicU64, fence};
 use crate::{Loss, PhaseId, Text, names};
 
 /// The ring has its memory.
@@ -60,8 +60,11 @@ impl Recorder {
     pub(super) fn push_plain(&'static self, book: &Book, event: Event) {
         let Some((words, ring)) = book.thread.get().zip(book.ring.get()) else { return self.push(book, event, "") };
         let Event { now, kind, argument, name, phase, last } = event;
-        let head = words[thread::HEAD].load(Relaxed);
+        let head = book.head.get();
+        // Who sees a part of what follows sees the head as it is now: from there a reader counts.
+        fence(Release);
         store(ring, head, [now, phase, cell::head(kind, argument, name, book.tid.get()), last]);
+        book.head.set(head.wrapping_add(1));
         words[thread::HEAD].store(head.wrapping_add(1), Release);
     }
 
@@ -74,7 +77,9 @@ impl Recorder {
         };
         let Event { now, kind, mut argument, name, phase, last } = event;
         let tid = book.tid.get();
-        let head = words[thread::HEAD].load(Relaxed);
+        let head = book.head.get();
+        // Who sees a part of what follows sees the head as it is now: from there a reader counts.
+        fence(Release);
         let mut next = head.wrapping_add(1);
         if !text.is_empty() {
             let text = Text::<{ cell::MAX_TEXT }>::of(text);
@@ -87,6 +92,7 @@ impl Recorder {
             }
         }
         store(ring, head, [now, phase, cell::head(kind, argument, name, tid), last]);
+        book.head.set(next);
         words[thread::HEAD].store(next, Release);
     }
 

@@ -2,15 +2,14 @@
 //!
 //! An entry keeps its stack's memory, its ring and its chunks of slots; the thread that takes it over next goes on
 //! with them, so that threads which come and go cost nothing more.
-#![expect(unsafe_code, reason = "a thread that has claimed an entry takes its book")]
 
-use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
+use std::sync::atomic::Ordering::{Relaxed, Release};
 
 use super::{History, Recorder};
 use crate::book::Book;
 use crate::clock::ClockSource;
 use crate::layout::{PAGE, header, slot, thread};
-use crate::sync::AtomicU64;
+use crate::sync::{AtomicU64, fence};
 use crate::{Loss, names};
 
 impl Recorder {
@@ -21,54 +20,59 @@ impl Recorder {
         if self.is_foreign() {
             return None;
         }
-        let tid = rustix::thread::gettid().as_raw_nonzero().get() as u32;
-        for _ in 0..4 {
-            let (at, words, commit) = self.free_entry()?;
-            let claimed = commit & !3 | thread::CLAIMED;
-            if words[thread::COMMIT].compare_exchange(commit, claimed, AcqRel, Relaxed).is_ok() {
-                return self.settle(at, words, commit, tid);
+        let ended = self.states().filter(|(_, _, state)| *state == thread::ENDED_STATE).count();
+        let claim = if ended < KEPT_ENDED {
+            self.claim_fresh().or_else(|| self.claim_ended())
+        } else {
+            self.claim_ended().or_else(|| self.claim_fresh())
+        };
+        let book = claim.and_then(|claim| self.settle(claim));
+        if book.is_none() {
+            self.lose(Loss::Thread);
+        }
+        book
+    }
+
+    fn claim_fresh(&'static self) -> Option<Claim> {
+        let mut fresh = self.states().filter(|(_, _, state)| *state == thread::NEVER);
+        fresh.find_map(|(at, words, _)| Claim::of(self, at, words))
+    }
+
+    /// Each of them once: another thread may take it at this moment, or its own may not be quite gone.
+    fn claim_ended(&'static self) -> Option<Claim> {
+        let mut tried = None;
+        loop {
+            let ended = self.states().filter(|(_, _, state)| *state == thread::ENDED_STATE);
+            let timed = ended.map(|(at, words, _)| ((words[thread::ENDED].load(Relaxed), at), words));
+            let later = timed.filter(|(time, _)| tried.is_none_or(|tried| *time > tried));
+            let (time, words) = later.min_by_key(|(time, _)| *time)?;
+            if let Some(claim) = Claim::of(self, time.1, words) {
+                return Some(claim);
             }
+            tried = Some(time);
         }
-        self.lose(Loss::Thread);
-        None
     }
 
-    fn free_entry(&'static self) -> Option<(usize, &'static [AtomicU64; thread::WORDS], u64)> {
-        let entries =
-            || self.entries().enumerate().map(|(at, words)| (at, words, words[thread::COMMIT].load(Acquire)));
-        let ended = || entries().filter(|(_, _, commit)| commit & 3 == thread::ENDED_STATE);
-        let fresh = || entries().find(|(_, _, commit)| commit & 3 == thread::NEVER);
-        let longest_ended = || ended().min_by_key(|(_, words, _)| words[thread::ENDED].load(Relaxed));
-        let found = if ended().count() < KEPT_ENDED { fresh().or_else(longest_ended) } else { longest_ended() };
-        if found.is_none() {
-            self.lose(Loss::Thread);
-        }
-        found
+    /// All entries, with what the file says of them. It may say what is not so: who claims one finds out.
+    fn states(&'static self) -> impl Iterator<Item = (usize, Entry, u64)> {
+        let entries = self.threads.chunks_exact(thread::WORDS).filter_map(|words| words.try_into().ok());
+        entries.enumerate().map(|(at, words): (usize, Entry)| (at, words, words[thread::COMMIT].load(Relaxed) & 3))
     }
 
-    fn entries(&'static self) -> impl Iterator<Item = &'static [AtomicU64; thread::WORDS]> {
-        self.threads.chunks_exact(thread::WORDS).filter_map(|words| words.try_into().ok())
-    }
-
-    fn settle(
-        &'static self,
-        at: usize,
-        words: &'static [AtomicU64; thread::WORDS],
-        commit: u64,
-        tid: u32,
-    ) -> Option<&'static Book> {
+    fn settle(&'static self, Claim { at, words, book, is_first }: Claim) -> Option<&'static Book> {
         // Its own page of the stacks, once.
-        if commit >> 2 == 0 && !self.give_memory(self.places.stacks + at * PAGE, PAGE) {
-            words[thread::COMMIT].store(commit, Release);
-            self.lose(Loss::Thread);
+        if is_first && !self.give_memory(self.places.stacks + at * PAGE, PAGE) {
+            self.books.give_up(at);
             return None;
         }
-        // SAFETY: the entry was claimed by this thread, by an exchange that only one can win, and stays its own until
-        // `detach`, after which the thread-local that holds the reference is empty.
-        let book = unsafe { self.books.of(at) }?;
+        let tid = rustix::thread::gettid().as_raw_nonzero().get() as u32;
+        let commit = words[thread::COMMIT].load(Relaxed);
+        words[thread::COMMIT].store(commit & !3 | thread::CLAIMED, Relaxed);
+        // Readers must not see what follows under the thread before.
+        fence(Release);
         let begin = at * slot::STACK;
         let stack: &'static [_; slot::STACK] = self.stacks.get(begin..begin + slot::STACK)?.try_into().ok()?;
-        if commit >> 2 == 0 {
+        if is_first {
             for slot in stack {
                 slot[slot::COMMIT].store(self.first_generation | slot::FREE, Relaxed);
             }
@@ -94,7 +98,7 @@ impl Recorder {
         }
         store_name(words);
         self.header[header::THREADS_HIGH].fetch_max(at as u64 + 1, Relaxed);
-        words[thread::COMMIT].store(((commit >> 2) + 1) << 2 | thread::LIVE, Release);
+        words[thread::COMMIT].store((commit >> 2).wrapping_add(1) << 2 | thread::LIVE, Release);
         Some(book)
     }
 
@@ -107,12 +111,36 @@ impl Recorder {
         // Guards that were forgotten.
         book.quick.set(None);
         book.ring.set(None);
-        for slot in book.stack.take().into_iter().flatten() {
-            slot.free(slot[slot::COMMIT].load(Relaxed));
+        for (depth, slot) in book.stack.take().into_iter().flatten().enumerate() {
+            let commit = slot[slot::COMMIT].load(Relaxed);
+            slot.free(commit);
+            if slot::state(commit) == slot::OPEN && commit & slot::HAS_MORE != 0 {
+                let id = slot::phase(commit, book.stack_begin.get() as usize + depth);
+                let _nobody_asks = self.forget(Some(book), id);
+            }
         }
         words[thread::ENDED].store(self.clock.now(), Relaxed);
         let commit = words[thread::COMMIT].load(Relaxed);
         words[thread::COMMIT].store(commit & !3 | thread::ENDED_STATE, Release);
+        self.books.give_back(book.entry.get() as usize);
+    }
+}
+
+type Entry = &'static [AtomicU64; thread::WORDS];
+
+/// An entry that is the calling thread's own from now on.
+struct Claim {
+    at: usize,
+    words: Entry,
+    book: &'static Book,
+    /// It never was anybody's.
+    is_first: bool,
+}
+
+impl Claim {
+    fn of(recorder: &Recorder, at: usize, words: Entry) -> Option<Self> {
+        let (book, is_first) = recorder.books.claim(at)?;
+        Some(Self { at, words, book, is_first })
     }
 }
 
