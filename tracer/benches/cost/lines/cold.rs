@@ -37,6 +37,11 @@ pub(crate) const LINES: &[Line] = &[
         recorded(each_cold(effort, pair))
     })
     .beside(REGISTRY),
+    Line::new("cold: hangdog subscriber, alone", |effort| {
+        hangdog_tracer::subscriber().init();
+        recorded(each_cold(effort, pair))
+    })
+    .beside(REGISTRY),
     Line::new("cold: Registry + fmt", |effort| {
         tracing_subscriber::registry().with(stacks::log()).init();
         Ok(each_cold(effort, pair))

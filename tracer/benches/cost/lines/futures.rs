@@ -81,6 +81,11 @@ pub(crate) const LINES: &[Line] = &[
     })
     .beside(REGISTRY)
     .wanted(Target::over(25.0)),
+    Line::new("future: hangdog subscriber, alone", |effort| {
+        hangdog_tracer::subscriber().init();
+        recorded(instrumented(effort)?)
+    })
+    .beside(PLAIN),
     Line::new("future: Registry + fmt", |effort| {
         tracing_subscriber::registry().with(stacks::log()).init();
         instrumented(effort)

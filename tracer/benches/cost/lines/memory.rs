@@ -34,6 +34,13 @@ pub(crate) const LINES: &[Line] = &[
     .beside("heap of an open span: Registry + no-op layer")
     .in_unit(Unit::Bytes)
     .wanted(Target::over(0.0)),
+    Line::new("heap of an open span: hangdog subscriber, alone", |_| {
+        hangdog_tracer::subscriber().init();
+        Ok(heap_of_open(|number, text| info_span!("open", number, text)))
+    })
+    .beside("heap of an open span: Registry + no-op layer")
+    .in_unit(Unit::Bytes)
+    .wanted(Target::itself(0.0)),
     Line::new("heap of an open phase", |_| Ok(heap_of_open(|number, text| open_phase!("open", number, text))))
         .in_unit(Unit::Bytes)
         .wanted(Target::itself(0.0)),

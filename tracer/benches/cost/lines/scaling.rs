@@ -40,6 +40,13 @@ pub(crate) const LINES: &[Line] = &[
     .in_unit(Unit::Times)
     .beside(NOTHING)
     .wanted(Target::itself(1.03)),
+    Line::new("two threads: hangdog subscriber, alone", |effort| {
+        hangdog_tracer::subscriber().init();
+        recorded(two_threads(effort, spans)?)
+    })
+    .in_unit(Unit::Times)
+    .beside(NOTHING)
+    .wanted(Target::itself(1.03)),
     Line::new("reader at 1 kHz: `phase!`", |effort| beside_a_reader(effort, phases))
         .in_unit(Unit::Percent)
         .wanted(Target::itself(2.0)),

@@ -1,5 +1,6 @@
 //! Spans of `tracing`, warm.
 
+use tracing::level_filters::LevelFilter;
 use tracing_subscriber::prelude::*;
 
 use super::stacks::{self, Ignores};
@@ -58,8 +59,31 @@ pub(crate) const LINES: &[Line] = &[
     })
     .beside(OTEL)
     .wanted(Target::over(35.0)),
+    Line::new("hangdog subscriber, alone", |effort| {
+        hangdog_tracer::subscriber().init();
+        recorded(each(effort, pair))
+    })
+    .beside(REGISTRY)
+    .wanted(Target::itself(35.0).and_times(0.25)),
+    Line::new("hangdog subscriber, alone, TSC", |effort| {
+        hangdog_tracer::subscriber().init();
+        recorded(each(effort, pair))
+    })
+    .with(&[("HANGDOG_CLOCK", "tsc")])
+    .beside(REGISTRY),
     Line::new(FILTERED, |effort| {
         tracing_subscriber::registry().with(hangdog_tracer::layer()).with(stacks::filtered_log()).init();
         recorded(each(effort, debug_pair))
     }),
+    Line::new("spans the log drops: hangdog tee in front of fmt", |effort| {
+        hangdog_tracer::tee(tracing_subscriber::registry().with(LevelFilter::INFO).with(stacks::log())).init();
+        recorded(each(effort, debug_pair))
+    })
+    .beside(FILTERED)
+    .wanted(Target::itself(45.0)),
+    Line::new("spans the log takes: hangdog tee in front of fmt", |effort| {
+        hangdog_tracer::tee(tracing_subscriber::registry().with(LevelFilter::INFO).with(stacks::log())).init();
+        recorded(each(effort, pair))
+    })
+    .beside(FMT),
 ];

@@ -34,18 +34,21 @@ pub(crate) enum Recorded {
     Not,
     /// A Registry and a layer that does nothing.
     Registry,
-    /// And the hangdog layer.
+    /// A Registry and the hangdog layer.
     Layer,
+    /// The hangdog subscriber, alone.
+    Subscriber,
 }
 
 impl Recorded {
-    const ALL: &[Self] = &[Self::Not, Self::Registry, Self::Layer];
+    const ALL: &[Self] = &[Self::Not, Self::Registry, Self::Layer, Self::Subscriber];
 
     fn word(self) -> &'static str {
         match self {
             Self::Not => "not",
             Self::Registry => "registry",
             Self::Layer => "layer",
+            Self::Subscriber => "subscriber",
         }
     }
 }
@@ -77,6 +80,7 @@ const KINDS: &[Kind] = &[
     Kind { name: "Registry + no-op layer", recorded: Recorded::Registry, base: 0, target: Target::None },
     Kind { name: "the same once more: the noise", recorded: Recorded::Registry, base: 0, target: Target::Noise },
     Kind { name: "Registry + hangdog layer", recorded: Recorded::Layer, base: 0, target: Target::AtMost },
+    Kind { name: "hangdog subscriber, alone", recorded: Recorded::Subscriber, base: 0, target: Target::None },
     Kind { name: "no subscriber", recorded: Recorded::Not, base: 0, target: Target::None },
 ];
 

@@ -65,6 +65,7 @@ pub(crate) fn serve(recorded: Recorded) -> Result<(), String> {
     match recorded {
         Recorded::Not => {}
         Recorded::Registry => registry().init(),
+        Recorded::Subscriber => hangdog_tracer::subscriber().init(),
         Recorded::Layer => tracing_subscriber::registry().with(hangdog_tracer::layer()).init(),
     }
     let runtime = tokio::runtime::Builder::new_multi_thread()
