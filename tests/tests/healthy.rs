@@ -13,6 +13,12 @@ const HEALTHY: &[&str] = &[
     "reaped-zombies",
     "slow-consumer",
     "traced-mutex-queue",
+    "traced-lock-queue",
+    "traced-task-queue",
+    "traced-slow-receiver",
+    "traced-busy-pool",
+    "traced-late-notification",
+    "traced-select-polled",
 ];
 
 fn main() {

@@ -5,7 +5,7 @@
 //!
 //! | in | are |
 //! | --- | --- |
-//! | [`pipes`], [`sockets`], [`locks`], [`processes`], [`terminal`], [`traced`], [`mapped`] | hangs |
+//! | [`pipes`], [`sockets`], [`locks`], [`processes`], [`terminal`], [`traced`], [`primitives`], [`mapped`] | hangs |
 //! | [`healthy`] | programs that only look as if they hung |
 //! | [`phases`] | programs with open phases |
 //! | [`at_work`], [`family`], [`held`], [`crowd`] | programs with phases that open and close all the time, in children, in great number; [`told`] what to do |
@@ -24,6 +24,7 @@ mod mapped;
 mod phases;
 mod pipes;
 mod places;
+mod primitives;
 mod processes;
 mod role;
 mod sockets;
@@ -80,6 +81,25 @@ const SCENARIOS: &[(&str, Scenario)] = &[
     ("limited", limits::limited),
     ("with-read-only-shm", places::with_read_only_shm),
     ("without-proc", places::without_proc),
+    ("traced-abba-std", primitives::abba_std),
+    ("traced-abba-parking-lot", primitives::abba_parking_lot),
+    ("traced-abba-tokio", primitives::abba_tokio),
+    ("traced-reentrant", primitives::reentrant),
+    ("traced-read-then-write", primitives::read_then_write),
+    ("traced-channel-ring-std", primitives::channel_ring_std),
+    ("traced-channel-ring-tokio", primitives::channel_ring_tokio),
+    ("traced-pool", primitives::pool),
+    ("traced-select-holds", primitives::select_holds),
+    ("traced-select-granted", primitives::select_granted),
+    ("traced-notify-before-wait", primitives::notify_before_wait),
+    ("traced-notify-before-wait-tokio", primitives::notify_before_wait_tokio),
+    ("traced-permit-forgotten", primitives::permit_forgotten),
+    ("traced-lock-queue", primitives::lock_queue),
+    ("traced-task-queue", primitives::task_queue),
+    ("traced-slow-receiver", primitives::slow_receiver),
+    ("traced-busy-pool", primitives::busy_pool),
+    ("traced-late-notification", primitives::late_notification),
+    ("traced-select-polled", primitives::select_polled),
     ("on-small-disk", places::on_small_disk),
     ("without-fuse", places::without_fuse),
     ("on-terminal", places::on_terminal),

@@ -1,8 +1,5 @@
 //! The same program with the plain names and with ours: it compiles with both and does the same.
 
-#[path = "seen/mod.rs"]
-mod seen;
-
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -34,7 +31,7 @@ macro_rules! blocking {
 
             #[test]
             fn works() {
-                super::seen::started();
+                crate::seen::started();
                 *COUNT.lock().unwrap() += 1;
                 drop(add(TABLE.write().unwrap()));
                 let keeps = Keeps { one: COUNT.lock().unwrap(), read: TABLE.read().unwrap() };
@@ -95,7 +92,7 @@ macro_rules! lots {
 
             #[test]
             fn works() {
-                super::seen::started();
+                crate::seen::started();
                 let mut part: MappedMutexGuard<'_, u32> = MutexGuard::map(PAIR.lock(), |pair| &mut pair.1);
                 *part += 1;
                 assert!(PAIR.try_lock().is_none() && PAIR.is_locked());
@@ -189,8 +186,8 @@ macro_rules! asynchronous {
 
             #[test]
             fn works() {
-                super::seen::started();
-                super::seen::runtime().block_on(async { tokio::spawn(works_in_a_task()).await.unwrap() });
+                crate::seen::started();
+                crate::seen::runtime().block_on(async { tokio::spawn(works_in_a_task()).await.unwrap() });
             }
         }
     };

@@ -3,12 +3,12 @@
 use hangdog_flight::{EventKind, OpenPhase, Reader, Recording};
 
 /// The recorder is made before any test records: while one thread makes it, others have none.
-pub fn started() {
+pub(crate) fn started() {
     static STARTED: std::sync::Once = std::sync::Once::new();
     STARTED.call_once(|| assert!(hangdog_flight::current().is_some(), "{}", hangdog_tracer::status()));
 }
 
-pub fn runtime() -> tokio::runtime::Runtime {
+pub(crate) fn runtime() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_current_thread().build().unwrap()
 }
 
@@ -18,7 +18,7 @@ fn recording() -> Recording {
 }
 
 /// The open phases that have to do with a resource of that name.
-pub fn seen(name: &str) -> Vec<OpenPhase> {
+pub(crate) fn seen(name: &str) -> Vec<OpenPhase> {
     recording().open.into_iter().filter(|phase| is_about(phase, name)).collect()
 }
 
@@ -31,12 +31,12 @@ fn is_about(phase: &OpenPhase, name: &str) -> bool {
     })
 }
 
-pub fn is_waited_for(name: &str) -> bool {
+pub(crate) fn is_waited_for(name: &str) -> bool {
     seen(name).iter().any(|phase| phase.hang.wait.is_some())
 }
 
 /// Lets others run until something is so. Whoever waits here waits for a condition that will come.
-pub fn until(mut condition: impl FnMut() -> bool) {
+pub(crate) fn until(mut condition: impl FnMut() -> bool) {
     while !condition() {
         std::thread::yield_now();
     }
@@ -44,7 +44,7 @@ pub fn until(mut condition: impl FnMut() -> bool) {
 
 /// Compares the open phases about a resource, in the order of their lines.
 #[track_caller]
-pub fn check(name: &str, expected: &[&str]) {
+pub(crate) fn check(name: &str, expected: &[&str]) {
     let recording = recording();
     let parent = |phase: &OpenPhase| {
         let parent = recording.open.iter().find(|open| Some(open.id) == phase.parent);
@@ -72,8 +72,7 @@ pub fn check(name: &str, expected: &[&str]) {
 }
 
 /// Notes in the history.
-#[allow(dead_code)]
-pub fn notes() -> Vec<(String, String)> {
+pub(crate) fn notes() -> Vec<(String, String)> {
     let note = |kind| match kind {
         EventKind::Note { key, text } => Some((key, text)),
         _ => None,

@@ -2,14 +2,12 @@
 //!
 //! All tests share the recorder of this process, so each looks only at resources of a name of its own.
 
-mod seen;
-
 use std::sync::Arc;
 use std::thread;
 
+use crate::seen::{self, check, is_waited_for, runtime, started, until};
 use hangdog_tracer::sync::{Condvar, Mutex, RwLock};
 use hangdog_tracer::{InPhaseExt, Pool, open_phase, parking_lot, phase, tokio as traced};
-use seen::{check, is_waited_for, runtime, started, until};
 
 /// Holds what `take` takes until it is told to let go, on a thread of its own.
 fn holding<T>(take: impl FnOnce() -> T + Send + 'static) -> impl FnOnce() {
@@ -148,7 +146,7 @@ fn a_guard_that_a_panic_drops_is_let_go_and_the_lock_is_poisoned() {
 fn locks_are_called_by_their_place_and_counted() {
     started();
     static CONSTANT: Mutex<u8> = Mutex::new(0);
-    let name = |line: u32| format!("tests/sync_locks.rs:{line}");
+    let name = |line: u32| format!("sync/locks.rs:{line}");
     let line = line!() - 2;
     let guard = CONSTANT.lock().unwrap();
     check(&name(line), &[&format!("holds {0}: hold lock:{0} mutex", name(line))]);

@@ -1,12 +1,10 @@
 //! What traced channels say of themselves: who serves each side, who waits at it.
 
-mod seen;
-
 use std::thread;
 
+use crate::seen::{self, check, is_waited_for, runtime, started, until};
 use hangdog_tracer::sync::mpsc;
 use hangdog_tracer::{InPhaseExt, open_phase, tokio as traced};
-use seen::{check, is_waited_for, runtime, started, until};
 
 async fn until_async(mut condition: impl FnMut() -> bool) {
     while !condition() {
@@ -31,7 +29,10 @@ fn each_end_has_a_phase_and_closes_it() {
     let (sender, receiver) = mpsc::sync_channel_named::<u8>("bounded", 1);
     check(
         "bounded",
-        &["receives from bounded: serve chan:bounded/space channel", "sends to bounded: serve chan:bounded/item channel"],
+        &[
+            "receives from bounded: serve chan:bounded/space channel",
+            "sends to bounded: serve chan:bounded/item channel",
+        ],
     );
     drop((sender, receiver));
     check("bounded", &[]);
@@ -161,7 +162,8 @@ fn all_channels_of_tokio_say_who_sends_and_who_waits() {
     let expected = ["sends to once: serve chan:once/item channel", "waiter > recv: wait chan:once/item channel"];
     one_way("once", receiver, &expected, || sender.send(1).unwrap());
     let (sender, mut receiver) = traced::sync::watch::channel_named("state", 0);
-    let expected = ["sends to state: serve chan:state/item channel", "waiter > changed: wait chan:state/item channel"];
+    let expected =
+        ["sends to state: serve chan:state/item channel", "waiter > changed: wait chan:state/item channel"];
     one_way("state", async move { receiver.changed().await }, &expected, move || sender.send(1).unwrap());
     let (sender, mut receiver) = traced::sync::broadcast::channel_named("news", 2);
     let expected = ["sends to news: serve chan:news/item channel", "waiter > recv: wait chan:news/item channel"];
