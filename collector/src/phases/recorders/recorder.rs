@@ -117,7 +117,7 @@ impl Recorder {
         self.ran = processes.ran(whose.process);
         let has_another_program = self.has_another_program(&recording, whose, processes);
         let is_gone = self.is_gone(processes) || !recording.attached && !processes.runs(whose.process);
-        self.tell_tick(&recording, whose.process, has_another_program, turn.found);
+        self.tell_tick(&recording, whose.process, turn.found);
         // After its end the phases stay as they were: they tell what the process was doing then.
         let open = if has_another_program { [].as_slice() } else { recording.open.as_slice() };
         let now_open = self.opened(open, whose, turn);
@@ -145,10 +145,10 @@ impl Recorder {
         self.detached.replace(recording.heartbeat) == Some(recording.heartbeat)
     }
 
-    fn tell_tick(&mut self, recording: &Recording, process: ProcessId, is_over: bool, found: &mut Found) {
+    /// After an exec nothing is told: the thread is gone, and the next program may have a recorder of its own.
+    fn tell_tick(&mut self, recording: &Recording, process: ProcessId, found: &mut Found) {
         let has_thread = matches!(recording.anchor.source, ClockSource::Tick | ClockSource::Tsc);
         let tick = match recording.tick_tid {
-            _ if is_over => Tick::None,
             Some(tid) => Tick::Thread(tid),
             // It was started and did not say its number yet, or could not be started.
             None if has_thread => Tick::ByName,
