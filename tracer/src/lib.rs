@@ -2,16 +2,32 @@
 //! after SIGKILL.
 //!
 //! ```text
-//!   tracing spans ──▶ layer() ──┐                                   hangdog, or any reader
-//!   phase!("walk") ─────────────┼──▶ flight recorder (tmpfs) ◀── pread ──┘
-//!   future.in_phase(…) ─────────┘    open phases, history
+//!   tracing spans ──▶ layer(), tee() or subscriber() ──┐                hangdog, or any reader
+//!   phase!("walk"), future.in_phase(…) ────────────────┼──▶ flight recorder ◀── pread ──┘
+//!   hangdog_begin("walk", 4) ──────────────────────────┘    (tmpfs): open phases, history
 //! ```
+//!
+//! # Which one
+//!
+//! | a program | takes | a span costs |
+//! | --- | --- | --- |
+//! | that has a `Registry` with layers | [`layer()`], one layer more | a quarter more than the `Registry` itself |
+//! | whose log drops most of its spans (`DEBUG` ones behind an `INFO` filter) | [`tee`](tee()), in front of it | for a dropped span, half of what the `Registry` takes; for the others as with the layer |
+//! | that runs no subscriber | [`subscriber()`] | a third of what the `Registry` takes |
+//! | that has no spans, or where each nanosecond counts | [`phase!`], [`open_phase!`], [`in_phase`](InPhaseExt::in_phase) | a few nanoseconds |
+//! | in another language, or bindings for one | [`numbered`], or from C the functions of `include/hangdog.h` (feature `ffi`) | as a movable phase, and the search for its name |
+//!
+//! All of them work together: a [`phase!`] within a span has that span around it, and the other way round.
 //!
 //! | module | is |
 //! | --- | --- |
 //! | `layer` | [`layer()`]: spans become phases |
-//! | `spans` | which phase belongs to a span id |
+//! | `subscriber` | [`subscriber()`]: spans are phases and nothing else |
+//! | `tee` | [`tee`](tee()): spans become phases, whether the log takes them or not |
+//! | `recorded`, `spans` | spans that another subscriber keeps; which phase belongs to a span id |
+//! | `own`, `outward`, `entered` | spans that the recorder alone keeps; their ids in front of other ones; the spans a thread is in |
 //! | `sites` | call sites of `tracing` as the recorder knows them |
+//! | [`numbered`], `ffi` | phases by plain numbers; the same for C |
 //! | `phase` | [`phase!`], [`open_phase!`], [`Phase`]: phases without a subscriber |
 //! | `future` | [`InPhase`]: a future in a phase |
 //! | `fields` | values of fields, bounded |

@@ -16,7 +16,7 @@ use hangdog_flight::PhaseId;
 use tracing::Metadata;
 use tracing::span::{Attributes, Record};
 
-use crate::fields::Fields;
+use crate::fields::LaterFields;
 use crate::recorded::{self, Parent};
 use crate::sites::CallSite;
 
@@ -134,7 +134,7 @@ impl Own {
 
     pub(crate) fn record(self, values: &Record<'_>) {
         if let Some(phase) = self.phase() {
-            values.record(&mut Fields::Open(phase));
+            values.record(&mut LaterFields(phase));
         }
     }
 

@@ -5,7 +5,7 @@ use tracing::Metadata;
 use tracing::level_filters::LevelFilter;
 use tracing::span::{Attributes, Id, Record};
 
-use crate::fields::Fields;
+use crate::fields::{LaterFields, NewFields};
 use crate::sites::CallSite;
 use crate::spans::Spans;
 
@@ -51,7 +51,7 @@ impl Recorded {
 
     pub(crate) fn record(&self, span: &Id, values: &Record<'_>) {
         if let Some(phase) = self.phase(span) {
-            values.record(&mut Fields::Open(phase));
+            values.record(&mut LaterFields(phase));
         }
     }
 
@@ -86,7 +86,7 @@ pub(crate) fn begin(call_site: &'static CallSite, attributes: &Attributes<'_>, p
         Parent::Current => hangdog_flight::begin(&call_site.site),
         Parent::Known(parent) => hangdog_flight::begin_in(&call_site.site, parent),
     }?;
-    attributes.record(&mut Fields::New(&mut opening));
+    attributes.record(&mut NewFields(&mut opening));
     Some(Opening::publish(opening))
 }
 

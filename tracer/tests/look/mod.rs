@@ -8,7 +8,7 @@ pub(crate) fn started() {
     STARTED.call_once(|| assert!(hangdog_flight::current().is_some(), "{}", hangdog_tracer::status()));
 }
 
-pub(crate) fn recording() -> Recording {
+fn recording() -> Recording {
     let recorder = hangdog_flight::current().expect("a recorder");
     Reader::from_file(recorder.file().unwrap()).unwrap().read().unwrap()
 }
