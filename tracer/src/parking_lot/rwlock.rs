@@ -2,6 +2,7 @@
 //!
 //! An upgradable reader keeps writers and other upgradable ones out, but no readers: it is said to hold the lock
 //! alone, and while it waits for the readers to go, not to hold it.
+#![expect(clippy::inline_always, reason = "a guard that is not made in place is copied through memory")]
 
 use std::fmt;
 use std::time::Duration;

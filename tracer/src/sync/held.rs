@@ -6,6 +6,7 @@
 //!           │      └ of std, parking_lot, tokio
 //!           └ Alone: the lock's holder word     Shared: a phase, one for each who shares
 //! ```
+#![expect(clippy::inline_always, reason = "a guard that is not made in place is copied through memory")]
 
 use std::fmt;
 use std::ops::{Deref, DerefMut};

@@ -2,6 +2,7 @@
 //! first use.
 //!
 //! A forked child has a recorder of its own, which does not know the numbers of its parent's: there it asks anew.
+#![expect(clippy::inline_always, reason = "a guard that is not made in place is copied through memory")]
 
 use std::fmt::Write as _;
 use std::panic::Location;

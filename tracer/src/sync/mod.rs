@@ -50,7 +50,7 @@ pub use rwlock::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 pub use std::sync::{LockResult, PoisonError, TryLockError, TryLockResult, WaitTimeoutResult};
 
 /// The task that the calling thread polls; 0 for none.
-#[inline(always)]
+#[inline]
 pub(crate) fn task() -> u64 {
     #[cfg(feature = "tokio")]
     let task = crate::tokio::task_of_thread();

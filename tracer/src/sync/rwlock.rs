@@ -1,4 +1,5 @@
 //! [`std::sync::RwLock`], traced.
+#![expect(clippy::inline_always, reason = "a guard that is not made in place is copied through memory")]
 
 use std::fmt;
 use std::sync::{LockResult, TryLockError, TryLockResult};

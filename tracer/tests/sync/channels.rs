@@ -158,6 +158,8 @@ fn one_way<W: Send + 'static>(
 
 #[test]
 fn all_channels_of_tokio_say_who_sends_and_who_waits() {
+    static NOTIFY: traced::sync::Notify = traced::sync::Notify::named("wake up");
+
     let (sender, receiver) = traced::sync::oneshot::channel_named("once");
     let expected = ["sends to once: serve chan:once/item channel", "waiter > recv: wait chan:once/item channel"];
     one_way("once", receiver, &expected, || sender.send(1).unwrap());
@@ -173,7 +175,6 @@ fn all_channels_of_tokio_say_who_sends_and_who_waits() {
     let (sender, mut receiver) = traced::sync::mpsc::unbounded_channel_named("log");
     let expected = ["sends to log: serve chan:log/item channel", "waiter > recv: wait chan:log/item channel"];
     one_way("log", async move { receiver.recv().await }, &expected, move || sender.send(1).unwrap());
-    static NOTIFY: traced::sync::Notify = traced::sync::Notify::named("wake up");
     one_way("wake up", NOTIFY.notified(), &["waiter > wait: wait cond:wake up notify"], || NOTIFY.notify_one());
 }
 

@@ -20,7 +20,7 @@ macro_rules! blocking {
                 read: RwLockReadGuard<'a, Vec<u32>>,
             }
 
-            fn add<'a>(mut guard: RwLockWriteGuard<'a, Vec<u32>>) -> RwLockWriteGuard<'a, Vec<u32>> {
+            fn add(mut guard: RwLockWriteGuard<'_, Vec<u32>>) -> RwLockWriteGuard<'_, Vec<u32>> {
                 guard.push(1);
                 guard
             }

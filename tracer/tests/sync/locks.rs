@@ -110,9 +110,9 @@ fn a_pool_is_waited_for_when_all_of_it_is_out() {
 
 #[test]
 fn a_condition_is_waited_for_without_the_mutex() {
-    started();
     static READY: Mutex<bool> = Mutex::named("ready", false);
     static CHANGED: Condvar = Condvar::named("changed");
+    started();
     let waiter = thread::spawn(|| drop(CHANGED.wait_while(READY.lock().unwrap(), |ready| !*ready).unwrap()));
     until(|| is_waited_for("changed"));
     check("ready", &[]);
@@ -144,10 +144,10 @@ fn a_guard_that_a_panic_drops_is_let_go_and_the_lock_is_poisoned() {
 
 #[test]
 fn locks_are_called_by_their_place_and_counted() {
-    started();
     static CONSTANT: Mutex<u8> = Mutex::new(0);
+    let line = line!() - 1;
     let name = |line: u32| format!("sync/locks.rs:{line}");
-    let line = line!() - 2;
+    started();
     let guard = CONSTANT.lock().unwrap();
     check(&name(line), &[&format!("holds {0}: hold lock:{0} mutex", name(line))]);
     drop(guard);

@@ -51,18 +51,12 @@ pub(crate) fn check(name: &str, expected: &[&str]) {
         parent.map_or_else(String::new, |parent| format!("{} > ", parent.name))
     };
     let line = |phase: &OpenPhase| {
-        let mut line = format!("{}{}:", parent(phase), phase.name);
         let hang = &phase.hang;
-        for (word, key) in [("wait", &hang.wait), ("hold", &hang.hold), ("serve", &hang.serve)] {
-            if let Some(key) = key {
-                line += &format!(" {word} {key}");
-            }
-        }
-        line += &format!(" {}", hang.primitive.unwrap_or("?"));
-        for (key, value) in &phase.fields {
-            line += &format!(" {key}={value}");
-        }
-        line
+        let keys = [("wait", &hang.wait), ("hold", &hang.hold), ("serve", &hang.serve)];
+        let keys = keys.iter().filter_map(|(word, key)| Some(format!("{word} {}", key.as_ref()?)));
+        let fields = phase.fields.iter().map(|(key, value)| format!("{key}={value}"));
+        let words: Vec<String> = keys.chain([hang.primitive.unwrap_or("?").to_owned()]).chain(fields).collect();
+        format!("{}{}: {}", parent(phase), phase.name, words.join(" "))
     };
     let mut seen: Vec<String> = recording.open.iter().filter(|phase| is_about(phase, name)).map(line).collect();
     seen.sort();

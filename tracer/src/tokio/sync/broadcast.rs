@@ -124,6 +124,7 @@ impl<T> Receiver<T> {
 
 impl<T: Clone> Receiver<T> {
     /// As [`tokio::sync::broadcast::Receiver::resubscribe`].
+    #[must_use]
     pub fn resubscribe(&self) -> Self {
         Self { inner: self.inner.resubscribe(), channel: self.channel.clone() }
     }

@@ -76,7 +76,7 @@ impl<T: ?Sized> Mutex<T> {
         self.inner.try_lock().map(|guard| self.held(guard))
     }
 
-    #[inline(always)]
+    #[inline]
     fn held<'a>(&self, guard: plain::MutexGuard<'a, T>) -> MutexGuard<'a, T> {
         Held { hold: Alone::of(&self.known, task()), guard }
     }

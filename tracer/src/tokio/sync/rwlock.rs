@@ -107,12 +107,12 @@ impl<T: ?Sized> RwLock<T> {
         self.inner.try_write().map(|guard| self.alone(guard))
     }
 
-    #[inline(always)]
+    #[inline]
     fn shared<'a>(&self, guard: plain::RwLockReadGuard<'a, T>) -> RwLockReadGuard<'a, T> {
         Held { hold: Shared::of(&self.known, task()), guard }
     }
 
-    #[inline(always)]
+    #[inline]
     fn alone<'a>(&self, guard: plain::RwLockWriteGuard<'a, T>) -> RwLockWriteGuard<'a, T> {
         Held { hold: Alone::of(&self.known, task()), guard }
     }
