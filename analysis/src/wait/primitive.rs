@@ -21,6 +21,8 @@ use crate::view::View;
 /// Holders that are looked at. The first ones are enough where all have to let go; where one is enough, those who
 /// wait further behind live by those before them.
 const HOLDERS: usize = 64;
+/// When more may be the first of a queue, since their times are not exact enough, nobody is said to be.
+const AHEAD: usize = 8;
 
 /// What came of a phase that waits at a traced primitive.
 pub(super) enum Traced {
@@ -53,6 +55,12 @@ enum Turn {
 /// Whether a permit was forgotten: it is held, by nobody.
 fn is_forgotten(phase: &Phase) -> bool {
     phase.fields.iter().any(|(name, value)| name == "forgotten" && value == "true")
+}
+
+/// Whether only the thread that took it can give it back. All else can be handed on.
+fn is_bound_to_thread(phase: &Phase) -> bool {
+    let primitive = phase.hang.primitive;
+    matches!(primitive, Some(Primitive::Mutex | Primitive::RwLockRead | Primitive::RwLockWrite))
 }
 
 /// A phase opens a little after its task stands in the queue of the lock, and another thread may come in between.
@@ -104,7 +112,8 @@ impl<'a> Asked<'_, 'a> {
     /// The one that came just before this, and all that may have.
     fn previous(&self) -> Vec<&'a Phase> {
         let waiting = self.view.phases.waiting_for(self.pid, self.key);
-        let own = waiting.iter().position(|phase| phase.id == self.phase.id).unwrap_or(0);
+        let place = (self.phase.open.t, self.phase.id);
+        let own = waiting.partition_point(|phase| (phase.open.t, phase.id) < place);
         let unclear =
             |other: &&Phase| other.open.t <= latest_begin(self.phase) && latest_begin(other) >= self.phase.open.t;
         let near = waiting[..own].iter().rev().skip(1).take_while(|other| unclear(other));
@@ -125,7 +134,8 @@ impl<'a> Asked<'_, 'a> {
             let here = match who.thread() {
                 Some((pid, tid)) if self.view.thread(who).is_none() => match self.view.hidden_threads(pid) {
                     Some(_) => Key::Hidden(pid),
-                    None => Key::Gone(pid, tid),
+                    None if is_bound_to_thread(phase) => Key::Gone(pid, tid),
+                    None => Key::Any(pid),
                 },
                 _ => who,
             };
@@ -193,6 +203,9 @@ impl<'a> Asked<'_, 'a> {
         let how = if readers_hold { "waits to write and came first" } else { "came first and was granted it" };
         let ahead = self.ahead();
         let mut wait = self.named(Class::LockTurn);
+        if ahead.len() > AHEAD {
+            return Traced::Unclear;
+        }
         for first in &ahead {
             let text = format!("phase {:?} has waited longer: it is the next", first.name);
             wait = wait.because(text, vec![FactRef::phase(first.id)]).resolved(self.whose(first, how, 0));
@@ -217,6 +230,18 @@ impl<'a> Asked<'_, 'a> {
         self.view.phases.whose(self.view.timeline, phase) == [self.waiter]
     }
 
+    /// When the first of the rivals had begun at the latest. They come by their begin, so the first few decide.
+    fn earliest(&self) -> Option<RunNs> {
+        let mut earliest: Option<RunNs> = None;
+        for rival in self.rivals().take(HOLDERS) {
+            if earliest.is_some_and(|earliest| rival.open.t > earliest) {
+                break;
+            }
+            earliest = earliest.min(Some(latest_begin(rival))).or(Some(latest_begin(rival)));
+        }
+        earliest
+    }
+
     /// Others who wait and would be hindered by this one or hinder it.
     fn rivals(&self) -> impl Iterator<Item = &'a Phase> {
         let wants_to_share = Self::is_shared(Some(self.primitive));
@@ -228,10 +253,10 @@ impl<'a> Asked<'_, 'a> {
 
     /// Whether this one is the next. Times say it only where they do not overlap.
     fn turn(&self) -> Turn {
-        let Some(earliest) = self.rivals().map(latest_begin).min() else { return Turn::First };
+        let Some(earliest) = self.earliest() else { return Turn::First };
         if self.phase.open.t > earliest {
             Turn::Later
-        } else if self.rivals().all(|rival| rival.open.t > latest_begin(self.phase)) {
+        } else if self.rivals().next().is_none_or(|rival| rival.open.t > latest_begin(self.phase)) {
             Turn::First
         } else {
             Turn::Unclear
@@ -240,8 +265,8 @@ impl<'a> Asked<'_, 'a> {
 
     /// Those of the rivals who may be the next.
     fn ahead(&self) -> Vec<&'a Phase> {
-        let Some(earliest) = self.rivals().map(latest_begin).min() else { return Vec::new() };
-        self.rivals().filter(|rival| rival.open.t <= earliest).take(HOLDERS).collect()
+        let Some(earliest) = self.earliest() else { return Vec::new() };
+        self.rivals().take_while(|rival| rival.open.t <= earliest).take(HOLDERS).collect()
     }
 
     /// A guard of an async lock can be handed to another task. That is told of nobody but the one who would have
