@@ -50,7 +50,8 @@ pub use rwlock::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 pub use std::sync::{LockResult, PoisonError, TryLockError, TryLockResult, WaitTimeoutResult};
 
 /// The task that the calling thread polls; 0 for none.
-#[inline]
+#[expect(clippy::inline_always, reason = "one call on the way of a lock is enough")]
+#[inline(always)]
 pub(crate) fn task() -> u64 {
     #[cfg(feature = "tokio")]
     let task = crate::tokio::task_of_thread();

@@ -1,4 +1,5 @@
 //! [`tokio::sync::Mutex`], traced.
+#![expect(clippy::inline_always, reason = "a guard that is not made in place is copied through memory")]
 
 use std::fmt;
 use std::sync::Arc;
@@ -58,8 +59,7 @@ impl<T> Mutex<T> {
 impl<T: ?Sized> Mutex<T> {
     /// As [`tokio::sync::Mutex::lock`].
     pub async fn lock(&self) -> MutexGuard<'_, T> {
-        let guard = LOCK.follow(&self.known, self.inner.lock()).await;
-        self.held(guard)
+        self.held(LOCK.follow(&self.known, self.inner.lock()).await)
     }
 
     /// As [`tokio::sync::Mutex::blocking_lock`].
@@ -76,7 +76,7 @@ impl<T: ?Sized> Mutex<T> {
         self.inner.try_lock().map(|guard| self.held(guard))
     }
 
-    #[inline]
+    #[inline(always)]
     fn held<'a>(&self, guard: plain::MutexGuard<'a, T>) -> MutexGuard<'a, T> {
         Held { hold: Alone::of(&self.known, task()), guard }
     }

@@ -1,4 +1,5 @@
 //! [`tokio::sync::RwLock`], traced.
+#![expect(clippy::inline_always, reason = "a guard that is not made in place is copied through memory")]
 
 use std::fmt;
 use std::sync::Arc;
@@ -107,12 +108,12 @@ impl<T: ?Sized> RwLock<T> {
         self.inner.try_write().map(|guard| self.alone(guard))
     }
 
-    #[inline]
+    #[inline(always)]
     fn shared<'a>(&self, guard: plain::RwLockReadGuard<'a, T>) -> RwLockReadGuard<'a, T> {
         Held { hold: Shared::of(&self.known, task()), guard }
     }
 
-    #[inline]
+    #[inline(always)]
     fn alone<'a>(&self, guard: plain::RwLockWriteGuard<'a, T>) -> RwLockWriteGuard<'a, T> {
         Held { hold: Alone::of(&self.known, task()), guard }
     }
