@@ -1,14 +1,18 @@
 //! The one recorder of a process: made by the first who asks, anew in a forked child.
 //!
-//! While one thread makes it, others do not wait: they get none, which is counted. A forked child must not
+//! Making it takes a millisecond. Another thread that has something to say meanwhile waits for that, some
+//! milliseconds at most and once in the life of a process: who holds a lock from then on would never be known
+//! otherwise. Whoever gets none is counted. A forked child must not
 //! write into its parent's file; it notices at its next call and starts a file of its own, with the parent's
 //! names, so that numbers remembered at call sites stay right. Phases that were open at the fork stay
 //! the parent's.
 
+use std::cell::Cell;
 use std::error::Error;
 use std::sync::OnceLock;
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
-use std::sync::atomic::{AtomicU8, AtomicU64};
+use std::sync::atomic::{AtomicI64, AtomicU8, AtomicU64};
+use std::time::Duration;
 
 use crate::at_exit;
 use crate::clock::ClockSource;
@@ -49,8 +53,16 @@ impl Wishes {
 static REFUSALS: OnceLock<Vec<String>> = OnceLock::new();
 static MISSED: AtomicU64 = AtomicU64::new(0);
 
-/// The recorder of this process; made at the first call. `None` when it can have none, or while another thread
-/// makes it. Never waits.
+/// How often all threads together look whether it is there by now.
+static LOOKS_LEFT: AtomicI64 = AtomicI64::new(400);
+const BETWEEN_LOOKS: Duration = Duration::from_micros(50);
+
+thread_local! {
+    /// This thread makes it: whatever it calls must not wait for that.
+    static MAKES: Cell<bool> = const { Cell::new(false) };
+}
+
+/// The recorder of this process; made at the first call. `None` when it can have none, or none yet.
 pub fn current() -> Option<&'static Recorder> {
     match STATE.load(Acquire) {
         ON => {
@@ -109,8 +121,7 @@ pub fn state() -> State {
 fn after_fork(parent: &'static Recorder) -> Option<&'static Recorder> {
     // Never back to the first state: another thread of the child would make a recorder that knows none of the names.
     if STATE.compare_exchange(ON, STARTING, AcqRel, Relaxed).is_err() {
-        MISSED.fetch_add(1, Relaxed);
-        return None;
+        return meet();
     }
     if let Some(made) = latest().filter(|made| !made.is_foreign()) {
         // Another thread was quicker from begin to end.
@@ -129,14 +140,28 @@ fn after_fork(parent: &'static Recorder) -> Option<&'static Recorder> {
 #[cold]
 fn begin() -> Option<&'static Recorder> {
     if STATE.compare_exchange(NOT_YET, STARTING, AcqRel, Relaxed).is_err() {
-        MISSED.fetch_add(1, Relaxed);
-        return None;
+        return meet();
     }
     make(None)
 }
 
+/// Another thread makes it, or this very one further up. In a child that was forked just then, nobody does any more.
+#[cold]
+fn meet() -> Option<&'static Recorder> {
+    while STATE.load(Acquire) == STARTING && !MAKES.get() && LOOKS_LEFT.load(Relaxed) > 0 {
+        LOOKS_LEFT.fetch_sub(1, Relaxed);
+        std::thread::sleep(BETWEEN_LOOKS);
+    }
+    let made = latest().filter(|made| STATE.load(Acquire) == ON && !made.is_foreign());
+    if made.is_none() {
+        MISSED.fetch_add(1, Relaxed);
+    }
+    made
+}
+
 /// For the one who brought the state to [`STARTING`].
 fn make(parent: Option<&'static Recorder>) -> Option<&'static Recorder> {
+    MAKES.set(true);
     let wishes = WISHES.get_or_init(Wishes::of_environment);
     let options = Options {
         size: parent.map(Recorder::size),
@@ -159,6 +184,7 @@ fn make(parent: Option<&'static Recorder>) -> Option<&'static Recorder> {
         let _first = RECORDERS[usize::from(LATEST.load(Acquire))].set(recorder);
     }
     STATE.store(if started.is_some() { ON } else { OFF }, Release);
+    MAKES.set(false);
     started
 }
 
