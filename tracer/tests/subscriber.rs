@@ -2,7 +2,7 @@
 
 mod look;
 
-use hangdog_flight::{ClockSource, History, Loss, Options, Outcome, Place, Reader, Recorder, Size};
+use hangdog_flight::Outcome;
 use look::{find, is_open, outcome_of, started};
 use tracing::field::Empty;
 use tracing::{Span, info_span};
@@ -129,31 +129,5 @@ fn a_panic_that_goes_through_a_span_is_its_outcome() {
         });
         assert!(quiet.is_err());
         assert_eq!(outcome_of("sub panics"), Some(Outcome::Panicked));
-    });
-}
-
-#[test]
-fn a_span_without_room_works_as_any_other_and_is_counted() {
-    started();
-    let options = Options { size: Some(Size::LEAST), clock: ClockSource::Coarse, history: History::Meaning };
-    let recorder = Recorder::start(&Place::Memfd, options).unwrap();
-    tracing::subscriber::with_default(hangdog_tracer::subscriber(), || {
-        recorder.with(|| {
-            let spans: Vec<Span> = (0..Size::LEAST.slots + 10).map(|n| info_span!("sub full", n)).collect();
-            let last = spans.last().unwrap();
-            let inside = last.enter();
-            assert_eq!(Span::current(), *last);
-            last.record("n", 5);
-            let below = info_span!(parent: last, "sub none");
-            assert_eq!((Span::current().clone(), below.in_scope(Span::current)), (last.clone(), below.clone()));
-            drop(inside);
-            assert!(Span::current().is_none());
-            let mut reader = Reader::from_file(recorder.file().unwrap()).unwrap();
-            let full = reader.read().unwrap();
-            let lost = full.losses.iter().find(|(loss, _)| *loss == Loss::Slot).map(|(_, count)| *count);
-            assert_eq!((full.open.len(), lost), (Size::LEAST.slots, Some(11)));
-            drop((spans, below));
-            assert_eq!(reader.read().unwrap().open.len(), 0);
-        });
     });
 }
