@@ -121,8 +121,9 @@ fn in_run_directory(tmpfs: &SmallTmpfs, line: &[&str]) -> Traced {
 /// SIGBUS. What does not fit is counted, and when there is room again it is used.
 pub(crate) fn a_tmpfs_that_becomes_full() {
     let tmpfs = SmallTmpfs::new(8 << 20);
-    let mut traced = in_run_directory(&tmpfs, &work::line());
-    make_rounds(&mut reader_of(&traced), &SLEEPLESS, 10);
+    let at_work = ["crossed", "spans", "future"];
+    let mut traced = in_run_directory(&tmpfs, &["phases-at-work", at_work[0], at_work[1], at_work[2]]);
+    make_rounds(&mut reader_of(&traced), &at_work, 10);
     let filler = tmpfs.fill();
     traced.ask("room-for 20000");
     traced.ask("hold 20000");
@@ -130,7 +131,7 @@ pub(crate) fn a_tmpfs_that_becomes_full() {
         traced.ask(&format!("work {kind}"));
     }
     check_works(&mut traced);
-    make_rounds(&mut reader_of(&traced), &SLEEPLESS, 10);
+    make_rounds(&mut reader_of(&traced), &at_work, 10);
     let recording = read(&mut reader_of(&traced));
     let held = recording.open.iter().filter(|phase| phase.name == "held").count() as u64;
     let lost = recording.losses.iter().find_map(|(loss, count)| (*loss == Loss::Slot).then_some(*count));
@@ -142,6 +143,8 @@ pub(crate) fn a_tmpfs_that_becomes_full() {
     }
     let recording = read(&mut reader_of(&traced));
     assert_eq!(recording.open.iter().filter(|phase| phase.name == "held").count(), 20_000, "{:?}", recording.losses);
+    // Also by threads for which there was no place when they began.
+    make_rounds(&mut reader_of(&traced), &["nested"], 10);
     check_works(&mut traced);
     assert!(traced.end().success());
 }

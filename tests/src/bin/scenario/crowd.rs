@@ -91,7 +91,7 @@ pub(crate) fn of_threads(arguments: &[String]) -> Outcome {
             for n in 0..count {
                 let all = Arc::clone(&all);
                 std::thread::Builder::new().stack_size(64 << 10).spawn(move || {
-                    let _held = phase!("held", n = n);
+                    let _held = (phase!("held", n = n), open_phase!("held too", n = n));
                     all.wait();
                     loop {
                         std::thread::park();
