@@ -15,7 +15,7 @@ use crate::Outcome;
 const LOOK: Duration = Duration::from_millis(250);
 /// Parts of the time: before each, the slots are made to overflow.
 const PARTS: u32 = 10;
-/// Shorter than this, two parts are enough.
+/// Shorter than this, one is enough.
 const SHORT: Duration = Duration::from_secs(10);
 /// Memory of the program's own that may come and go, KiB. A bit for every hundred phases would be more than this within
 /// minutes.
@@ -34,15 +34,15 @@ pub(crate) fn run(order: Order) -> Outcome<()> {
     let place = tempfile::Builder::new().prefix("hangdog-soak-").tempdir_in("/dev/shm")?;
     let mut load = Load::start(order.rate, &place)?;
     let mut seen = Seen::new(Reader::open(&load.file)?);
-    let begun = Instant::now();
+    let loaded = Instant::now();
     // What is made on demand is made after the first overflow.
-    load.overflow(&mut seen)?;
-    let before = load.size()?;
+    load.overflow(|| Ok(()))?;
+    let (begun, before) = (Instant::now(), load.size()?);
     println!("{:>7}  {before}", "before");
-    let parts = if order.time < SHORT { 2 } else { PARTS };
+    let parts = if order.time < SHORT { 1 } else { PARTS };
     for part in 1..=parts {
         if part > 1 {
-            load.overflow(&mut seen)?;
+            load.overflow(|| seen.look())?;
         }
         let end = order.time * part / parts;
         while begun.elapsed() < end {
@@ -51,7 +51,7 @@ pub(crate) fn run(order: Order) -> Outcome<()> {
         }
         println!("{:>5} s  {}", begun.elapsed().as_secs(), load.size()?);
     }
-    let took = begun.elapsed();
+    let took = loaded.elapsed();
     let opened = load.tell("stop")?;
     seen.look()?;
     let after = load.size()?;
@@ -93,10 +93,9 @@ impl Load {
     }
 
     /// More phases than there are slots, in the middle of all others; then none of them.
-    fn overflow(&mut self, seen: &mut Seen) -> Outcome<()> {
+    fn overflow(&mut self, meanwhile: impl FnOnce() -> Outcome<()>) -> Outcome<()> {
         self.tell("overflow")?;
-        seen.look()?;
-        seen.most_open = seen.most_open.max(seen.open);
+        meanwhile()?;
         self.tell("release")?;
         Ok(())
     }
@@ -207,6 +206,7 @@ impl Seen {
         self.events += recording.events.len() as u64;
         self.overwritten += recording.overwritten;
         self.open = recording.open.len() as u64;
+        self.most_open = self.most_open.max(self.open);
         self.torn += u64::from(recording.torn);
         self.losses = recording.losses;
         Ok(())
