@@ -65,6 +65,15 @@ pub(crate) struct Book {
     pub(crate) panicking: Cell<u64>,
 }
 
+#[cfg(loom)]
+crate::model::local::locals! {
+    static BOOK: Option<&'static Book>;
+    static ENDED: bool;
+    static REFUSED_BY: u64;
+    static WITHIN: Option<&'static Recorder>;
+}
+
+#[cfg(not(loom))]
 thread_local! {
     static BOOK: Cell<Option<&'static Book>> = const { Cell::new(None) };
     /// Nobody is left who would give a book back: the thread's destructors are running.
@@ -77,8 +86,10 @@ thread_local! {
 }
 
 /// Gives the thread's book back.
+#[cfg(not(loom))]
 struct AtEnd;
 
+#[cfg(not(loom))]
 impl Drop for AtEnd {
     fn drop(&mut self) {
         ENDED.set(true);
@@ -136,6 +147,7 @@ fn get_in(recorder: &'static Recorder) -> Option<&'static Book> {
     };
     BOOK.set(Some(book));
     // Registers the destructor, at its first use.
+    #[cfg(not(loom))]
     let _ending = AT_END.try_with(|_| ());
     Some(book)
 }

@@ -338,7 +338,11 @@ pub(crate) mod cell {
     /// Longest text of an event.
     pub(crate) const MAX_TEXT: usize = 240;
     /// Most cells of one event, and then some: so many cells before the oldest may be half overwritten.
+    #[cfg(not(loom))]
     pub(crate) const MARGIN: u64 = 16;
+    /// Events of a model have no text, and its rings are small.
+    #[cfg(loom)]
+    pub(crate) const MARGIN: u64 = 1;
     pub(crate) const MAX_RING: usize = 1 << 16;
 
     /// `last` is the parent.

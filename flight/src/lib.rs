@@ -100,6 +100,8 @@ mod identity;
 mod layout;
 mod lock;
 mod map;
+#[cfg(loom)]
+mod model;
 mod mounts;
 mod names;
 mod phase;

@@ -118,6 +118,21 @@ impl Books {
     }
 }
 
+/// A model begins each run with the same books.
+#[cfg(all(loom, test))]
+impl Books {
+    pub(crate) fn copy(&self) -> Vec<u8> {
+        // SAFETY: the mapping holds `count` books, and no thread has one at this moment.
+        unsafe { std::slice::from_raw_parts(self.first.cast(), self.count * size_of::<Book>()) }.to_vec()
+    }
+
+    pub(crate) fn restore(&self, copy: &[u8]) {
+        assert_eq!(copy.len(), self.count * size_of::<Book>());
+        // SAFETY: the mapping is as long as the copy, and no thread has a book at this moment.
+        unsafe { ptr::copy_nonoverlapping(copy.as_ptr(), self.first.cast_mut().cast(), copy.len()) };
+    }
+}
+
 /// Whether a thread of this process has ended, with all that is dropped at its end.
 fn is_gone(tid: i32) -> bool {
     let me = std::process::id() as i32;

@@ -43,6 +43,11 @@ impl Slot {
     /// The phase is over: nobody reads the other words any more. Whoever writes them next orders this before it.
     #[inline(always)]
     pub(crate) fn free(&self, commit: u64) {
+        #[cfg(not(loom))]
         self[slot::COMMIT].store(slot::generation(commit) | slot::FREE, Release);
+        // loom 0.7 has a plain store and the exchange of another thread in no order, though the one cannot come between
+        // the exchange and what that read.
+        #[cfg(loom)]
+        self[slot::COMMIT].swap(slot::generation(commit) | slot::FREE, Release);
     }
 }

@@ -12,6 +12,17 @@ use crate::{Event, EventKind, Outcome};
 const MOST: usize = 1 << 20;
 
 impl Reader {
+    /// A copy of a ring, and from which event on it is whole up to `head`.
+    pub(super) fn ring(&self, layout: &Layout, ring: usize, head: u64) -> Result<(Vec<u64>, u64), ReadError> {
+        let size = layout.events as u64;
+        let at = layout.rings + ring * layout.events * cell::WORDS * WORD;
+        let words = self.words(at, layout.events * cell::WORDS)?;
+        let now = self.words(layout.threads.offset + (ring * thread::WORDS + thread::HEAD) * WORD, 1)?[0];
+        // What the writer reached meanwhile, and the event it may be in the middle of.
+        let safe = now.max(head).saturating_add(cell::MARGIN).saturating_sub(size);
+        Ok((words, safe.min(head)))
+    }
+
     pub(super) fn events(
         &mut self,
         layout: &Layout,
@@ -30,12 +41,8 @@ impl Reader {
             if seen == head {
                 continue;
             }
-            let at = layout.rings + ring * layout.events * cell::WORDS * WORD;
-            let words = self.words(at, layout.events * cell::WORDS)?;
-            let now = self.words(layout.threads.offset + (ring * thread::WORDS + thread::HEAD) * WORD, 1)?[0];
-            // What the writer reached meanwhile, and the event it may be in the middle of.
-            let safe = now.max(head).saturating_add(cell::MARGIN).saturating_sub(size);
-            let from = if head > size - cell::MARGIN || now != head { seen.max(safe) } else { seen }.min(head);
+            let (words, safe) = self.ring(layout, ring, head)?;
+            let from = seen.max(safe);
             let from = from.max(head.saturating_sub((MOST - events.len().min(MOST)) as u64));
             overwritten = overwritten.saturating_add(from - seen);
             let cells: Vec<&[u64]> = (from..head)

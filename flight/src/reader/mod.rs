@@ -7,36 +7,40 @@
 //! | `slots` | which slots were open, whole |
 //! | `phase` | a slot understood |
 //! | `names`, `resources`, `history` | the other sections |
+//! | `source` | the file itself |
 //!
 //! A reader costs the writer nothing at up to a thousand looks a second; one that spins costs it a lot.
 
 mod checked;
 mod history;
+#[cfg(all(loom, test))]
+pub(crate) mod model;
 mod names;
 mod phase;
 mod resources;
 mod slots;
+mod source;
 
 use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::io;
-use std::os::fd::AsFd;
-use std::os::unix::fs::FileExt;
 use std::path::Path;
+use std::sync::atomic::Ordering::Acquire;
 
 use rustix::fs::{Mode, OFlags};
 
 use crate::Loss;
 use crate::clock::Anchors;
 use crate::identity::{BootId, Owner};
-use crate::layout::{MAJOR, PAGE, WORD, header, thread};
-use crate::lock;
+use crate::layout::{MAJOR, PAGE, header, thread};
 use crate::recording::{OpenPhase, Recording, Thread, ThreadRole};
+use crate::sync::fence;
 use checked::Layout;
 use names::Names;
 use phase::Around;
 use resources::Resources;
 use slots::Slots;
+use source::Source;
 
 const HEADER_BYTES: u64 = PAGE as u64;
 /// Phases within phases deeper than this are not followed.
@@ -69,7 +73,7 @@ pub enum ReadError {
 /// Reads one recorder file, again and again.
 #[derive(Debug)]
 pub struct Reader {
-    file: File,
+    source: Source,
     /// Cells of each ring seen so far.
     cursors: Vec<u64>,
 }
@@ -94,13 +98,13 @@ impl Reader {
             1..HEADER_BYTES => return Err(ReadError::NotARecorder),
             _ => {}
         }
-        Ok(Self { file, cursors: Vec::new() })
+        Ok(Self { source: Source::File(file), cursors: Vec::new() })
     }
 
     /// Everything that is open now, and what happened since the read before.
     pub fn read(&mut self) -> Result<Recording, ReadError> {
         let head = self.words(0, header::WORDS)?;
-        let layout = Layout::of(&head, self.file.metadata()?.len())?;
+        let layout = Layout::of(&head, self.source.bytes()?)?;
         let mut torn = 0;
         // What slots point to is copied before and after them: what is the same in both was so in between.
         let threads_before = self.threads(&layout)?;
@@ -113,7 +117,7 @@ impl Reader {
         // Whatever a slot names is there by now, and a gap of its clock is known.
         let later = self.words(0, header::WORDS)?;
         let anchors = Anchors::read(&head, &later);
-        let names = Names::read(self, &Layout::of(&later, self.file.metadata()?.len())?)?;
+        let names = Names::read(self, &Layout::of(&later, self.source.bytes()?)?)?;
         let resources = Resources::of(resources_before, resources_after, &names);
         let around =
             Around { names: &names, anchors: &anchors, slots: &slots, threads: &threads, resources: &resources };
@@ -131,7 +135,7 @@ impl Reader {
         Ok(Recording {
             owner: owner(&head),
             anchor: anchors.first,
-            attached: lock::is_taken(self.file.as_fd())?,
+            attached: self.source.is_attached()?,
             heartbeat: slots.beats.wrapping_add(heads).wrapping_add(resources.beats()),
             open,
             events,
@@ -146,12 +150,10 @@ impl Reader {
 
     /// `count` words at `offset` bytes. Both were checked against the file's length, and are small.
     fn words(&self, offset: usize, count: usize) -> Result<Vec<u64>, ReadError> {
-        let mut bytes = vec![0; count * WORD];
-        self.file.read_exact_at(&mut bytes, offset as u64).map_err(|error| match error.kind() {
-            io::ErrorKind::UnexpectedEof => ReadError::Damaged("the file became shorter"),
-            _ => ReadError::Io(error),
-        })?;
-        Ok(bytes.chunks_exact(WORD).map(word).collect())
+        let words = self.source.words(offset, count);
+        // What is copied next is copied later.
+        fence(Acquire);
+        words
     }
 
     fn threads(&self, layout: &Layout) -> Result<Vec<u64>, ReadError> {
@@ -175,10 +177,6 @@ fn inherit_tasks(open: &mut [OpenPhase]) {
             next = *parent;
         }
     }
-}
-
-fn word(bytes: &[u8]) -> u64 {
-    bytes.try_into().map_or(0, u64::from_ne_bytes)
 }
 
 fn some(word: u64) -> Option<u64> {

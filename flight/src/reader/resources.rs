@@ -52,7 +52,7 @@ impl Resources {
 
     /// Who holds one alone, as phases. One that changed hands meanwhile is nobody's for this look.
     pub(super) fn holds(&self, anchors: &Anchors) -> Vec<OpenPhase> {
-        let held = self.entries().filter(|(_, one, two)| one == two && is_used(one) && one[resource::HOLDER] != 0);
+        let held = self.entries().filter(|(_, one, two)| is_held(one, two));
         held.filter_map(|(index, words, _)| {
             let (key, primitive) = self.key(index as u64, Role::Hold)?;
             let (start_monotonic_ns, err_ns) = anchors.tell(words[resource::SINCE]);
@@ -79,6 +79,11 @@ impl Resources {
         })
         .collect()
     }
+}
+
+/// By one and the same all the time between the two copies.
+pub(super) fn is_held(one: &[u64], two: &[u64]) -> bool {
+    one == two && is_used(one) && one[resource::HOLDER] != 0
 }
 
 fn is_used(words: &[u64]) -> bool {

@@ -22,7 +22,11 @@ use super::checked::{Layout, Section};
 use super::{ReadError, Reader};
 use crate::layout::{WORD, home, more, slot};
 
+#[cfg(not(loom))]
 const RETRIES: usize = 3;
+/// In a model a look more is a world more.
+#[cfg(loom)]
+const RETRIES: usize = 0;
 
 /// The words of a slot, and of what hangs on it.
 pub(super) struct Whole {

@@ -355,6 +355,26 @@ impl Recorder {
     }
 }
 
+/// What a model looks at.
+#[cfg(all(loom, test))]
+impl Recorder {
+    pub(crate) fn books(&self) -> &Books {
+        &self.books
+    }
+
+    pub(crate) fn all(&self) -> Words {
+        self.all
+    }
+
+    pub(crate) fn places(&self) -> &Places {
+        &self.places
+    }
+
+    pub(crate) fn first_generation(&self) -> u64 {
+        self.first_generation
+    }
+}
+
 fn write_header(header: &[AtomicU64], places: &Places, owner: &Owner) {
     let set = |at: usize, value: u64| header[at].store(value, Relaxed);
     let section = |at: usize, offset: usize, count: usize| {

@@ -239,3 +239,18 @@ impl Recorder {
         }
     }
 }
+
+/// What a model looks at.
+#[cfg(all(loom, test))]
+impl Recorder {
+    /// Whose the slots are that hang on a phase's slot.
+    pub(crate) fn owners_beyond(&self, phase: u64) -> Vec<u64> {
+        let mut owners = Vec::new();
+        let mut next = Chain::of(self.beyond[slot::index(phase)].load(Acquire)).first;
+        while let Some(index) = next.checked_sub(1) {
+            owners.push(self.slots[index][more::OWNER].load(Acquire));
+            next = self.beyond[index].load(Acquire) as usize;
+        }
+        owners
+    }
+}
