@@ -19,6 +19,15 @@ use crate::sync::AtomicU64;
 /// current one.
 pub(crate) const DEPTH: usize = 64;
 
+/// A phase that was entered by its number.
+#[derive(Clone, Copy)]
+pub(crate) struct Entry {
+    pub(crate) phase: u64,
+    /// What was current before.
+    pub(crate) before: u64,
+    pub(crate) slot: Option<&'static Slot>,
+}
+
 /// All zeros is a book of no thread.
 #[repr(C, align(2048))]
 pub(crate) struct Book {
@@ -27,6 +36,8 @@ pub(crate) struct Book {
     /// clock is the tick or the counter, and only phases that say what they mean go into the history.
     pub(crate) quick: Cell<Option<&'static [Slot; slot::STACK]>>,
     pub(crate) stack: Cell<Option<&'static [Slot; slot::STACK]>>,
+    /// All slots that are in no stack.
+    pub(crate) slots: Cell<Option<&'static [Slot]>>,
     /// The thread's entry in the file.
     pub(crate) thread: Cell<Option<&'static [AtomicU64; thread::WORDS]>>,
     /// Number of the stack's first slot.
@@ -60,7 +71,7 @@ pub(crate) struct Book {
     /// Phases entered on top of those, which are not followed.
     pub(crate) too_deep: Cell<usize>,
     /// The phases that were entered by number, and what was current before each.
-    pub(crate) entered: [Cell<(u64, u64)>; DEPTH],
+    pub(crate) entered: [Cell<Entry>; DEPTH],
     /// Bit n: a panic was on its way when the n-th of them was entered.
     pub(crate) panicking: Cell<u64>,
 }

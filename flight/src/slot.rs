@@ -28,7 +28,7 @@ impl Slot {
     #[inline]
     pub(crate) fn is_open(&self, phase: u64) -> bool {
         let commit = self[slot::COMMIT].load(Acquire);
-        slot::generation(commit) == slot::generation(phase) && slot::state(commit) == slot::OPEN
+        (commit ^ (slot::generation(phase) | slot::OPEN)) & (slot::generation(u64::MAX) | 3) == 0
     }
 
     /// Changes flags of a phase's commit word as long as it is open. Says the word from before.

@@ -83,7 +83,10 @@ impl Recorded {
 #[inline]
 pub(crate) fn begin(call_site: &'static CallSite, attributes: &Attributes<'_>, parent: Parent) -> Option<PhaseId> {
     let mut opening = match parent {
-        Parent::Current => hangdog_flight::begin(&call_site.site),
+        Parent::Current => match hangdog_flight::begin_quickly(&call_site.site) {
+            None => hangdog_flight::begin(&call_site.site),
+            quickly => quickly,
+        },
         Parent::Known(parent) => hangdog_flight::begin_in(&call_site.site, parent),
     }?;
     attributes.record(&mut NewFields(&mut opening));

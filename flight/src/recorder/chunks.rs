@@ -27,14 +27,17 @@ impl Recorder {
     /// Takes a free slot; counted as `loss` when there is none.
     #[inline(always)]
     pub(super) fn take_slot(&'static self, book: &Book, loss: Loss) -> Option<(usize, &'static Slot)> {
-        if let Some(index) = (book.free.get() as usize).checked_sub(1)
-            && let Some(slot) = self.slots.get(index)
-            && slot::state(slot[slot::COMMIT].load(Relaxed)) == slot::FREE
-        {
-            book.free.set(slot[slot::PARENT].load(Relaxed));
-            return Some((index, slot));
-        }
-        self.take_slowly(book, loss)
+        self.take_kept(book).or_else(|| self.take_slowly(book, loss))
+    }
+
+    /// Takes a slot from the thread's own list. Nothing is lost when there is none: [`Self::take_slot`] looks further.
+    #[inline(always)]
+    pub(super) fn take_kept(&'static self, book: &Book) -> Option<(usize, &'static Slot)> {
+        let index = (book.free.get() as usize).checked_sub(1)?;
+        let slot =
+            self.slots.get(index).filter(|slot| slot::state(slot[slot::COMMIT].load(Relaxed)) == slot::FREE)?;
+        book.free.set(slot[slot::PARENT].load(Relaxed));
+        Some((index, slot))
     }
 
     #[cold]

@@ -58,7 +58,8 @@ impl Opening {
     #[inline(always)]
     pub(super) fn anywhere<const QUICK: bool>(book: &'static Book, site: &'static Site, parent: u64) -> Option<Self> {
         let recorder = book.recorder.get()?;
-        let (index, slot) = recorder.take_slot(book, Loss::Slot)?;
+        // Who comes quickly and finds none comes again, and is counted then.
+        let (index, slot) = if QUICK { recorder.take_kept(book) } else { recorder.take_slot(book, Loss::Slot) }?;
         let opening = Self::fill::<QUICK>(book, slot, index as u64, site, parent & slot::PARENT_MASK);
         slot[slot::ENTRY].store(slot::entry(book.tid.get(), 0), Relaxed);
         Some(opening)

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering::{Relaxed, Release};
 
 use super::Recorder;
 use super::rings::Event;
-use crate::book::{self, Book, DEPTH};
+use crate::book::{self, Book, DEPTH, Entry};
 use crate::layout::{HANG_OUTCOME, cell, home, is_meaning, slot, thread};
 use crate::slot::Slot;
 use crate::{Loss, Outcome, PhaseId, ThreadRole, Value};
@@ -72,19 +72,24 @@ pub fn resume(phase: PhaseId, task: impl FnOnce() -> u64) -> Before {
         return Before::default();
     };
     let before = home[home::CURRENT].load(Relaxed);
-    let slot = book.recorder.get().and_then(|recorder| recorder.open_slot(phase.word()));
-    if let Some(slot) = slot {
-        let parent = slot[slot::PARENT].load(Relaxed);
-        slot[slot::PARENT].store(slot::entered(parent), Release);
-        let entry = slot[slot::ENTRY].load(Relaxed);
-        if slot::polls(parent) == 0 && entry >> slot::TID_BITS == 0 {
-            slot[slot::ENTRY].store(slot::entry(book.tid.get(), task()), Relaxed);
-        } else if entry & slot::TID_MASK != u64::from(book.tid.get()) {
-            slot[slot::ENTRY].store(entry & !slot::TID_MASK | slot::entry(book.tid.get(), 0), Relaxed);
-        }
+    let slot = go_in(book, home, phase, task);
+    Before { book: Some(book), slot, current: before }
+}
+
+/// Its slot, if it is open. Else it may be another process's, or none at all: the thread stays where it is.
+#[inline(always)]
+fn go_in(book: &Book, home: &Slot, phase: PhaseId, task: impl FnOnce() -> u64) -> Option<&'static Slot> {
+    let slot = book.slots.get()?.get(slot::index(phase.word())).filter(|slot| slot.is_open(phase.word()))?;
+    let parent = slot[slot::PARENT].load(Relaxed);
+    slot[slot::PARENT].store(slot::entered(parent), Release);
+    let entry = slot[slot::ENTRY].load(Relaxed);
+    if slot::polls(parent) == 0 && entry >> slot::TID_BITS == 0 {
+        slot[slot::ENTRY].store(slot::entry(book.tid.get(), task()), Relaxed);
+    } else if entry & slot::TID_MASK != u64::from(book.tid.get()) {
+        slot[slot::ENTRY].store(entry & !slot::TID_MASK | slot::entry(book.tid.get(), 0), Relaxed);
     }
     home[home::CURRENT].store(phase.word(), Release);
-    Before { book: Some(book), slot, current: before }
+    Some(slot)
 }
 
 /// The calling thread comes out of a phase that it [`resume`]d.
@@ -107,18 +112,23 @@ fn leave(slot: &Slot, now: u64) {
 /// The calling thread goes into a phase, until [`exit`]. `task` as with [`resume`].
 #[inline]
 pub fn enter(phase: PhaseId, task: impl FnOnce() -> u64) {
-    let Before { current: before, .. } = resume(phase, task);
-    let Some(book) = book::any() else { return };
+    let Some((book, home)) = book::mine().and_then(|book| Some((book, book.home()?))) else { return };
+    let before = home[home::CURRENT].load(Relaxed);
+    let slot = go_in(book, home, phase, task);
     let depth = book.entered_depth.get();
     let Some(place) = book.entered.get(depth) else { return enter_too_deep(book, before) };
-    place.set((phase.word(), before));
-    let bit = 1 << depth;
-    if std::thread::panicking() {
-        book.panicking.set(book.panicking.get() | bit);
-    } else if book.panicking.get() != 0 {
-        book.panicking.set(book.panicking.get() & !bit);
-    }
+    place.set(Entry { phase: phase.word(), before, slot });
     book.entered_depth.set(depth + 1);
+    if std::thread::panicking() || book.panicking.get() != 0 {
+        enter_while_panicking(book, depth);
+    }
+}
+
+/// Whether a panic was on its way already when the phase at that depth was entered.
+#[cold]
+fn enter_while_panicking(book: &Book, depth: usize) {
+    let rest = book.panicking.get() & !(1 << depth);
+    book.panicking.set(rest | u64::from(std::thread::panicking()) << depth);
 }
 
 /// Deeper than is followed: the phase is open, and the thread's current one is still that above it.
@@ -132,39 +142,41 @@ fn enter_too_deep(book: &Book, before: u64) {
 #[inline]
 pub fn exit(phase: PhaseId) {
     let Some((book, home)) = book::any().and_then(|book| Some((book, book.home()?))) else { return };
-    let Some(recorder) = book.recorder.get() else { return };
-    if let Some(slot) = recorder.open_slot(phase.word()) {
-        leave(slot, book.now());
-    }
     let top = book.entered_depth.get().wrapping_sub(1);
-    if let Some((number, before)) = book.entered.get(top).map(Cell::get)
-        && number == phase.word()
-        && home[home::CURRENT].load(Relaxed) == number
+    if let Some(entry) = book.entered.get(top).map(Cell::get)
+        && entry.phase == phase.word()
+        && let Some(slot) = entry.slot.filter(|slot| slot.is_open(entry.phase))
+        && home[home::CURRENT].load(Relaxed) == entry.phase
         && !std::thread::panicking()
     {
+        leave(slot, book.now());
         book.entered_depth.set(top);
-        home[home::CURRENT].store(before, Release);
+        home[home::CURRENT].store(entry.before, Release);
     } else {
-        exit_slowly(book, recorder, phase.word());
+        exit_slowly(book, phase.word());
     }
 }
 
 #[cold]
 #[inline(never)]
-fn exit_slowly(book: &Book, recorder: &'static Recorder, phase: u64) {
+fn exit_slowly(book: &Book, phase: u64) {
+    let Some(recorder) = book.recorder.get() else { return };
+    if let Some(slot) = recorder.slots.get(slot::index(phase)).filter(|slot| slot.is_open(phase)) {
+        leave(slot, book.now());
+    }
     let depth = book.entered_depth.get().min(DEPTH);
-    let Some(at) = book.entered[..depth].iter().rposition(|place| place.get().0 == phase) else {
+    let Some(at) = book.entered[..depth].iter().rposition(|place| place.get().phase == phase) else {
         return book.too_deep.set(book.too_deep.get().saturating_sub(1));
     };
-    let (_, before) = book.entered[at].get();
+    let before = book.entered[at].get().before;
     if std::thread::panicking() && book.panicking.get() & 1 << at == 0 {
         recorder.presume_in(phase, Outcome::Panicked);
     }
     for above in at + 1..depth {
-        let (number, its_before) = book.entered[above].get();
+        let entry = book.entered[above].get();
         // What was entered on top of it stays, on what was below.
-        let its_before = if its_before == phase { before } else { its_before };
-        book.entered[above - 1].set((number, its_before));
+        let its_before = if entry.before == phase { before } else { entry.before };
+        book.entered[above - 1].set(Entry { before: its_before, ..entry });
     }
     book.entered_depth.set(depth - 1);
     if book.current() == phase {
@@ -257,11 +269,6 @@ impl Recorder {
     pub(super) fn slot_of(&self, phase: u64) -> Option<&'static Slot> {
         let index = slot::index(phase);
         self.slots.get(index).or_else(|| self.stacks.get(index - self.slots.len()))
-    }
-
-    #[inline(always)]
-    fn open_slot(&self, phase: u64) -> Option<&'static Slot> {
-        self.slots.get(slot::index(phase)).filter(|slot| slot.is_open(phase))
     }
 
     fn outcome_in(&self, phase: u64, change: impl Fn(Option<Outcome>) -> Option<Outcome>) {

@@ -83,6 +83,7 @@ impl Recorder {
             && self.history == History::Meaning;
         book.counts.set(self.clock == ClockSource::Tsc);
         book.quick.set(is_usual.then_some(stack));
+        book.slots.set(Some(self.slots));
         book.stack_begin.set((self.slots.len() + begin) as u64);
         book.depth.set(0);
         book.entered_depth.set(0);
@@ -111,6 +112,7 @@ impl Recorder {
         // Guards that were forgotten.
         book.quick.set(None);
         book.ring.set(None);
+        book.slots.set(None);
         for (depth, slot) in book.stack.take().into_iter().flatten().enumerate() {
             let commit = slot[slot::COMMIT].load(Relaxed);
             slot.free(commit);
