@@ -10,6 +10,7 @@ use std::os::unix::process::ExitStatusExt as _;
 
 use hangdog_flight::Reader;
 use nix::sys::signal::Signal;
+use rustix::fs::SeekFrom;
 
 use crate::limits::in_place;
 use crate::traced::Traced;
@@ -18,8 +19,11 @@ use crate::work::check_works;
 /// All kinds of threads: phases that nest and that do not, spans, futures, phases that end on other threads, threads that
 /// come and go.
 const LINE: &[&str] = &["phases-at-work", "nested", "crossed", "spans", "future", "handed-over", "short-threads"];
-/// Times that all of the file which has memory is written over.
-const PASSES: usize = 60;
+/// Rounds of writes here and there; after each the program is asked whether it still works.
+const ROUNDS: usize = 5;
+const WRITES: usize = 20_000;
+const PAGE: u64 = 4096;
+const WORD: u64 = 8;
 
 /// Numbers that depend on the seed alone (xorshift).
 struct Numbers(u64);
@@ -46,29 +50,39 @@ const PATTERNS: &[(&str, Word)] = &[
     ("words that look open", |numbers| (numbers.next() & !7) | 1),
 ];
 
+/// The pages of a file that have memory.
+fn pages(file: &File) -> Vec<u64> {
+    let (mut pages, mut at) = (Vec::new(), 0);
+    while let Ok(data) = rustix::fs::seek(file, SeekFrom::Data(at)) {
+        at = rustix::fs::seek(file, SeekFrom::Hole(data)).expect("behind all data there is a hole");
+        pages.extend((data..at).step_by(PAGE as usize));
+    }
+    pages
+}
+
 pub(crate) fn scribbled_over() {
-    for (pattern, number) in PATTERNS {
+    for (pattern, word) in PATTERNS {
         let mut traced = Traced::start(LINE);
         let file = File::options().write(true).read(true).open(traced.file()).expect("our own file");
-        let length = file.metadata().expect("a file").len();
         let mut numbers = Numbers(0x9e37_79b9_7f4a_7c15);
-        for pass in 0..PASSES {
-            // Once from the beginning to the end, then here and there.
-            for page in 0..length / 4096 {
-                let at = if pass == 0 { page } else { numbers.next() % (length / 4096) } * 4096;
-                if rustix::fs::seek(&file, rustix::fs::SeekFrom::Data(at)) != Ok(at) {
-                    continue;
-                }
-                let words = if pass == 0 { 512 } else { 1 + numbers.next() % 64 };
-                let from = if pass == 0 { 0 } else { numbers.next() % (513 - words) };
-                let bytes: Vec<u8> = (0..words).flat_map(|_| number(&mut numbers).to_ne_bytes()).collect();
-                file.write_all_at(&bytes, at + from * 8).expect("our own file");
-            }
-            if pass % 20 == 0 {
-                check_works(&mut traced);
-            }
+        let mut write = |at: u64, words: u64| {
+            let bytes: Vec<u8> = (0..words).flat_map(|_| word(&mut numbers).to_ne_bytes()).collect();
+            file.write_all_at(&bytes, at).expect("our own file");
+        };
+        // Once from the beginning to the end, then here and there.
+        for page in pages(&file) {
+            write(page, PAGE / WORD);
         }
-        check_works(&mut traced);
+        let mut places = Numbers(0x2545_f491_4f6c_dd1d);
+        for _ in 0..ROUNDS {
+            let pages = pages(&file);
+            for _ in 0..WRITES {
+                let words = 1 + places.next() % 64;
+                let page = pages[places.next() as usize % pages.len()];
+                write(page + places.next() % (PAGE / WORD + 1 - words) * WORD, words);
+            }
+            check_works(&mut traced);
+        }
         // Readers say what they think of it, and go on as well.
         let _whatever_it_is = Reader::open(traced.file()).and_then(|mut reader| reader.read());
         assert!(traced.end().success(), "{pattern}");

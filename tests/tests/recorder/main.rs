@@ -64,7 +64,7 @@ fn main() {
 }
 
 fn root() -> Option<String> {
-    (!nix::unistd::geteuid().is_root()).then(|| "needs root to mount".to_owned())
+    (!nix::unistd::geteuid().is_root()).then(|| "needs root".to_owned())
 }
 
 fn disk() -> Option<String> {
