@@ -146,6 +146,20 @@ pub(crate) fn stay_on(n: usize) -> Result<(), String> {
     sched_setaffinity(None, &only).map_err(|error| format!("cannot stay on CPU {cpu}: {error}"))
 }
 
+/// Starts something that has threads of its own, which may use every CPU: kept on one together with the thread that is
+/// measured, a collector does not keep up, and its queue grows instead.
+pub(crate) fn off_this_cpu(start: impl FnOnce() + Send) {
+    let mut all = CpuSet::new();
+    cpus().iter().for_each(|cpu| all.set(*cpu));
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            // Where that is not allowed it is as it was.
+            let _moved = sched_setaffinity(None, &all);
+            start();
+        });
+    });
+}
+
 /// The CPUs that this process was allowed when it began.
 pub(crate) fn cpus() -> &'static [usize] {
     static CPUS: std::sync::OnceLock<Vec<usize>> = std::sync::OnceLock::new();

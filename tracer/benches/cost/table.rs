@@ -53,7 +53,7 @@ fn shown(row: &Row<'_>, base: Option<&Row<'_>>) -> String {
         unit.show(itself),
         unit.show(apart),
         over.map_or(String::new(), |over| format!("{}{}", if over < 0.0 { "" } else { "+" }, unit.show(over))),
-        times.map_or(String::new(), |times| format!("{times:.2}×")),
+        times.map_or(String::new(), |times| format!("{:.2}×", times.max(0.0))),
         wanted(row.line),
     )
 }

@@ -9,7 +9,7 @@ use tracing_subscriber::prelude::*;
 
 use super::phases::Forgets;
 use super::stacks;
-use crate::clock::Effort;
+use crate::clock::{Effort, off_this_cpu};
 use crate::line::{Line, Measured, Target};
 use crate::work::{ThreePolls, in_a_task, recorded, text};
 
@@ -56,7 +56,7 @@ pub(crate) const LINES: &[Line] = &[
     })
     .beside(PLAIN),
     Line::new("future: fastrace `in_span`", |effort| {
-        fastrace::set_reporter(Forgets, Config::default());
+        off_this_cpu(|| fastrace::set_reporter(Forgets, Config::default()));
         in_a_task(effort, |rounds| async move {
             let text = text();
             for first in (0..rounds).step_by(100) {

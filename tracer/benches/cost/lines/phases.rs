@@ -6,7 +6,7 @@ use fastrace::collector::{Config, Reporter, SpanContext, SpanRecord};
 use fastrace::local::LocalSpan;
 use hangdog_tracer::{open_phase, phase};
 
-use crate::clock::{Effort, warm};
+use crate::clock::{Effort, off_this_cpu, warm};
 use crate::line::{Line, Target};
 use crate::work::{each, recorded, text};
 
@@ -79,6 +79,6 @@ pub(crate) fn fastrace_rounds(rounds: u64, pair: impl Fn(u64, &'static str)) {
 }
 
 fn fastrace_each(effort: Effort, pair: impl Fn(u64, &'static str)) -> f64 {
-    fastrace::set_reporter(Forgets, Config::default());
+    off_this_cpu(|| fastrace::set_reporter(Forgets, Config::default()));
     warm(effort, |rounds| fastrace_rounds(rounds, &pair)) / 2.0
 }

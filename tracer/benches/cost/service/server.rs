@@ -12,7 +12,7 @@ use tracing::{Instrument as _, info_span, instrument};
 use tracing_subscriber::prelude::*;
 
 use super::Recorded;
-use crate::clock::stay_on;
+use crate::clock::{off_this_cpu, stay_on};
 use crate::lines::registry;
 
 /// A service in a process of its own, ended with this.
@@ -26,12 +26,13 @@ impl Server {
     /// Starts one and waits until it listens.
     pub(super) fn start(recorded: Recorded) -> Result<Self, String> {
         let program = std::env::current_exe().map_err(|error| error.to_string())?;
-        let mut child = Command::new(program)
-            .args(["--serve", recorded.word()])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .map_err(|error| error.to_string())?;
+        let mut command = Command::new(program);
+        command.args(["--serve", recorded.word()]).stdin(Stdio::piped()).stdout(Stdio::piped());
+        // It chooses its CPU itself; the one of the load would be all that it knows.
+        let mut started = None;
+        off_this_cpu(|| started = Some(command.spawn()));
+        let started = started.ok_or("the service was not started")?;
+        let mut child = started.map_err(|error| error.to_string())?;
         let said = child.stdout.take().and_then(|out| BufReader::new(out).lines().next());
         let server = Self { child, address: said.and_then(Result::ok).unwrap_or_default() };
         if server.address.is_empty() { Err("the service does not start".to_owned()) } else { Ok(server) }
