@@ -19,6 +19,9 @@ use crate::sync::AtomicU64;
 /// current one.
 pub(crate) const DEPTH: usize = 64;
 
+/// So often a thread that found no place does not ask again: there may be room later, and asking takes some time.
+const PAUSE: u32 = 1000;
+
 /// A phase that was entered by its number.
 #[derive(Clone, Copy)]
 pub(crate) struct Entry {
@@ -89,7 +92,7 @@ thread_local! {
     static BOOK: Cell<Option<&'static Book>> = const { Cell::new(None) };
     /// Nobody is left who would give a book back: the thread's destructors are running.
     static ENDED: Cell<bool> = const { Cell::new(false) };
-    /// The recorder that had no place for this thread; asked once.
+    /// The recorder that had no place for this thread, in the upper half; in the lower, how often it is not asked again.
     static REFUSED_BY: Cell<u64> = const { Cell::new(0) };
     /// The recorder of a test that runs here; see [`with`].
     static WITHIN: Cell<Option<&'static Recorder>> = const { Cell::new(None) };
@@ -124,6 +127,15 @@ pub(crate) fn any() -> Option<&'static Book> {
     BOOK.get()
 }
 
+/// A phase of a thread that has no book is counted as lost.
+#[cold]
+#[inline(never)]
+pub(crate) fn none_for_a_phase() {
+    if let Some(recorder) = recorder() {
+        recorder.lose(crate::Loss::Slot);
+    }
+}
+
 /// The calling thread's book, if it has one.
 #[inline(always)]
 pub(crate) fn peek() -> Option<&'static Book> {
@@ -149,13 +161,19 @@ fn get() -> Option<&'static Book> {
 }
 
 fn get_in(recorder: &'static Recorder) -> Option<&'static Book> {
-    if ENDED.get() || REFUSED_BY.get() == recorder.number() {
+    let refused = REFUSED_BY.get();
+    if ENDED.get() {
+        return None;
+    }
+    if refused >> 32 == recorder.number() && refused as u32 > 0 {
+        REFUSED_BY.set(refused - 1);
         return None;
     }
     let Some(book) = recorder.attach() else {
-        REFUSED_BY.set(recorder.number());
+        REFUSED_BY.set(recorder.number() << 32 | u64::from(PAUSE));
         return None;
     };
+    REFUSED_BY.set(0);
     BOOK.set(Some(book));
     // Registers the destructor, at its first use.
     #[cfg(not(loom))]

@@ -419,7 +419,8 @@ fn churn() {
 
 fn churned() {
     let recording = Played::start("churn", 1).recording();
-    assert_eq!((recording.open, recording.dropped), (vec![], 0));
+    // A phase that begins while its thread ends has no place any more, and is counted: four threads in every second round.
+    assert_eq!((recording.open, recording.losses), (vec![], vec![(Loss::Slot, 1000)]));
     assert!(recording.threads.len() < 64, "entries are used again: {}", recording.threads.len());
 }
 

@@ -58,7 +58,7 @@ macro_rules! __phase {
     (@fields $begin:path, $name:expr, [$($keys:expr,)*] [$($values:expr,)*] $(,)?) => {{
         static NUMBER: $crate::SiteNumber = $crate::SiteNumber::new();
         static SITE: $crate::Site = $crate::Site::new($name, &[$($keys),*], &NUMBER);
-        $begin(&SITE, $crate::__phase!(@values $($values,)*))
+        $begin(&SITE, &$crate::__phase!(@values $($values,)*))
     }};
     (@values) => { () };
     (@values $value:expr, $($rest:expr,)*) => { (&$value, $crate::__phase!(@values $($rest,)*)) };
@@ -144,7 +144,7 @@ impl<First: AsValue + ?Sized, Rest: Values> Values for (&First, Rest) {
 
 #[doc(hidden)]
 #[inline(always)]
-pub fn __begin_here(site: &'static Site, values: impl Values) -> Entered {
+pub fn __begin_here(site: &'static Site, values: &impl Values) -> Entered {
     let Some(mut opening) = hangdog_flight::begin_here_quickly(site) else { return begin_here_anyway(site, values) };
     values.each(0, &mut opening);
     Entered { here: opening.enter() }
@@ -152,7 +152,7 @@ pub fn __begin_here(site: &'static Site, values: impl Values) -> Entered {
 
 /// Not the usual case: a function of its own, so that the usual one stays short.
 #[inline(never)]
-fn begin_here_anyway(site: &'static Site, values: impl Values) -> Entered {
+fn begin_here_anyway(site: &'static Site, values: &impl Values) -> Entered {
     let Some(mut opening) = hangdog_flight::begin_here(site) else { return Entered { here: Here::NONE } };
     values.each(0, &mut opening);
     Entered { here: opening.enter() }
@@ -160,14 +160,14 @@ fn begin_here_anyway(site: &'static Site, values: impl Values) -> Entered {
 
 #[doc(hidden)]
 #[inline(always)]
-pub fn __begin(site: &'static Site, values: impl Values) -> Phase {
+pub fn __begin(site: &'static Site, values: &impl Values) -> Phase {
     let Some(mut opening) = hangdog_flight::begin_quickly(site) else { return begin_anyway(site, values) };
     values.each(0, &mut opening);
     Phase { id: Some(opening.publish()) }
 }
 
 #[inline(never)]
-fn begin_anyway(site: &'static Site, values: impl Values) -> Phase {
+fn begin_anyway(site: &'static Site, values: &impl Values) -> Phase {
     let Some(mut opening) = hangdog_flight::begin(site) else { return Phase { id: None } };
     values.each(0, &mut opening);
     Phase { id: Some(opening.publish()) }

@@ -57,7 +57,10 @@ pub fn begin_here_quickly(site: &'static Site) -> Option<OpeningHere> {
 /// where there is one.
 #[inline(always)]
 pub fn begin_here(site: &'static Site) -> Option<OpeningHere> {
-    let book = book::mine()?;
+    let Some(book) = book::mine() else {
+        book::none_for_a_phase();
+        return None;
+    };
     OpeningHere::next::<false>(book, book.stack.get()?, site).or_else(|| OpeningHere::deeper(book, site))
 }
 

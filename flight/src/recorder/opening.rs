@@ -36,7 +36,10 @@ pub struct Opening {
 /// `None` when there is no room or no recorder: counted where there is one.
 #[inline(always)]
 pub fn begin(site: &'static Site) -> Option<Opening> {
-    let book = book::mine()?;
+    let Some(book) = book::mine() else {
+        book::none_for_a_phase();
+        return None;
+    };
     Opening::anywhere::<false>(book, site, book.current())
 }
 
@@ -51,7 +54,11 @@ pub fn begin_quickly(site: &'static Site) -> Option<Opening> {
 /// The same, within another phase, or none.
 #[inline(always)]
 pub fn begin_in(site: &'static Site, parent: Option<PhaseId>) -> Option<Opening> {
-    Opening::anywhere::<false>(book::mine()?, site, parent.map_or(0, PhaseId::word))
+    let Some(book) = book::mine() else {
+        book::none_for_a_phase();
+        return None;
+    };
+    Opening::anywhere::<false>(book, site, parent.map_or(0, PhaseId::word))
 }
 
 impl Opening {

@@ -66,7 +66,7 @@ fn more_threads_than_entries_are_counted() {
         let recording = read(recorder);
         barrier.wait();
         assert_eq!(recording.open.len(), Size::LEAST.threads);
-        assert_eq!(recording.losses, [(Loss::Thread, 3)], "once for each");
+        assert_eq!(recording.losses, [(Loss::Slot, 3), (Loss::Thread, 3)], "each, and each phase of theirs");
     });
 }
 
