@@ -150,7 +150,9 @@ pub(crate) fn stay_on(n: usize) -> Result<(), String> {
 /// measured, a collector does not keep up, and its queue grows instead.
 pub(crate) fn off_this_cpu(start: impl FnOnce() + Send) {
     let mut all = CpuSet::new();
-    cpus().iter().for_each(|cpu| all.set(*cpu));
+    for cpu in cpus() {
+        all.set(*cpu);
+    }
     std::thread::scope(|scope| {
         scope.spawn(|| {
             // Where that is not allowed it is as it was.
