@@ -21,7 +21,7 @@
 //! | module | is |
 //! | --- | --- |
 //! | `mutex`, `rwlock`, `condvar`, [`mpsc`] | those of the standard library |
-//! | `pool` | [`Pool`](crate::Pool), of whatever crate |
+//! | `pool` | [`Pool`], of whatever crate |
 //! | `known` | name and number of a lock or the like |
 //! | `held` | guards that say what they hold |
 //! | `waits` | phases of those who wait |
