@@ -28,7 +28,8 @@ pub(crate) struct Entry {
     pub(crate) phase: u64,
     /// What was current before.
     pub(crate) before: u64,
-    pub(crate) slot: Option<&'static Slot>,
+    /// By what its caller knows it; 0 for its number alone.
+    pub(crate) key: u64,
 }
 
 /// All zeros is a book of no thread.

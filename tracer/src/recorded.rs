@@ -1,5 +1,8 @@
 //! Spans that another subscriber keeps, as phases: what the layer and the tee have in common.
 
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::Relaxed;
+
 use hangdog_flight::{Opening, PhaseId};
 use tracing::Metadata;
 use tracing::level_filters::LevelFilter;
@@ -11,8 +14,13 @@ use crate::spans::Spans;
 
 pub(crate) struct Recorded {
     spans: Spans,
+    /// Whether a span's id alone tells its phase: of one subscriber of the process.
+    is_first: bool,
     pub(crate) max_level: LevelFilter,
 }
+
+/// There is one already.
+static ANOTHER: AtomicBool = AtomicBool::new(false);
 
 /// Where the parent of a span is looked for.
 #[derive(Clone, Copy)]
@@ -26,7 +34,14 @@ impl Recorded {
     /// Spans up to `DEBUG`. Starts the recorder.
     pub(crate) fn new() -> Self {
         let _started = hangdog_flight::current();
-        Self { spans: Spans::new(), max_level: LevelFilter::DEBUG }
+        let is_first = !ANOTHER.swap(true, Relaxed);
+        Self { spans: Spans::new(), is_first, max_level: LevelFilter::DEBUG }
+    }
+
+    /// By what the recorder may know a span's phase again.
+    #[inline]
+    fn key(&self, span: &Id) -> u64 {
+        if self.is_first { span.into_u64() } else { 0 }
     }
 
     #[inline]
@@ -57,16 +72,12 @@ impl Recorded {
 
     #[inline]
     pub(crate) fn enter(&self, span: &Id) {
-        if let Some(phase) = self.phase(span) {
-            enter(phase);
-        }
+        hangdog_flight::enter_as(self.key(span), || self.phase(span), crate::phase::task);
     }
 
     #[inline]
     pub(crate) fn exit(&self, span: &Id) {
-        if let Some(phase) = self.phase(span) {
-            hangdog_flight::exit(phase);
-        }
+        hangdog_flight::exit_as(self.key(span), || self.phase(span));
     }
 
     /// The span is over.

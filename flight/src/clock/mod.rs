@@ -2,7 +2,7 @@
 //!
 //! | clock | a look costs | error |
 //! | --- | --- | --- |
-//! | tick: a word that a thread of ours writes 50 times a second | 0.3 ns | 40 ms, or as long as that thread was kept from running: such gaps are written down |
+//! | tick: a word that a thread of ours writes 20 times a second | 0.3 ns | 100 ms, or as long as that thread was kept from running: such gaps are written down |
 //! | coarse: `CLOCK_MONOTONIC_COARSE`, where no thread may be started | 5 ns | 8 ms |
 //! | tsc: the time stamp counter, when the order of events matters | 10 ns | 1 µs |
 //! | monotonic: `CLOCK_MONOTONIC`, where there is no counter to be trusted | 22 ns | none |

@@ -53,7 +53,8 @@ pub use ends::used;
 pub use here::{Here, OpeningHere, begin_here, begin_here_quickly};
 pub use opening::{Opening, begin, begin_in, begin_quickly};
 pub use phases::{
-    Before, abandon, close, current_phase, enter, exit, field, outcome, presume, resume, set_role, set_task, suspend,
+    Before, abandon, close, current_phase, enter, enter_as, exit, exit_as, field, outcome, presume, resume, set_role,
+    set_task, suspend,
 };
 pub use resources::{Taken, resource};
 pub use rings::{note, wait, wake};

@@ -72,14 +72,21 @@ pub fn resume(phase: PhaseId, task: impl FnOnce() -> u64) -> Before {
         return Before::default();
     };
     let before = home[home::CURRENT].load(Relaxed);
-    let slot = go_in(book, home, phase, task);
+    let slot = open_slot(book, phase.word());
+    if let Some(slot) = slot {
+        go_in(book, home, slot, phase.word(), task);
+    }
     Before { book: Some(book), slot, current: before }
 }
 
-/// Its slot, if it is open. Else it may be another process's, or none at all: the thread stays where it is.
+/// Its slot, if it is open. Else it may be another process's, or none at all.
 #[inline(always)]
-fn go_in(book: &Book, home: &Slot, phase: PhaseId, task: impl FnOnce() -> u64) -> Option<&'static Slot> {
-    let slot = book.slots.get()?.get(slot::index(phase.word())).filter(|slot| slot.is_open(phase.word()))?;
+fn open_slot(book: &Book, phase: u64) -> Option<&'static Slot> {
+    book.slots.get()?.get(slot::index(phase)).filter(|slot| slot.is_open(phase))
+}
+
+#[inline(always)]
+fn go_in(book: &Book, home: &Slot, slot: &Slot, phase: u64, task: impl FnOnce() -> u64) {
     let parent = slot[slot::PARENT].load(Relaxed);
     slot[slot::PARENT].store(slot::entered(parent), Release);
     let entry = slot[slot::ENTRY].load(Relaxed);
@@ -88,8 +95,7 @@ fn go_in(book: &Book, home: &Slot, phase: PhaseId, task: impl FnOnce() -> u64) -
     } else if entry & slot::TID_MASK != u64::from(book.tid.get()) {
         slot[slot::ENTRY].store(entry & !slot::TID_MASK | slot::entry(book.tid.get(), 0), Relaxed);
     }
-    home[home::CURRENT].store(phase.word(), Release);
-    Some(slot)
+    home[home::CURRENT].store(phase, Release);
 }
 
 /// The calling thread comes out of a phase that it [`resume`]d.
@@ -112,12 +118,29 @@ fn leave(slot: &Slot, now: u64) {
 /// The calling thread goes into a phase, until [`exit`]. `task` as with [`resume`].
 #[inline]
 pub fn enter(phase: PhaseId, task: impl FnOnce() -> u64) {
+    enter_as(0, || Some(phase), task);
+}
+
+/// The same for a phase that its caller knows by a key of its own, which is never that of another open phase: `find`
+/// is asked only when this is not the phase that the thread was in last at this depth. A key of 0 is none.
+#[inline(always)]
+pub fn enter_as(key: u64, find: impl FnOnce() -> Option<PhaseId>, task: impl FnOnce() -> u64) {
     let Some((book, home)) = book::mine().and_then(|book| Some((book, book.home()?))) else { return };
     let before = home[home::CURRENT].load(Relaxed);
-    let slot = go_in(book, home, phase, task);
     let depth = book.entered_depth.get();
+    let last = book.entered.get(depth).map(Cell::get).filter(|last| key != 0 && last.key == key);
+    let (phase, slot) = match last.and_then(|last| Some((last.phase, open_slot(book, last.phase)?))) {
+        Some((phase, slot)) => (phase, Some(slot)),
+        None => {
+            let Some(phase) = find() else { return };
+            (phase.word(), open_slot(book, phase.word()))
+        }
+    };
+    if let Some(slot) = slot {
+        go_in(book, home, slot, phase, task);
+    }
     let Some(place) = book.entered.get(depth) else { return enter_too_deep(book, before) };
-    place.set(Entry { phase: phase.word(), before, slot });
+    place.set(Entry { phase, before, key });
     book.entered_depth.set(depth + 1);
     if std::thread::panicking() || book.panicking.get() != 0 {
         enter_while_panicking(book, depth);
@@ -141,18 +164,29 @@ fn enter_too_deep(book: &Book, before: u64) {
 /// The calling thread comes out of a phase. In any order: the innermost one of that number is left.
 #[inline]
 pub fn exit(phase: PhaseId) {
+    leave_top(|entry| entry.phase == phase.word(), || Some(phase));
+}
+
+/// The same for a phase that was entered by a key.
+#[inline(always)]
+pub fn exit_as(key: u64, find: impl FnOnce() -> Option<PhaseId>) {
+    leave_top(|entry| key != 0 && entry.key == key, find);
+}
+
+#[inline(always)]
+fn leave_top(is_it: impl FnOnce(&Entry) -> bool, find: impl FnOnce() -> Option<PhaseId>) {
     let Some((book, home)) = book::any().and_then(|book| Some((book, book.home()?))) else { return };
     let top = book.entered_depth.get().wrapping_sub(1);
     if let Some(entry) = book.entered.get(top).map(Cell::get)
-        && entry.phase == phase.word()
-        && let Some(slot) = entry.slot.filter(|slot| slot.is_open(entry.phase))
+        && is_it(&entry)
+        && let Some(slot) = open_slot(book, entry.phase)
         && home[home::CURRENT].load(Relaxed) == entry.phase
         && !std::thread::panicking()
     {
         leave(slot, book.now());
         book.entered_depth.set(top);
         home[home::CURRENT].store(entry.before, Release);
-    } else {
+    } else if let Some(phase) = find() {
         exit_slowly(book, phase.word());
     }
 }

@@ -41,6 +41,22 @@ impl ResourceId {
         Some(Taken(words))
     }
 
+    /// Where its entry is in the memory of this process: sooner found than its number, and as good for telling one
+    /// resource from another.
+    #[inline]
+    pub fn address(self) -> Option<u64> {
+        let recorder = book::recorder()?;
+        Some(recorder.resource_words(self.index_in(recorder.number)?)?.as_ptr().addr() as u64)
+    }
+
+    /// The one whose entry is there.
+    pub fn at(address: u64) -> Option<Self> {
+        let recorder = book::recorder()?;
+        let bytes = (address as usize).wrapping_sub(recorder.resources.as_ptr().addr());
+        let is_there = bytes < recorder.resources.len() * WORD;
+        is_there.then(|| Self::new(recorder.number, bytes / (resource::WORDS * WORD)))
+    }
+
     /// It is no more.
     #[cold]
     pub fn gone(self) {
@@ -80,9 +96,16 @@ impl Taken {
         }
     }
 
+    /// See [`ResourceId::address`].
+    #[inline]
+    pub fn address(self) -> u64 {
+        self.0.as_ptr().addr() as u64
+    }
+
     /// Its number in the recorder of this process.
+    #[inline]
     pub fn id(self) -> Option<ResourceId> {
-        let recorder = crate::process::current()?;
+        let recorder = book::recorder()?;
         Some(ResourceId::new(recorder.number, self.index_in(recorder)?))
     }
 

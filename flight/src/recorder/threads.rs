@@ -6,7 +6,7 @@
 use std::sync::atomic::Ordering::{Relaxed, Release};
 
 use super::{History, Recorder};
-use crate::book::Book;
+use crate::book::{Book, Entry as Entered};
 use crate::clock::ClockSource;
 use crate::layout::{PAGE, header, slot, thread};
 use crate::sync::{AtomicU64, fence};
@@ -88,6 +88,9 @@ impl Recorder {
         book.depth.set(0);
         book.entered_depth.set(0);
         book.too_deep.set(0);
+        for place in &book.entered {
+            place.set(Entered { phase: 0, before: 0, key: 0 });
+        }
         book.thread.set(Some(words));
         book.entry.set(at as u32);
         book.tid.set(tid);

@@ -125,8 +125,8 @@ impl Drop for Alone {
 #[derive(Debug, Default)]
 pub struct Shared {
     phase: Option<PhaseId>,
-    /// The word of the lock's number; 0 for what has no order.
-    word: u64,
+    /// `None` for what has no order.
+    lock: Option<ResourceId>,
 }
 
 impl Shared {
@@ -140,14 +140,14 @@ impl Shared {
     fn of_lock(id: Option<ResourceId>, task: u64) -> Self {
         let phase = id.and_then(|id| id.begin(&sites::HOLDS, Role::HoldShared, task));
         order::shared(id.filter(|_| phase.is_some()));
-        Self { phase, word: id.map_or(0, ResourceId::word) }
+        Self { phase, lock: id }
     }
 
     /// Of something that has no order.
     #[inline]
     pub(crate) fn part(known: &Known) -> Self {
         let phase = known.id().and_then(|id| id.begin(&sites::HOLDS, Role::Hold, super::task()));
-        Self { phase, word: 0 }
+        Self { phase, lock: None }
     }
 
     /// Held for ever, as far as this guard goes: its phase.
@@ -159,8 +159,8 @@ impl Shared {
 
 /// A call, for the same reason.
 #[inline(never)]
-fn close(phase: PhaseId, lock: u64) {
-    if lock != 0 {
+fn close(phase: PhaseId, lock: Option<ResourceId>) {
+    if let Some(lock) = lock {
         order::let_go_shared(lock);
     }
     hangdog_flight::close(phase);
@@ -170,7 +170,7 @@ impl Drop for Shared {
     #[inline(always)]
     fn drop(&mut self) {
         if let Some(phase) = self.phase {
-            close(phase, self.word);
+            close(phase, self.lock);
         }
     }
 }

@@ -25,7 +25,7 @@ static WANTED: AtomicU8 = AtomicU8::new(0);
 /// Threads and tasks that hold a lock at once.
 const ENTRIES: usize = 1024;
 /// Locks that one of them holds at once.
-const DEPTH: usize = 7;
+const DEPTH: usize = 6;
 /// Pairs of a process.
 const PAIRS: usize = 4096;
 const WINDOW: usize = 16;
@@ -34,19 +34,36 @@ const WINDOW: usize = 16;
 struct Entry {
     /// 0 when free.
     who: AtomicU64,
-    /// Words of the locks' numbers; 0 for a place that is free.
+    /// How many places are in use or have one in use behind them. Only who owns the entry writes it.
+    used: AtomicU64,
+    /// The locks' addresses in the recorder; 0 for a place that is free.
     held: [AtomicU64; DEPTH],
 }
 
-static HELD: [Entry; ENTRIES] =
-    [const { Entry { who: AtomicU64::new(0), held: [const { AtomicU64::new(0) }; DEPTH] } }; ENTRIES];
+impl Entry {
+    const FREE: Self =
+        Self { who: AtomicU64::new(0), used: AtomicU64::new(0), held: [const { AtomicU64::new(0) }; DEPTH] };
+
+    fn used(&self) -> &[AtomicU64] {
+        let used = self.used.load(Relaxed) as usize;
+        self.held.get(..used).unwrap_or(&self.held)
+    }
+
+    /// Takes free places off the end.
+    fn shrink(&self) {
+        let used = self.used().iter().rposition(|place| place.load(Relaxed) != 0).map_or(0, |last| last + 1);
+        self.used.store(used as u64, Relaxed);
+    }
+}
+
+static HELD: [Entry; ENTRIES] = [const { Entry::FREE }; ENTRIES];
 static SEEN: [AtomicU64; PAIRS] = [const { AtomicU64::new(0) }; PAIRS];
 
 /// The calling thread or task has taken a lock alone.
 #[inline(always)]
 pub(crate) fn taken(lock: Option<Taken>) {
     if WANTED.load(Relaxed) != OFF {
-        note_taken(lock.and_then(Taken::id));
+        note_taken(lock.map(Taken::address));
     }
 }
 
@@ -54,7 +71,7 @@ pub(crate) fn taken(lock: Option<Taken>) {
 #[inline(always)]
 pub(crate) fn shared(lock: Option<ResourceId>) {
     if WANTED.load(Relaxed) != OFF {
-        note_taken(lock);
+        note_taken(lock.and_then(ResourceId::address));
     }
 }
 
@@ -62,14 +79,16 @@ pub(crate) fn shared(lock: Option<ResourceId>) {
 #[inline(always)]
 pub(crate) fn let_go(lock: Taken) {
     if WANTED.load(Relaxed) == ON {
-        note_let_go(lock.id().map_or(0, ResourceId::word));
+        note_let_go(lock.address());
     }
 }
 
 /// Nor shared.
 #[inline(always)]
-pub(crate) fn let_go_shared(lock: u64) {
-    if WANTED.load(Relaxed) == ON {
+pub(crate) fn let_go_shared(lock: ResourceId) {
+    if WANTED.load(Relaxed) == ON
+        && let Some(lock) = lock.address()
+    {
         note_let_go(lock);
     }
 }
@@ -85,18 +104,20 @@ fn is_on() -> bool {
 
 #[cold]
 #[inline(never)]
-fn note_taken(lock: Option<ResourceId>) {
-    let Some(lock) = lock.filter(|_| is_on()).map(ResourceId::word) else { return };
+fn note_taken(lock: Option<u64>) {
+    let Some(lock) = lock.filter(|_| is_on()) else { return };
     let Some(entry) = mine().and_then(|at| HELD.get(at)) else { return };
-    let mut free = None;
-    for place in &entry.held {
-        match place.load(Relaxed) {
-            0 => free = free.or(Some(place)),
-            held if held != lock => pair(held, lock),
-            _ => {}
+    let used = entry.used();
+    for place in used {
+        let held = place.load(Relaxed);
+        if held != 0 && held != lock {
+            pair(held, lock);
         }
     }
-    if let Some(free) = free {
+    if let Some(next) = entry.held.get(used.len()) {
+        next.store(lock, Relaxed);
+        entry.used.store(used.len() as u64 + 1, Relaxed);
+    } else if let Some(free) = used.iter().find(|place| place.load(Relaxed) == 0) {
         free.store(lock, Relaxed);
     }
 }
@@ -104,16 +125,16 @@ fn note_taken(lock: Option<ResourceId>) {
 #[cold]
 #[inline(never)]
 fn note_let_go(lock: u64) {
-    let taken_by = |entry: &'static Entry| entry.held.iter().find(|place| place.load(Relaxed) == lock);
+    let taken_by = |entry: &'static Entry| entry.used().iter().rfind(|place| place.load(Relaxed) == lock);
     let own = mine().and_then(|at| HELD.get(at));
     // A guard may have come from another task.
     if let Some(place) = own.and_then(taken_by).or_else(|| HELD.iter().find_map(taken_by)) {
         place.store(0, Relaxed);
     }
-    // Only who owns an entry may give it up: another one cannot know what he writes at this moment.
-    if let Some(own) = own.filter(|own| own.who.load(Relaxed) & 1 == 1)
-        && own.held.iter().all(|held| held.load(Relaxed) == 0)
-    {
+    // Only who owns an entry may make it shorter or give it up: another one cannot know what he writes at this moment.
+    let Some(own) = own else { return };
+    own.shrink();
+    if own.who.load(Relaxed) & 1 == 1 && own.used().is_empty() {
         own.who.store(0, Release);
     }
 }
@@ -124,7 +145,10 @@ struct OfThread(Cell<Option<usize>>);
 impl Drop for OfThread {
     fn drop(&mut self) {
         if let Some(entry) = self.0.get().and_then(|at| HELD.get(at)) {
-            entry.held.iter().for_each(|held| held.store(0, Relaxed));
+            for place in &entry.held {
+                place.store(0, Relaxed);
+            }
+            entry.used.store(0, Relaxed);
             entry.who.store(0, Release);
         }
     }
@@ -182,7 +206,7 @@ fn pair(first: u64, then: u64) {
 
 #[cold]
 fn note_pair(first: u64, then: u64) {
-    let key = |lock| ResourceId::from_word(lock)?.key(Role::Hold);
+    let key = |lock| ResourceId::at(lock)?.key(Role::Hold);
     let (Some(first), Some(then)) = (key(first), key(then)) else { return };
     let mut text = Text::<MAX_VALUE>::new();
     let _cut = write!(text, "{} before {}", first.as_str(), then.as_str());
