@@ -1,11 +1,12 @@
 //! Phases that end in any order, on any thread.
 
+use std::cell::Cell;
 use std::sync::Barrier;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 
 use hangdog_flight::{
-    EventKind, Outcome, PhaseId, Size, Value, begin, begin_here, begin_in, close, current_phase, enter, exit, field,
-    outcome, resume, set_task, suspend,
+    EventKind, Outcome, PhaseId, Size, Value, begin, begin_here, begin_in, close, current_phase, enter, enter_as,
+    exit, exit_as, field, outcome, resume, set_task, suspend,
 };
 
 use super::support::{open, read, reader, recorder, site};
@@ -147,6 +148,43 @@ fn phases_are_left_in_any_order() {
         exit(phases[2]);
         assert_eq!(current_phase(), Some(phases[0]));
         exit(phases[0]);
+        assert_eq!(current_phase(), None);
+    });
+}
+
+#[test]
+fn a_key_is_looked_up_unless_its_phase_was_the_last_one_there_and_is_open() {
+    let recorder = recorder(Size::LEAST);
+    recorder.with(|| {
+        let looked_up = Cell::new(0);
+        let going = |key: u64, phase: PhaseId, lookups: u32| {
+            looked_up.set(0);
+            let find = || {
+                looked_up.set(looked_up.get() + 1);
+                Some(phase)
+            };
+            enter_as(key, find, || 0);
+            assert_eq!(current_phase(), Some(phase));
+            exit_as(key, find);
+            assert_eq!((current_phase(), looked_up.get()), (None, lookups), "key {key}");
+        };
+        let [first, second] = [site!("first"), site!("second")].map(|site| begin(site).unwrap().publish());
+        going(7, first, 1);
+        going(7, first, 0);
+        going(8, second, 1);
+        going(7, first, 1);
+        going(0, first, 2);
+        close(first);
+        // The key belongs to another phase now.
+        let third = begin(site!("third")).unwrap().publish();
+        going(7, third, 1);
+        // Not in their order.
+        enter_as(7, || Some(third), || 0);
+        enter_as(8, || Some(second), || 0);
+        exit_as(7, || Some(third));
+        assert_eq!(current_phase(), Some(second));
+        exit_as(8, || Some(second));
+        exit_as(8, || None);
         assert_eq!(current_phase(), None);
     });
 }
