@@ -20,8 +20,8 @@ const HANGS: &[(&str, &str, &[&str])] = &[
     ),
     ("traced-select-holds", "self-deadlock", &["handler > lock: lock:cache, handler > lock"]),
     ("traced-select-granted", "self-deadlock", &["handler > lock: lock:cache, handler > lock"]),
-    ("traced-notify-before-wait", "orphan-wait", &["start up > wait: a notification at cond:ready, nobody"]),
-    ("traced-notify-before-wait-tokio", "orphan-wait", &["handler > wait: a notification at cond:ready, nobody"]),
+    ("traced-notify-before-wait", "lost-wakeup", &["start up > wait: a notification at cond:ready, nobody"]),
+    ("traced-notify-before-wait-tokio", "lost-wakeup", &["handler > wait: a notification at cond:ready, nobody"]),
     ("traced-permit-forgotten", "orphan-wait", &["handler > acquire: pool:uploads, nobody"]),
 ];
 

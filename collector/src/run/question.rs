@@ -1,10 +1,11 @@
-//! What the judge is given: header, processes, open phases, the last two snapshots with the state of all
-//! threads beside each, and what happened. Everything in here is bounded; the capture has the rest.
+//! What the judge is given: header, processes, open phases, notifications that nobody waited for, the last two
+//! snapshots with the state of all threads beside each, and what happened. Everything in here is bounded; the
+//! capture has the rest.
 
 use std::collections::{BTreeMap, VecDeque};
 
 use hangdog_schemas::record::{
-    Action, Lost, Output, PhaseOpen, ProcessChange, ProcessEnd, ProcessStart, RunEnd, Sample, Trigger,
+    Action, Lost, Output, PhaseClose, PhaseOpen, ProcessChange, ProcessEnd, ProcessStart, RunEnd, Sample, Trigger,
 };
 use hangdog_schemas::{Big, Pid, ProcessId, Record, RunHeader, RunNs};
 
@@ -34,6 +35,8 @@ pub(super) struct Question {
     actions: VecDeque<Action>,
     lost: VecDeque<Lost>,
     output: Option<Output>,
+    /// Notifications that nobody waited for: short phases, which are over.
+    notifications: VecDeque<(PhaseOpen, Option<PhaseClose>)>,
     end: Option<RunEnd>,
 }
 
@@ -48,6 +51,7 @@ impl Question {
             actions: VecDeque::new(),
             lost: VecDeque::new(),
             output: None,
+            notifications: VecDeque::new(),
             end: None,
         }
     }
@@ -97,6 +101,20 @@ impl Question {
         push_bounded(&mut self.actions, action.clone());
     }
 
+    /// Only what may tell why somebody waits to be notified is kept when it is over.
+    pub(super) fn phase_opened(&mut self, open: &PhaseOpen) {
+        if open.hang.serve.as_ref().is_some_and(|key| key.kind() == "cond") {
+            push_bounded(&mut self.notifications, (open.clone(), None));
+        }
+    }
+
+    pub(super) fn phase_closed(&mut self, close: &PhaseClose) {
+        let its = self.notifications.iter_mut().rev().find(|(open, _)| open.id == close.id);
+        if let Some((_, closed)) = its {
+            *closed = Some(close.clone());
+        }
+    }
+
     /// Without these it could be thought that everybody is on record.
     pub(super) fn lost(&mut self, lost: &Lost) {
         push_bounded(&mut self.lost, lost.clone());
@@ -129,6 +147,12 @@ impl Question {
         let mut records = vec![Record::Run(Box::new(self.header.clone()))];
         records.extend(self.processes.values().cloned().map(Record::ProcessStart));
         records.extend(phases.cloned().map(|phase| Record::PhaseOpen(Box::new(phase))));
+        for (open, close) in &self.notifications {
+            if let Some(close) = close {
+                records.push(Record::PhaseOpen(Box::new(open.clone())));
+                records.push(Record::PhaseClose(close.clone()));
+            }
+        }
         records.extend(self.ended.iter().cloned().map(Record::ProcessEnd));
         records.extend(self.output.iter().cloned().map(Record::Output));
         records.extend(self.triggers.iter().cloned().map(Record::Trigger));

@@ -40,6 +40,8 @@ impl Records {
             Record::Trigger(trigger) => self.question.trigger(trigger),
             Record::Action(action) => self.question.action(action),
             Record::Lost(lost) => self.question.lost(lost),
+            Record::PhaseOpen(open) => self.question.phase_opened(open),
+            Record::PhaseClose(close) => self.question.phase_closed(close),
             Record::RunEnd(end) => self.question.run_end(end),
             _ => {}
         }

@@ -129,13 +129,9 @@ pub fn enter_as(key: u64, find: impl FnOnce() -> Option<PhaseId>, task: impl FnO
     let before = home[home::CURRENT].load(Relaxed);
     let depth = book.entered_depth.get();
     let last = book.entered.get(depth).map(Cell::get).filter(|last| key != 0 && last.key == key);
-    let (phase, slot) = match last.and_then(|last| Some((last.phase, open_slot(book, last.phase)?))) {
-        Some((phase, slot)) => (phase, Some(slot)),
-        None => {
-            let Some(phase) = find() else { return };
-            (phase.word(), open_slot(book, phase.word()))
-        }
-    };
+    let known = last.and_then(|last| Some((last.phase, Some(open_slot(book, last.phase)?))));
+    let found = known.or_else(|| find().map(|phase| (phase.word(), open_slot(book, phase.word()))));
+    let Some((phase, slot)) = found else { return };
     if let Some(slot) = slot {
         go_in(book, home, slot, phase, task);
     }

@@ -10,12 +10,12 @@ use parking_lot::WaitTimeoutResult;
 use super::MutexGuard;
 use crate::sync::known::{Known, Name};
 use crate::sync::waits::For;
-use crate::sync::{notified, sites};
+use crate::sync::{notified_nobody, sites};
 
 const WAIT: For = For::new(&sites::WAIT, Role::Wait);
 
 /// Takes the place of [`parking_lot::Condvar`], for guards of [`Mutex`](super::Mutex), and says who waits for it.
-/// Notifications are noted in the history.
+/// A notification that nobody waits for is noted in the history.
 pub struct Condvar {
     known: Known,
     inner: plain::Condvar,
@@ -74,14 +74,20 @@ impl Condvar {
 
     /// As [`parking_lot::Condvar::notify_one`].
     pub fn notify_one(&self) -> bool {
-        notified(&self.known);
-        self.inner.notify_one()
+        let has_woken = self.inner.notify_one();
+        if !has_woken {
+            notified_nobody(&self.known);
+        }
+        has_woken
     }
 
     /// As [`parking_lot::Condvar::notify_all`].
     pub fn notify_all(&self) -> usize {
-        notified(&self.known);
-        self.inner.notify_all()
+        let woken = self.inner.notify_all();
+        if woken == 0 {
+            notified_nobody(&self.known);
+        }
+        woken
     }
 }
 

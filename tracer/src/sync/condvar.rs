@@ -4,6 +4,8 @@
 //! still shows as waiting for the condition.
 
 use std::fmt;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{LockResult, WaitTimeoutResult};
 use std::time::Duration;
 
@@ -18,9 +20,10 @@ use super::waits::For;
 const WAIT: For = For::new(&sites::WAIT, Role::Wait);
 
 /// Takes the place of [`std::sync::Condvar`], for guards of [`Mutex`](super::Mutex), and says who waits for it.
-/// Notifications are noted in the history.
+/// A notification that nobody waits for is noted in the history.
 pub struct Condvar {
     known: Known,
+    waiting: Waiting,
     inner: std::sync::Condvar,
 }
 
@@ -37,14 +40,18 @@ impl Condvar {
     }
 
     const fn with(name: Name) -> Self {
-        Self { known: Known::new(Primitive::Condvar, name), inner: std::sync::Condvar::new() }
+        Self {
+            known: Known::new(Primitive::Condvar, name),
+            waiting: Waiting::nobody(),
+            inner: std::sync::Condvar::new(),
+        }
     }
 
     /// As [`std::sync::Condvar::wait`].
     pub fn wait<'a, T>(&self, guard: MutexGuard<'a, T>) -> LockResult<MutexGuard<'a, T>> {
         let Held { mut hold, guard } = guard;
         hold.let_go();
-        let waits = WAIT.here(&self.known);
+        let waits = (WAIT.here(&self.known), self.waiting.one_more());
         let woken = self.inner.wait(guard);
         drop(waits);
         hold.take_again();
@@ -71,7 +78,7 @@ impl Condvar {
     ) -> LockResult<(MutexGuard<'a, T>, WaitTimeoutResult)> {
         let Held { mut hold, guard } = guard;
         hold.let_go();
-        let waits = WAIT.here(&self.known);
+        let waits = (WAIT.here(&self.known), self.waiting.one_more());
         let woken = self.inner.wait_timeout(guard, timeout);
         drop(waits);
         hold.take_again();
@@ -87,7 +94,7 @@ impl Condvar {
     ) -> LockResult<(MutexGuard<'a, T>, WaitTimeoutResult)> {
         let Held { mut hold, guard } = guard;
         hold.let_go();
-        let waits = WAIT.here(&self.known);
+        let waits = (WAIT.here(&self.known), self.waiting.one_more());
         let woken = self.inner.wait_timeout_while(guard, timeout, |value| {
             hold.take_again();
             let goes_on = condition(value);
@@ -101,21 +108,51 @@ impl Condvar {
 
     /// As [`std::sync::Condvar::notify_one`].
     pub fn notify_one(&self) {
-        notified(&self.known);
+        self.waiting.notified(&self.known);
         self.inner.notify_one();
     }
 
     /// As [`std::sync::Condvar::notify_all`].
     pub fn notify_all(&self) {
-        notified(&self.known);
+        self.waiting.notified(&self.known);
         self.inner.notify_all();
     }
 }
 
-/// Notes that somebody was or would have been woken.
-pub(crate) fn notified(known: &Known) {
+/// How many wait for a notification.
+pub(crate) struct Waiting(AtomicUsize);
+
+/// One of them, until it is dropped.
+pub(crate) struct OneMore<'a>(&'a AtomicUsize);
+
+impl Waiting {
+    pub(crate) const fn nobody() -> Self {
+        Self(AtomicUsize::new(0))
+    }
+
+    pub(crate) fn one_more(&self) -> OneMore<'_> {
+        self.0.fetch_add(1, Relaxed);
+        OneMore(&self.0)
+    }
+
+    /// Notes a notification that is lost.
+    pub(crate) fn notified(&self, known: &Known) {
+        if self.0.load(Relaxed) == 0 {
+            notified_nobody(known);
+        }
+    }
+}
+
+impl Drop for OneMore<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Relaxed);
+    }
+}
+
+/// Notes that somebody would have been woken: of no phase, so that it is one of its own in the capture.
+pub(crate) fn notified_nobody(known: &Known) {
     if let Some(key) = known.id().and_then(|id: ResourceId| id.key(Role::Wait)) {
-        hangdog_flight::note(hangdog_flight::current_phase(), "notified", key.as_str());
+        hangdog_flight::note(None, "hang.serve", key.as_str());
     }
 }
 

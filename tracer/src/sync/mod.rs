@@ -42,7 +42,10 @@ pub(crate) mod sites;
 pub(crate) mod waits;
 
 pub use condvar::Condvar;
-pub(crate) use condvar::notified;
+#[cfg(feature = "parking_lot")]
+pub(crate) use condvar::notified_nobody;
+#[cfg(feature = "tokio")]
+pub(crate) use condvar::{OneMore, Waiting};
 pub use held::{Alone, Held, Shared};
 pub use mutex::{Mutex, MutexGuard};
 pub use pool::{Acquire, Pool, Pooled};

@@ -41,8 +41,9 @@ struct Entry {
 }
 
 impl Entry {
-    const FREE: Self =
-        Self { who: AtomicU64::new(0), used: AtomicU64::new(0), held: [const { AtomicU64::new(0) }; DEPTH] };
+    const fn free() -> Self {
+        Self { who: AtomicU64::new(0), used: AtomicU64::new(0), held: [const { AtomicU64::new(0) }; DEPTH] }
+    }
 
     fn used(&self) -> &[AtomicU64] {
         let used = self.used.load(Relaxed) as usize;
@@ -56,7 +57,7 @@ impl Entry {
     }
 }
 
-static HELD: [Entry; ENTRIES] = [const { Entry::FREE }; ENTRIES];
+static HELD: [Entry; ENTRIES] = [const { Entry::free() }; ENTRIES];
 static SEEN: [AtomicU64; PAIRS] = [const { AtomicU64::new(0) }; PAIRS];
 
 /// The calling thread or task has taken a lock alone.

@@ -83,16 +83,13 @@ impl Rings {
             }
             EventKind::Note { key, text } => {
                 let Some(phase) = event.phase else {
-                    let fields = vec![(key.clone(), cut(text))];
-                    return Some(self.unnumbered(
-                        None,
-                        event.tid,
-                        key,
-                        when.0,
-                        when,
-                        fields,
-                        PhaseMeaning::default(),
-                    ));
+                    let mut hang = PhaseMeaning::default();
+                    let (name, fields) = if meaning::say(&mut hang, &key, &text) {
+                        ("notify".to_owned(), Vec::new())
+                    } else {
+                        (key.clone(), vec![(key, cut(text))])
+                    };
+                    return Some(self.unnumbered(None, event.tid, name, when.0, when, fields, hang));
                 };
                 let begun = self.begun(phase)?;
                 if !meaning::say(&mut begun.hang, &key, &text) && begun.fields.len() < MOST_NOTES {
@@ -203,9 +200,16 @@ mod tests {
         let ended = looks.split('|').flat_map(|look| rings.look(events(look))).map(|ended| {
             let parent = ended.parent.map(|parent| format!(" in {parent}")).unwrap_or_default();
             let wait = ended.hang.wait.map(|key| format!(" waits for {key}")).unwrap_or_default();
+            let serve = ended.hang.serve.map(|key| format!(" serves {key}")).unwrap_or_default();
             let op = ended.hang.op.map(|op| format!(" op {op}")).unwrap_or_default();
             let fields: Vec<String> = ended.fields.iter().map(|(key, value)| format!(" {key}={value}")).collect();
-            format!("{} {}-{}{parent}{wait}{op}{}", ended.name, ended.began_ns, ended.until_ns, fields.concat())
+            format!(
+                "{} {}-{}{parent}{wait}{serve}{op}{}",
+                ended.name,
+                ended.began_ns,
+                ended.until_ns,
+                fields.concat()
+            )
         });
         assert_eq!(ended.collect::<Vec<_>>(), expected, "{looks}");
     }
@@ -224,6 +228,7 @@ mod tests {
     #[test]
     fn words_and_waits_are_phases_too() {
         check("16 note - stage two", &["stage 16-16 stage=two"]);
+        check("16 note - hang.serve cond:a", &["notify 16-16 serves cond:a"]);
         check("17 wait 1 lock:a; 19 wake 1", &["wait 17-19 in 1 waits for lock:a"]);
         check("17 wait - lock:a | 19 wake -", &["wait 17-19 waits for lock:a"]);
         // The one who still waits is in an open phase, or unknown; the other's wake-up is none of its.

@@ -12,6 +12,8 @@ use tokio::runtime::{Builder, Runtime};
 use crate::{Outcome, role};
 
 /// How long the healthy ones are quiet.
+/// So long that the recorder's clock tells two things apart.
+const APART: Duration = Duration::from_millis(300);
 const QUIET: Duration = Duration::from_secs(5);
 
 /// The recorder is made before there are threads: while one makes it, others go without.
@@ -214,6 +216,7 @@ pub(crate) fn notify_before_wait(_: &[String]) -> Outcome {
     let (lock, ready) = (Mutex::named("state", ()), Condvar::named("ready"));
     let _phase = phase!("start up");
     ready.notify_one();
+    thread::sleep(APART);
     let guard = lock.lock().map_err(|_| "poisoned")?;
     let _woken = ready.wait(guard);
     Ok(())
@@ -225,6 +228,7 @@ pub(crate) fn notify_before_wait_tokio(_: &[String]) -> Outcome {
     one_task(async {
         let ready = tasks::Notify::named("ready");
         ready.notify_waiters();
+        tokio::time::sleep(APART).await;
         ready.notified().await;
     })
 }

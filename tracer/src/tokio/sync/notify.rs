@@ -2,25 +2,35 @@
 
 use std::fmt;
 use std::pin::Pin;
+use std::task::{Context, Poll};
 
 use hangdog_flight::{Primitive, Role};
+use pin_project_lite::pin_project;
 use tokio::sync as plain;
 
 use crate::sync::known::{Known, Name};
 use crate::sync::waits::{For, Waits};
-use crate::sync::{notified, sites};
+use crate::sync::{OneMore, Waiting, sites};
 
 const WAIT: For = For::new(&sites::WAIT, Role::Wait);
 
-/// Takes the place of [`tokio::sync::Notify`] and says which tasks wait for it. Notifications are noted in the
-/// history.
+/// Takes the place of [`tokio::sync::Notify`] and says which tasks wait for it. A `notify_waiters` that finds
+/// nobody is noted in the history.
 pub struct Notify {
     known: Known,
+    waiting: Waiting,
     inner: plain::Notify,
 }
 
-/// A future of [`Notify::notified`].
-pub type Notified<'a> = Waits<'a, plain::futures::Notified<'a>>;
+pin_project! {
+    /// A future of [`Notify::notified`].
+    #[must_use = "futures do nothing unless polled"]
+    pub struct Notified<'a> {
+        #[pin]
+        inner: Waits<'a, plain::futures::Notified<'a>>,
+        counted: OneMore<'a>,
+    }
+}
 
 impl Notify {
     /// One that is called by the place of this call.
@@ -41,29 +51,29 @@ impl Notify {
     }
 
     const fn with(name: Name, inner: plain::Notify) -> Self {
-        Self { known: Known::new(Primitive::Notify, name), inner }
+        Self { known: Known::new(Primitive::Notify, name), waiting: Waiting::nobody(), inner }
     }
 
     /// As [`tokio::sync::Notify::notified`].
     pub fn notified(&self) -> Notified<'_> {
-        WAIT.follow(&self.known, self.inner.notified())
+        let inner = WAIT.follow(&self.known, self.inner.notified());
+        Notified { inner, counted: self.waiting.one_more() }
     }
 
     /// As [`tokio::sync::Notify::notify_one`].
     pub fn notify_one(&self) {
-        notified(&self.known);
         self.inner.notify_one();
     }
 
     /// As [`tokio::sync::Notify::notify_last`].
     pub fn notify_last(&self) {
-        notified(&self.known);
         self.inner.notify_last();
     }
 
     /// As [`tokio::sync::Notify::notify_waiters`].
     pub fn notify_waiters(&self) {
-        notified(&self.known);
+        // What was made before gets it, also when it was never polled. The others keep what nobody waits for.
+        self.waiting.notified(&self.known);
         self.inner.notify_waiters();
     }
 }
@@ -71,7 +81,15 @@ impl Notify {
 impl Notified<'_> {
     /// As [`tokio::sync::futures::Notified::enable`].
     pub fn enable(self: Pin<&mut Self>) -> bool {
-        self.inner().enable()
+        self.project().inner.inner().enable()
+    }
+}
+
+impl Future for Notified<'_> {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        self.project().inner.poll(context)
     }
 }
 
