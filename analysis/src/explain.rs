@@ -17,6 +17,8 @@ use crate::words;
 const BESIDE: usize = 2;
 /// Async tasks listed beside a runtime at rest.
 const UNSAID: usize = 3;
+/// Threads parked beside it that are shown as those who could wake it.
+const TOGETHER: usize = 3;
 /// Other tasks shown that wait for the cause.
 const BEHIND: usize = 4;
 
@@ -87,9 +89,34 @@ fn edges(story: &Story<'_>) -> Vec<Edge> {
         }
     }
     if let Some(wait) = cause.wait {
-        edges.push(words::edge(view, graph, cause.at, wait, None));
+        match parked_together(story) {
+            links if links.is_empty() => edges.push(words::edge(view, graph, cause.at, wait, None)),
+            links => {
+                edges.extend(links.iter().map(|link| words::edge(view, graph, link.waiter, link.wait, Some(link))));
+            }
+        }
     }
     edges
+}
+
+/// The threads of a process that are all parked, each with each, when they are few: which of them holds what another
+/// one waits for is in no fact.
+fn parked_together<'s>(story: &Story<'s>) -> Vec<Link<'s>> {
+    let Story { graph, cause, .. } = story;
+    let mut parked = graph.parked_beside(cause.at);
+    if cause.wait.is_none_or(|wait| wait.class != Class::Event) || parked.len() > TOGETHER {
+        return Vec::new();
+    }
+    parked.push(cause.at);
+    parked.sort_unstable();
+    let pairs =
+        parked.iter().flat_map(|waiter| parked.iter().filter(move |to| *to != waiter).map(|to| (*waiter, *to)));
+    pairs
+        .filter_map(|(waiter, to)| {
+            let wait = graph.waits(waiter).first()?;
+            Some(Link { waiter, wait, resolver: wait.resolvers.first()?, to })
+        })
+        .collect()
 }
 
 /// Commands that free it now. hangdog does the same under `--on-hang rescue` to what is the run's.

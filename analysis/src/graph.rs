@@ -186,6 +186,23 @@ impl Graph {
                 .all(|wait| wait.resolvers.iter().all(|r| matches!(r.who, Key::Any(_))) && wait.outside.is_none())
     }
 
+    /// Other threads of its process that are parked like this dead one: none of them is left to wake another. None where
+    /// threads are parked for want of async tasks: there the tasks are the story.
+    pub(crate) fn parked_beside(&self, task: usize) -> Vec<usize> {
+        let pid = self.tasks[task].key.pid();
+        let of_process = |other: &usize| self.tasks[*other].key.pid() == pid;
+        let is_parked = |other: &usize| {
+            self.alive[*other] == Liveness::Dead
+                && self.tasks[*other].key.thread().is_some()
+                && self.is_parked(*other)
+        };
+        let runs_tasks = (0..self.tasks.len()).any(|other| of_process(&other) && self.tasks[other].key.is_async());
+        if runs_tasks || !is_parked(&task) {
+            return Vec::new();
+        }
+        (0..self.tasks.len()).filter(|other| *other != task && of_process(other) && is_parked(other)).collect()
+    }
+
     /// Whether a thread only waits for events of its own process: where a runtime waits for what its tasks want.
     fn is_at_rest(&self, task: usize) -> bool {
         let pid = self.tasks[task].key.pid();

@@ -87,6 +87,7 @@ fn findings_at(timeline: &Timeline, snapshot: &Snapshot, patience: Duration) -> 
         }
     }
     if let Some(before) = before {
+        findings.extend(detect::zombie(&view, &graph, before));
         findings.extend(detect::spinning(&view, &graph, before));
         findings.extend(detect::polling(&view, &graph, before));
     }

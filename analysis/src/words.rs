@@ -28,6 +28,7 @@ pub(crate) fn phrase(graph: &Graph, task: usize, wait: &Wait, resolver: &str) ->
             format!("waits on {name}, a connection that has not been accepted by {resolver}")
         }
         Class::TcpRoom => format!("waits to send over {name}, which is not read by {resolver}"),
+        Class::UdpReply => format!("waits for {name}, which is the socket of {resolver}"),
         Class::UnixData => format!("waits for data on {name} from {resolver}"),
         Class::UnixRoom => format!("waits to send on {name}, which is not read by {resolver}"),
         Class::PipeData => format!("waits for data or the end of {name}, whose write end is held by {resolver}"),

@@ -143,6 +143,7 @@ impl FindingKind {
                 | Self::PoolExhausted
                 | Self::Polling
                 | Self::Spinning
+                | Self::Zombie
                 | Self::Unknown
         )
     }

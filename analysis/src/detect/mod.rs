@@ -13,10 +13,12 @@ mod spinning;
 mod stopped_holder;
 mod terminal_prompt;
 mod unknown;
+mod zombie;
 
 pub(crate) use polling::polling;
 pub(crate) use spinning::spinning;
 pub(crate) use unknown::unknown;
+pub(crate) use zombie::zombie;
 
 use hangdog_schemas::FindingKind;
 

@@ -4,13 +4,17 @@ use super::{Story, Told};
 use crate::wait::{Class, Wait};
 use crate::words;
 
+/// Threads named that are parked beside it.
+const BESIDE: usize = 3;
+
 pub(super) fn tell(story: &Story<'_>) -> Told {
     let task = story.cause.at;
     let Some(wait) = story.cause.wait else { return Told { sentence: String::new(), advice: vec![] } };
+    let beside = story.graph.parked_beside(task);
     let phrase = match wait.class {
         Class::ChannelItem => format!("waits for something from {}", words::short(&wait.name)),
         Class::ChannelSpace => format!("waits for room in the full {}", words::short(&wait.name)),
-        Class::Pool => format!("waits for {}", words::short(&wait.name)),
+        Class::Pool | Class::Mutex => format!("waits for {}", words::short(&wait.name)),
         Class::Poll => {
             let why = wait.evidence.first().and_then(|first| first.text.split_once(", and phase"));
             why.map_or_else(
@@ -18,9 +22,18 @@ pub(super) fn tell(story: &Story<'_>) -> Told {
                 |(why, _)| format!("is polled by nobody, although {why}"),
             )
         }
+        Class::Event if !beside.is_empty() => story.phrase(task, wait, ""),
         _ => story.phrase(task, wait, nobody(wait)),
     };
-    let sentence = format!("{}{phrase}: {}", story.way_which(task), why_nobody(wait));
+    let why = if wait.class == Class::Event && !beside.is_empty() {
+        let names: Vec<String> = beside.iter().take(BESIDE).map(|other| story.name(*other)).collect();
+        let more = beside.len() - names.len();
+        let more = if more > 0 { format!(" and {more} more threads") } else { String::new() };
+        format!("so do {}{more}, and no other thread of their process is left to wake any of them", names.join(", "))
+    } else {
+        why_nobody(wait)
+    };
+    let sentence = format!("{}{phrase}: {why}", story.way_which(task));
     Told { sentence: words::sentence(&sentence), advice: vec![advice(wait).to_owned()] }
 }
 
@@ -43,6 +56,7 @@ fn why_nobody(wait: &Wait) -> String {
         Class::ChannelSpace => "its receiving end is still open, and nobody is left who would receive".to_owned(),
         Class::ChannelItem => "an end that could send is still open, and nobody is left who would".to_owned(),
         Class::Lock => "it was not given back".to_owned(),
+        Class::Mutex => wait.evidence.last().map_or_else(String::new, |last| last.text.clone()),
         Class::Pool => {
             let forgotten = wait.evidence.iter().find(|evidence| evidence.text.ends_with("was forgotten"));
             forgotten
@@ -65,6 +79,9 @@ fn advice(wait: &Wait) -> &'static str {
         Class::ChannelSpace => "receive from the channel before or while filling it, or drop its receiving end",
         Class::ChannelItem => "drop every sending end that is not used any more, the first one too",
         Class::Lock => "give the lock back on every way out; do not forget its guard",
+        Class::Mutex => {
+            "make the mutex robust (PTHREAD_MUTEX_ROBUST) and handle EOWNERDEAD; look for why its holder died"
+        }
         Class::Pool => "look for permits or connections that were taken and never given back",
         Class::Poll => "poll every future that was begun to its end, or drop it",
         Class::Event => "look for a lock that is taken twice, or a wake-up that came before the wait",

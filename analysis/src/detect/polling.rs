@@ -7,12 +7,13 @@ use crate::graph::Graph;
 use crate::key::Key;
 use crate::signature;
 use crate::view::View;
+use crate::wait::Task;
 use crate::words;
 
-/// Threads of the run that slept and woke between the two snapshots and stand in a timed call again.
-pub(crate) fn polling(view: &View<'_>, graph: &Graph, before: &Snapshot) -> Option<Finding> {
+/// Threads of the run that slept and woke between the two snapshots and stand in the same call again.
+pub(super) fn pollers<'g>(view: &View<'_>, graph: &'g Graph, before: &Snapshot) -> Vec<&'g Task> {
     let earlier = |key: Key| key.thread().and_then(|thread| before.threads.get(&thread));
-    let polling: Vec<_> = graph
+    graph
         .tasks
         .iter()
         .filter(|task| view.is_of_run(task.key.pid()))
@@ -26,7 +27,12 @@ pub(crate) fn polling(view: &View<'_>, graph: &Graph, before: &Snapshot) -> Opti
                 && name(now).is_some()
                 && name(now) == name(then)
         })
-        .collect();
+        .collect()
+}
+
+pub(crate) fn polling(view: &View<'_>, graph: &Graph, before: &Snapshot) -> Option<Finding> {
+    let earlier = |key: Key| key.thread().and_then(|thread| before.threads.get(&thread));
+    let polling = pollers(view, graph, before);
     let first = polling.first()?;
     let turns = match (view.thread(first.key), earlier(first.key)) {
         (Some(now), Some(then)) => now.voluntary_switches - then.voluntary_switches,

@@ -1,6 +1,6 @@
 //! Mutexes, joins, ownerless futexes.
 
-use super::scene::check;
+use super::scene::{check, check_sentence};
 
 #[test]
 fn two_mutexes_in_two_orders() {
@@ -71,6 +71,52 @@ fn all_threads_of_a_process_are_parked() {
         "proc 10 py <5 futex(0x100,0x189,0,0)
          task 10.12 a futex(0x200,0x189,0,0)
          task 10.13 b futex(0x300,0x189,0,0)",
-        "orphan-wait likely: ; 10>nobody event",
+        "orphan-wait likely: ; 10>12 event, 10>13 event, 12>10 event, 12>13 event, 13>10 event, 13>12 event",
     );
+    check_sentence(
+        "proc 10 py <5 futex(0x100,0x189,0,0)
+         task 10.12 a futex(0x200,0x189,0,0)",
+        "py[10] waits for a wake-up at 0x100: so do py[10/12], and no other thread of their process is left to wake any of \
+         them",
+    );
+}
+
+#[test]
+fn a_shared_mutex_whose_holder_was_killed() {
+    let scene = "proc 10 worker <5 futex(0x100,0x0,2;2+0+40+1+128+0)";
+    check(scene, "nothing");
+    let scene = format!("{scene}\ngap 40 thread vanished");
+    check(&scene, "orphan-wait likely: ; 10>nobody mutex");
+    check_sentence(
+        &format!("ended 40 worker1 9\n{scene}"),
+        "worker[10] waits for the process-shared mutex at 0x100: worker1[40] held it when it was killed by signal 9, and a \
+         mutex that is not robust stays locked",
+    );
+    // A robust one is given back by the kernel; a private one names threads of its own process.
+    check(&scene.replace("+128+0", "+144+0"), "nothing");
+    check(&scene.replace("+128+0", "+0+0"), "nothing");
+}
+
+#[test]
+fn a_shared_mutex_whose_holder_lives() {
+    let scene = "proc 10 shm <5 wait4(11)
+         proc 11 one <10 futex(0x100,0x0,2;2+0+12+1+128+0)
+         proc 12 two <10 futex(0x200,0x0,2;2+0+11+1+128+0)";
+    check(scene, "deadlock-cycle likely: 11 12; 10>11 child-exit, 11>12 mutex, 12>11 mutex");
+    check(&scene.replace("futex(0x200,0x0,2;2+0+11+1+128+0)", "clock_nanosleep()"), "nothing");
+}
+
+#[test]
+fn the_monitor_of_a_go_program_is_no_timer() {
+    let scene = "proc 10 starter <5 futex(0x500,0x80,0,0)
+         task 10.12 starter futex(0x600,0x80,0,1@60000000000) sp=c00004fe78
+         task 10.13 starter epoll_pwait(4,0,128,-1)
+         fd 10.4 anon_inode:[eventpoll] epoll=7
+         fd 10.7 pipe:[71] r
+         proc 11 sleep <1 clock_nanosleep(0,0,1@3600000000000)
+         fd 11.1 pipe:[71] w";
+    check(scene, "idle-holder likely: 11; 10>13 event, 13>11 pipe-data, 11>nobody timer");
+    // A program in C with the same time limit, and a timer of Go that is due sooner.
+    check(&scene.replace(" sp=c00004fe78", ""), "nothing");
+    check(&scene.replace("1@60000000000", "1@59000000000"), "nothing");
 }

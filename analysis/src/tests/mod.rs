@@ -4,6 +4,7 @@ mod files;
 mod locks;
 mod locks_in_memory;
 mod pipes;
+mod polling;
 mod primitives;
 mod processes;
 mod queues;

@@ -1,6 +1,6 @@
 //! Sockets.
 
-use super::scene::check;
+use super::scene::{check, check_possible};
 
 #[test]
 fn two_services_that_call_each_other() {
@@ -98,4 +98,23 @@ fn a_threaded_server_with_a_free_acceptor_is_judged_by_its_busy_thread() {
          tcp 90 127.0.0.1:100 0.0.0.0:0 listen",
         "nothing",
     );
+}
+
+#[test]
+fn a_connected_udp_socket_waits_for_whoever_has_its_peer() {
+    let scene = "proc 10 resolve <5 recvfrom(3)
+         proc 11 nameserver <10 recvfrom(4)
+         fd 10.3 socket:[80]
+         fd 11.4 socket:[90]
+         udp 80 127.0.0.1:5000 127.0.0.1:53 established
+         udp 90 127.0.0.1:53 0.0.0.0:0 close
+         declared";
+    check_possible(scene, "external-wait possible: 11; 10>11 udp-reply, 11>nobody remote-reply");
+    // Bound to all addresses it answers at those of this host, which are not on record but for this one.
+    let any = scene.replace("udp 90 127.0.0.1:53", "udp 90 0.0.0.0:53");
+    check_possible(&any, "external-wait possible: 11; 10>11 udp-reply, 11>nobody remote-reply");
+    let away = any.replace("127.0.0.1:5000 127.0.0.1:53", "10.0.0.1:5000 10.9.9.9:53");
+    check_possible(&away, "external-wait possible: 10; 10>nobody remote-reply");
+    // The server is at work.
+    check(&scene.replace("<10 recvfrom(4)", "<10 clock_nanosleep()").replace("declared", ""), "nothing");
 }

@@ -1,8 +1,9 @@
 //! Futexes. The word in memory names the owner for glibc's mutexes and joins; of others only the threads
 //! of the process are known as those who could wake it (KERNEL.md §9, STACKS.md §8).
 
-use hangdog_schemas::fact::{Argument, Syscall, ThreadFact};
-use hangdog_schemas::{Address, Confidence, ResourceKey, Tid};
+use hangdog_schemas::fact::{Argument, Gap, Syscall, ThreadFact};
+use hangdog_schemas::record::ExitStatus;
+use hangdog_schemas::{Address, Confidence, Observed, Pid, ResourceKey, Tid};
 
 use super::call::Outcome;
 use super::{Class, Resolver, Wait};
@@ -37,6 +38,21 @@ pub(super) fn is_parked(syscall: &Syscall) -> bool {
         && !matches!(operation(syscall), FUTEX_LOCK_PI | FUTEX_LOCK_PI2)
 }
 
+/// Whether it is the monitor thread of a Go program (`sysmon` of runtime/proc.go) while there is nothing to monitor: then it
+/// sleeps for half the time after which a collection is due in any case, or less if a timer is due sooner. Nothing comes of
+/// its waking up. Threads of Go run on stacks of Go's own heap.
+pub(super) fn is_go_monitor(syscall: &Syscall) -> bool {
+    const HALF_A_FORCED_COLLECTION: u64 = 60_000_000_000;
+    const GO_HEAP: std::ops::Range<u64> = 0xc0_0000_0000..0xc1_0000_0000;
+    let Syscall::In { name, sp, .. } = syscall else { return false };
+    let plain_private_wait = syscall.arg(1).is_some_and(|op| op & 0xffff_ffff == FUTEX_WAIT | PRIVATE);
+    name == "futex"
+        && plain_private_wait
+        && syscall.arg(2).is_some_and(|value| value as u32 == 0)
+        && syscall.time(3) == Some(HALF_A_FORCED_COLLECTION)
+        && GO_HEAP.contains(&sp.0)
+}
+
 pub(super) fn wait(view: &View<'_>, thread: &ThreadFact, syscall: &Syscall) -> Outcome {
     if !is_wait(syscall) {
         return Outcome::Opaque("it is in a futex call that does not wait".to_owned());
@@ -55,6 +71,9 @@ pub(super) fn wait(view: &View<'_>, thread: &ThreadFact, syscall: &Syscall) -> O
         let wait = Wait::new(class, key, name).because(text, facts.clone());
         let owner = Resolver::new((process.pid, owner), how, facts).exact();
         return Outcome::Waits(vec![wait.resolved(vec![owner])]);
+    }
+    if !is_private && let Some(wait) = shared_mutex(view, thread, syscall) {
+        return Outcome::Waits(vec![wait]);
     }
     if !is_private {
         return Outcome::Opaque(
@@ -77,6 +96,54 @@ pub(super) fn wait(view: &View<'_>, thread: &ThreadFact, syscall: &Syscall) -> O
             .resolved(vec![any])
             .at_most(Confidence::Likely, "who holds what it waits for: the futex names no owner"),
     ])
+}
+
+/// A mutex in memory that processes share, of glibc's shape: held by a thread of the run, or by one that has ended.
+fn shared_mutex(view: &View<'_>, thread: &ThreadFact, syscall: &Syscall) -> Option<Wait> {
+    /// What glibc adds to the kind of a mutex that is shared, and of one that outlives its holder.
+    const SHARED: u32 = 0x80;
+    let Argument::Words(words) = syscall.memory(0)?.seen()? else { return None };
+    let [2, _, owner, _, kind, ..] = words[..] else { return None };
+    if syscall.arg(2)? as u32 != 2 || kind & SHARED == 0 || kind & !SHARED > 3 || owner == 0 {
+        return None;
+    }
+    let process = thread.thread.process;
+    // The owner is a number of its own pid namespace.
+    if view.process(process.pid)?.ns_pids.len() > 1 {
+        return None;
+    }
+    let address = Address(syscall.arg(0)?);
+    let facts = view.thread_ref((process.pid, thread.thread.tid));
+    let mutex = Wait::new(
+        Class::Mutex,
+        ResourceKey::private_futex(process, address),
+        format!("the process-shared mutex at {address}"),
+    );
+    let text = format!("the mutex at {address} is locked, and names thread {owner} as its holder");
+    let mutex = mutex
+        .because(text, facts.clone())
+        .at_most(Confidence::Likely, "whether another process that maps the mutex would unlock it");
+    let holder = view.snapshot.threads.values().find(|holder| holder.thread.tid.0 == owner);
+    if let Some(holder) = holder {
+        let how = format!("holds the mutex at {address}");
+        let resolver = Resolver::new((holder.thread.process.pid, holder.thread.tid), how, facts.clone()).exact();
+        return Some(mutex.resolved(vec![resolver]));
+    }
+    let is_gone = |gap: &Gap| gap.pid == Some(Pid(owner)) && gap.what == "thread" && gap.why == Observed::Vanished;
+    if !view.snapshot.gaps.iter().any(is_gone) {
+        return None;
+    }
+    let holder = view.timeline.processes().filter(|dead| dead.id.pid.0 == owner && dead.end.is_some());
+    let dead = holder.max_by_key(|dead| dead.start.t);
+    let how = match dead.and_then(|dead| dead.how) {
+        Some(ExitStatus::Signal(signal)) => format!("was killed by signal {signal}"),
+        _ => "ended".to_owned(),
+    };
+    // One that came and went between two samples has no name.
+    let name =
+        dead.map_or(format!("thread {owner}"), |dead| format!("{}[{owner}]", dead.comm_at(view.snapshot.begin)));
+    let text = format!("{name} held it when it {how}, and a mutex that is not robust stays locked");
+    Some(mutex.because(text, facts))
 }
 
 /// The owner that the lock word names, when it is of a shape that has one and the thread exists.

@@ -40,6 +40,7 @@ pub(crate) enum Class {
     UnixAccept,
     UnixRoom,
     RemoteReply,
+    UdpReply,
     PipeData,
     PipeRoom,
     FifoPeer,
@@ -80,6 +81,7 @@ impl Class {
             Self::UnixAccept => "unix-socket-accept",
             Self::UnixRoom => "unix-socket-room",
             Self::RemoteReply => "remote-reply",
+            Self::UdpReply => "udp-reply",
             Self::PipeData => "pipe-data",
             Self::PipeRoom => "pipe-room",
             Self::FifoPeer => "fifo-peer",
@@ -328,7 +330,7 @@ fn rest_of(view: &View<'_>, thread: &ThreadFact) -> Rest {
 fn hidden_resolver(rest: Rest) -> Rest {
     let Rest::Waits(waits) = &rest else { return rest };
     let hidden = waits.iter().find(|wait| {
-        let may_have_nobody = matches!(wait.class, Class::FuseReply | Class::FifoPeer | Class::Event);
+        let may_have_nobody = matches!(wait.class, Class::FuseReply | Class::FifoPeer | Class::Event | Class::Mutex);
         wait.resolvers.is_empty() && wait.outside.is_none() && !may_have_nobody
     });
     match hidden {

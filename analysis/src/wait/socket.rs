@@ -91,25 +91,41 @@ fn listener_key(socket: &SocketFact) -> ResourceKey {
     }
 }
 
+/// A connected socket gets what comes from its peer's address alone: on this host, from whoever has that socket.
 fn udp(view: &View<'_>, fact: &FdFact, socket: &SocketFact) -> Wait {
-    let from = if socket.remote.is_empty() || socket.remote.ends_with(":0") {
-        format!("a datagram at {}", socket.local)
-    } else {
-        format!("a datagram from {}", socket.remote)
-    };
+    let is_connected = !socket.remote.is_empty() && !socket.remote.ends_with(":0");
     let facts = vec![FactRef::socket(view.snapshot.id, socket.inode)];
-    let peer = view.snapshot.sockets.iter().find(|other| {
-        other.family == SocketFamily::Udp && other.netns == socket.netns && is_local_of(&other.local, &socket.remote)
-    });
-    let wait = Wait::new(Class::RemoteReply, ResourceKey::new("udp", &socket.local), from)
-        .because(format!("fd {} is a UDP socket {} -> {}", fact.fd, socket.local, socket.remote), facts.clone())
-        .open_to("whoever sends a datagram")
-        .at_most(Confidence::Likely, "whether the datagram or its answer was lost: UDP does not tell");
-    match peer {
-        Some(peer) => owners(view, peer.inode)
-            .fold(wait, |wait, holder| wait.resolved(view.all_threads(holder, "has the other socket", &facts))),
-        None => wait,
+    let text = format!("fd {} is a UDP socket {} -> {}", fact.fd, socket.local, socket.remote);
+    let key = ResourceKey::new("udp", &socket.local);
+    let lost = "whether the datagram or its answer was lost: UDP does not tell";
+    // Bound to all addresses it has those of this host only, and which they are is not on record.
+    let is_here = |other: &SocketFact| {
+        other.local == socket.remote || is_loopback(&socket.remote) && is_local_of(&other.local, &socket.remote)
+    };
+    let peers: Vec<Pid> = view
+        .snapshot
+        .sockets
+        .iter()
+        .filter(|other| is_connected && other.family == SocketFamily::Udp && other.netns == socket.netns)
+        .filter(|other| other.inode != socket.inode && is_here(other))
+        .flat_map(|peer| owners(view, peer.inode))
+        .collect();
+    if peers.is_empty() {
+        let from = if is_connected { &socket.remote } else { &socket.local };
+        let name = format!("a datagram {} {from}", if is_connected { "from" } else { "at" });
+        let wait = Wait::new(Class::RemoteReply, key, name).because(text, facts);
+        return wait.open_to("whoever sends a datagram").at_most(Confidence::Likely, lost);
     }
+    let wait =
+        Wait::new(Class::UdpReply, key, format!("a datagram from {}", socket.remote)).because(text, facts.clone());
+    let wait = peers
+        .into_iter()
+        .fold(wait, |wait, holder| wait.resolved(view.all_threads(holder, "has the other socket", &facts)));
+    hidden_holders(view, wait.at_most(Confidence::Likely, lost))
+}
+
+fn is_loopback(address: &str) -> bool {
+    address.starts_with("127.") || address.starts_with("[::1]")
 }
 
 fn tcp(view: &View<'_>, fact: &FdFact, socket: &SocketFact, direction: Direction) -> Outcome {

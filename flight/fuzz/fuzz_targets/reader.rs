@@ -1,7 +1,7 @@
 //! A reader survives any bytes. Run it with
 //!
 //! ```text
-//! cd flight && RUSTC_BOOTSTRAP=1 cargo fuzz run reader -- -max_total_time=600 -timeout=5 -rss_limit_mb=1024
+//! cd flight && RUSTC_BOOTSTRAP=1 cargo fuzz run reader -- -max_total_time=600 -timeout=5 -rss_limit_mb=1024 -detect_leaks=0
 //! ```
 //!
 //! Each input is a list of damages to real recorder files, which this program writes at its start: words of the

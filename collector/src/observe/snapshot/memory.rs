@@ -54,6 +54,32 @@ impl Taking {
             let value = parsed(answer, |bytes| argument(pointer.pointee, bytes), "it has no end");
             self.set(&pointer, value);
         }
+        self.read_named_threads(pids).await;
+    }
+
+    /// Locks that processes share name their holder by number. Whether there is such a thread at all, of whatever
+    /// process, is told by the gap of one that is not there.
+    async fn read_named_threads(&mut self, pids: &[Pid]) {
+        const PRIVATE: u64 = 0x80;
+        /// The word itself, and the owner in a mutex of glibc.
+        const PLACES: [usize; 2] = [0, 2];
+        const TID_MASK: u32 = 0x3fff_ffff;
+        let tasks = pids.iter().filter_map(|pid| self.scene.processes.get(pid)).flat_map(|seen| &seen.tasks);
+        let shared = tasks.filter_map(|task| task.waits_in()).filter(|call| {
+            call.name() == Some("futex") && call.arg(1).is_some_and(|operation| operation & PRIVATE == 0)
+        });
+        let words = shared.filter_map(|call| match call.memory(0)?.seen()? {
+            Argument::Words(words) => Some(PLACES.map(|at| words.get(at).copied().unwrap_or(0) & TID_MASK)),
+            _ => None,
+        });
+        let numbers: BTreeSet<u32> = words.flatten().filter(|number| *number > 2).collect();
+        let asks: Vec<(Pid, Ask)> =
+            numbers.into_iter().map(|number| (Pid(number), Ask::file(Pid(number), Hazard::None, "status"))).collect();
+        for (named, answer) in self.reader.ask_for(asks).await {
+            if answer == Observed::Vanished {
+                self.gap(Some(named), "thread", Observed::Vanished);
+            }
+        }
     }
 
     fn pointers(&self, pids: &[Pid]) -> Vec<Pointer> {
