@@ -104,7 +104,9 @@ fn edges(story: &Story<'_>) -> Vec<Edge> {
 fn parked_together<'s>(story: &Story<'s>) -> Vec<Link<'s>> {
     let Story { graph, cause, .. } = story;
     let mut parked = graph.parked_beside(cause.at);
-    if cause.wait.is_none_or(|wait| wait.class != Class::Event) || parked.len() > TOGETHER {
+    if cause.wait.is_none_or(|wait| !matches!(wait.class, Class::Event | Class::SharedEvent))
+        || parked.len() > TOGETHER
+    {
         return Vec::new();
     }
     parked.push(cause.at);

@@ -186,21 +186,23 @@ impl Graph {
                 .all(|wait| wait.resolvers.iter().all(|r| matches!(r.who, Key::Any(_))) && wait.outside.is_none())
     }
 
-    /// Other threads of its process that are parked like this dead one: none of them is left to wake another. None where
-    /// threads are parked for want of async tasks: there the tasks are the story.
+    /// Other threads that are parked like this dead one, in its process or at memory that processes share: none of them is left
+    /// to wake another. None where threads are parked for want of async tasks: there the tasks are the story.
     pub(crate) fn parked_beside(&self, task: usize) -> Vec<usize> {
         let pid = self.tasks[task].key.pid();
-        let of_process = |other: &usize| self.tasks[*other].key.pid() == pid;
+        let is_shared = |task: usize| self.waits(task).iter().any(|wait| wait.class == Class::SharedEvent);
         let is_parked = |other: &usize| {
             self.alive[*other] == Liveness::Dead
                 && self.tasks[*other].key.thread().is_some()
                 && self.is_parked(*other)
         };
-        let runs_tasks = (0..self.tasks.len()).any(|other| of_process(&other) && self.tasks[other].key.is_async());
-        if runs_tasks || !is_parked(&task) {
+        let shared = is_shared(task);
+        let is_beside = |other: &usize| if shared { is_shared(*other) } else { self.tasks[*other].key.pid() == pid };
+        let of_process = |key: Key| key.pid() == pid && key.is_async();
+        if !is_parked(&task) || self.tasks.iter().any(|other| of_process(other.key)) {
             return Vec::new();
         }
-        (0..self.tasks.len()).filter(|other| *other != task && of_process(other) && is_parked(other)).collect()
+        (0..self.tasks.len()).filter(|other| *other != task && is_beside(other) && is_parked(other)).collect()
     }
 
     /// Whether a thread only waits for events of its own process: where a runtime waits for what its tasks want.

@@ -57,8 +57,9 @@ pub(crate) fn phrase(graph: &Graph, task: usize, wait: &Wait, resolver: &str) ->
         Class::RemoteReply | Class::Signal | Class::NewClient | Class::FuseRequest | Class::Timer => {
             format!("waits for {name}")
         }
-        Class::Event if resolver.is_empty() => format!("waits for {name}"),
-        Class::Event => format!("waits for {name} from {resolver}"),
+        Class::Semaphore | Class::Event | Class::SharedEvent if resolver.is_empty() => format!("waits for {name}"),
+        Class::Semaphore => format!("waits for {name}, which was changed last by {resolver}"),
+        Class::Event | Class::SharedEvent => format!("waits for {name} from {resolver}"),
     }
 }
 

@@ -4,7 +4,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use crate::action::{Action, Deed};
-use crate::fact::{FdFact, FileLockFact, FuseFact, Gap, MountFact, ProcessFact, SocketFact, TaskState, ThreadFact};
+use crate::fact::{
+    FdFact, FileLockFact, FuseFact, Gap, MountFact, ProcessFact, SemaphoreFact, SocketFact, TaskState, ThreadFact,
+};
 pub use crate::primitive::Primitive;
 use crate::{
     Big, ClockAnchor, Inode, PhaseId, Pid, ProcessId, Report, ResourceKey, RunNs, SnapshotId, ThreadId, Tid, Version,
@@ -55,6 +57,8 @@ pub enum Record {
     Fuse(FuseFact),
     /// Fact: a line of `/proc/locks`.
     FileLock(FileLockFact),
+    /// Fact: a semaphore of System V.
+    Semaphore(SemaphoreFact),
     /// Fact: a socket.
     Socket(Box<SocketFact>),
     /// Something that could not be read.
@@ -82,6 +86,7 @@ impl Record {
             | Self::Mount(_)
             | Self::Fuse(_)
             | Self::FileLock(_)
+            | Self::Semaphore(_)
             | Self::Socket(_)
             | Self::Gap(_) => return None,
             Self::Anchor(anchor) => anchor.t,
@@ -115,6 +120,7 @@ impl Record {
             Self::Mount(fact) => fact.snapshot,
             Self::Fuse(fact) => fact.snapshot,
             Self::FileLock(fact) => fact.snapshot,
+            Self::Semaphore(fact) => fact.snapshot,
             Self::Socket(fact) => fact.snapshot,
             Self::Gap(fact) => fact.snapshot,
             Self::SnapshotEnd(fact) => fact.snapshot,
@@ -143,6 +149,7 @@ impl Record {
         "mount",
         "fuse",
         "file_lock",
+        "semaphore",
         "socket",
         "gap",
         "snapshot_end",
@@ -174,6 +181,7 @@ impl Record {
             Self::Mount(_) => "mount",
             Self::Fuse(_) => "fuse",
             Self::FileLock(_) => "file_lock",
+            Self::Semaphore(_) => "semaphore",
             Self::Socket(_) => "socket",
             Self::Gap(_) => "gap",
             Self::SnapshotEnd(_) => "snapshot_end",

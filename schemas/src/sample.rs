@@ -3,8 +3,8 @@
 
 use crate::fact::{
     Access, Argument, Belonging, EpollTarget, FdDetail, FdFact, FdLock, FileLockFact, FuseFact, Gap, LockClass,
-    LockMode, MountFact, Namespaces, PollFd, ProcessFact, Signals, SocketFact, SocketFamily, SocketState, Syscall,
-    TaskState, Terminal, ThreadFact,
+    LockMode, MountFact, Namespaces, PollFd, ProcessFact, SemaphoreFact, SemaphoreOperation, Signals, SocketFact,
+    SocketFamily, SocketState, Syscall, TaskState, Terminal, ThreadFact,
 };
 use crate::record::{
     Action, Bystander, Deed, ExitStatus, Lost, Output, PhaseClose, PhaseMeaning, PhaseOpen, PhaseState, Primitive,
@@ -93,7 +93,9 @@ fn memory() -> Vec<(u8, Observed<Argument>)> {
         Argument::PollFds(vec![PollFd { fd: -1, events: 1 }]),
         Argument::FdSet(vec![0, 7]),
         Argument::Time { ns: 5_000_000_000 },
-        Argument::Words(vec![2, 0x8000_1126]),
+        Argument::Words { values: vec![2, 0x8000_1126], shared: None },
+        Argument::Words { values: vec![2], shared: Some("/dev/shm/counter".to_owned()) },
+        Argument::SemaphoreOperations(vec![SemaphoreOperation { number: 1, add: -1 }]),
         lock,
         Argument::SocketAddress("[::1]:8080".to_owned()),
         Argument::SignalSet(Address(u64::MAX)),
@@ -466,6 +468,15 @@ fn snapshot() -> Vec<Record> {
             end: Some(LARGE),
         }));
     }
+    records.push(Record::Semaphore(SemaphoreFact {
+        snapshot,
+        set: 5,
+        number: 1,
+        value: 0,
+        waiting: 2,
+        last: Pid(4412),
+        made_by_run: true,
+    }));
     for family in [SocketFamily::Tcp, SocketFamily::Udp] {
         records.push(socket(family, SocketState::Listen));
     }

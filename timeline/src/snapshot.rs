@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use hangdog_schemas::fact::{
-    FdDetail, FdFact, FileLockFact, FuseFact, Gap, MountFact, ProcessFact, SocketFact, ThreadFact,
+    FdDetail, FdFact, FileLockFact, FuseFact, Gap, MountFact, ProcessFact, SemaphoreFact, SocketFact, ThreadFact,
 };
 use hangdog_schemas::record::{Bystander, Record, SnapshotBegin, SnapshotExtent, TriggerReason};
 use hangdog_schemas::{Fd, FuseConnection, Inode, Pid, RunNs, SnapshotId, Tid};
@@ -40,6 +40,8 @@ pub struct Snapshot {
     pub fuse: BTreeMap<FuseConnection, FuseFact>,
     /// `/proc/locks`.
     pub locks: Vec<FileLockFact>,
+    /// Semaphores of System V at which somebody waits.
+    pub semaphores: Vec<SemaphoreFact>,
     /// Sockets.
     pub sockets: Vec<SocketFact>,
     /// Processes that were only seen.
@@ -73,6 +75,7 @@ impl Snapshot {
             mounts: Vec::new(),
             fuse: BTreeMap::new(),
             locks: Vec::new(),
+            semaphores: Vec::new(),
             sockets: Vec::new(),
             bystanders: BTreeMap::new(),
             gaps: Vec::new(),
@@ -115,6 +118,7 @@ impl Snapshot {
                 self.fuse.insert(fact.connection, fact);
             }
             Record::FileLock(fact) => self.locks.push(fact),
+            Record::Semaphore(fact) => self.semaphores.push(fact),
             Record::Socket(fact) => self.sockets.push(*fact),
             Record::Gap(fact) => self.gaps.push(fact),
             Record::SnapshotEnd(fact) => {

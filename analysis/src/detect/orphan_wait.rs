@@ -14,7 +14,9 @@ pub(super) fn tell(story: &Story<'_>) -> Told {
     let phrase = match wait.class {
         Class::ChannelItem => format!("waits for something from {}", words::short(&wait.name)),
         Class::ChannelSpace => format!("waits for room in the full {}", words::short(&wait.name)),
-        Class::Pool | Class::Mutex => format!("waits for {}", words::short(&wait.name)),
+        Class::Pool | Class::Mutex | Class::SharedEvent | Class::Semaphore => {
+            format!("waits for {}", words::short(&wait.name))
+        }
         Class::Poll => {
             let why = wait.evidence.first().and_then(|first| first.text.split_once(", and phase"));
             why.map_or_else(
@@ -25,11 +27,16 @@ pub(super) fn tell(story: &Story<'_>) -> Told {
         Class::Event if !beside.is_empty() => story.phrase(task, wait, ""),
         _ => story.phrase(task, wait, nobody(wait)),
     };
-    let why = if wait.class == Class::Event && !beside.is_empty() {
+    let why = if matches!(wait.class, Class::Event | Class::SharedEvent) && !beside.is_empty() {
         let names: Vec<String> = beside.iter().take(BESIDE).map(|other| story.name(*other)).collect();
         let more = beside.len() - names.len();
         let more = if more > 0 { format!(" and {more} more threads") } else { String::new() };
-        format!("so do {}{more}, and no other thread of their process is left to wake any of them", names.join(", "))
+        let others = if wait.class == Class::Event {
+            "no other thread of their process"
+        } else {
+            "no other process of the run"
+        };
+        format!("so do {}{more}, and {others} is left to wake any of them", names.join(", "))
     } else {
         why_nobody(wait)
     };
@@ -56,7 +63,8 @@ fn why_nobody(wait: &Wait) -> String {
         Class::ChannelSpace => "its receiving end is still open, and nobody is left who would receive".to_owned(),
         Class::ChannelItem => "an end that could send is still open, and nobody is left who would".to_owned(),
         Class::Lock => "it was not given back".to_owned(),
-        Class::Mutex => wait.evidence.last().map_or_else(String::new, |last| last.text.clone()),
+        Class::SharedEvent => "no process of the run is left to wake it".to_owned(),
+        Class::Mutex | Class::Semaphore => wait.evidence.last().map_or_else(String::new, |last| last.text.clone()),
         Class::Pool => {
             let forgotten = wait.evidence.iter().find(|evidence| evidence.text.ends_with("was forgotten"));
             forgotten
@@ -84,7 +92,12 @@ fn advice(wait: &Wait) -> &'static str {
         }
         Class::Pool => "look for permits or connections that were taken and never given back",
         Class::Poll => "poll every future that was begun to its end, or drop it",
-        Class::Event => "look for a lock that is taken twice, or a wake-up that came before the wait",
+        Class::Semaphore => {
+            "take semaphores with SEM_UNDO, so that the kernel gives back what a process holds that dies"
+        }
+        Class::Event | Class::SharedEvent => {
+            "look for a lock that is taken twice, or a wake-up that came before the wait"
+        }
         _ => "give the wait a time limit, and look for why the other side ended",
     }
 }

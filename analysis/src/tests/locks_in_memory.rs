@@ -83,13 +83,13 @@ fn all_threads_of_a_process_are_parked() {
 
 #[test]
 fn a_shared_mutex_whose_holder_was_killed() {
-    let scene = "proc 10 worker <5 futex(0x100,0x0,2;2+0+40+1+128+0)";
+    let scene = "proc 10 worker <5 futex(0x100,0x0,2;2+0+40+1+128+0) map=/dev/shm/c";
     check(scene, "nothing");
     let scene = format!("{scene}\ngap 40 thread vanished");
     check(&scene, "orphan-wait likely: ; 10>nobody mutex");
     check_sentence(
         &format!("ended 40 worker1 9\n{scene}"),
-        "worker[10] waits for the process-shared mutex at 0x100: worker1[40] held it when it was killed by signal 9, and a \
+        "worker[10] waits for the process-shared mutex at 0x100 in /dev/shm/c: worker1[40] held it when it was killed by signal 9, and a \
          mutex that is not robust stays locked",
     );
     // A robust one is given back by the kernel; a private one names threads of its own process.
@@ -100,10 +100,10 @@ fn a_shared_mutex_whose_holder_was_killed() {
 #[test]
 fn a_shared_mutex_whose_holder_lives() {
     let scene = "proc 10 shm <5 wait4(11)
-         proc 11 one <10 futex(0x100,0x0,2;2+0+12+1+128+0)
-         proc 12 two <10 futex(0x200,0x0,2;2+0+11+1+128+0)";
+         proc 11 one <10 futex(0x100,0x0,2;2+0+12+1+128+0) map=/dev/shm/c
+         proc 12 two <10 futex(0x200,0x0,2;2+0+11+1+128+0) map=/dev/shm/c";
     check(scene, "deadlock-cycle likely: 11 12; 10>11 child-exit, 11>12 mutex, 12>11 mutex");
-    check(&scene.replace("futex(0x200,0x0,2;2+0+11+1+128+0)", "clock_nanosleep()"), "nothing");
+    check(&scene.replace("futex(0x200,0x0,2;2+0+11+1+128+0) map=/dev/shm/c", "clock_nanosleep()"), "nothing");
 }
 
 #[test]
@@ -119,4 +119,56 @@ fn the_monitor_of_a_go_program_is_no_timer() {
     // A program in C with the same time limit, and a timer of Go that is due sooner.
     check(&scene.replace(" sp=c00004fe78", ""), "nothing");
     check(&scene.replace("1@60000000000", "1@59000000000"), "nothing");
+}
+
+#[test]
+fn a_semaphore_in_memory_that_only_the_run_shares() {
+    let scene = "proc 10 pool <5 wait4(11)
+         proc 11 job <10 futex(0x100,0x109,0;0+0+0+0+0+0) map=fork";
+    check(scene, "orphan-wait likely: ; 10>11 child-exit, 11>nobody shared-event");
+    check_sentence(
+        scene,
+        "pool[10] waits for the exit of job[11], which waits for a wake-up at 0x100 in memory shared by fork: no process of \
+         the run is left to wake it",
+    );
+    // Another process of the run goes on; memory with a name may be mapped by others.
+    check(&format!("{scene}\nproc 12 other <10 clock_nanosleep()"), "nothing");
+    check(&scene.replace("map=fork", "map=/dev/shm/c"), "nothing");
+    // Two of them, each of whom might have woken the other.
+    check(
+        "proc 10 pool <5 wait4(11)
+         proc 11 job <10 futex(0x100,0x109,0;0+0+0+0+0+0) map=fork
+         proc 12 job <10 futex(0x200,0x109,0;0+0+0+0+0+0) map=fork",
+        "orphan-wait likely: ; 10>11 child-exit, 11>12 shared-event, 12>11 shared-event",
+    );
+    // Its own memory: only its own threads can.
+    check(&scene.replace(" map=fork", ""), "self-deadlock likely: 11; 10>11 child-exit, 11>11 event");
+}
+
+#[test]
+fn semaphores_of_system_v_tell_who_changed_them_last() {
+    let scene = "proc 10 sems <5 wait4(11)
+         proc 11 one <10 semop(5,#0-1,1)
+         proc 12 two <10 semop(5,#1-1,1)
+         semaphore 5 0 0 12
+         semaphore 5 1 0 11";
+    check(scene, "deadlock-cycle likely: 11 12; 10>11 child-exit, 11>12 semaphore, 12>11 semaphore");
+    check(&scene.replace("<10 semop(5,#1-1,1)", "<10 clock_nanosleep()"), "nothing");
+    // It could be taken; it is older than the run.
+    check(&scene.replace("semaphore 5 0 0 12", "semaphore 5 0 1 12"), "nothing");
+    check(&scene.replace("5 0 0 12", "5 0 0 12 foreign").replace("5 1 0 11", "5 1 0 11 foreign"), "nothing");
+}
+
+#[test]
+fn a_semaphore_that_a_dead_process_took() {
+    let scene = "proc 10 sems <5 wait4(11)
+         proc 11 one <10 semop(5,#0-1,1)
+         semaphore 5 0 0 40
+         ended 40 taker 9";
+    check(scene, "orphan-wait likely: ; 10>11 child-exit, 11>nobody semaphore");
+    check_sentence(
+        scene,
+        "sems[10] waits for the exit of one[11], which waits for semaphore 0 of set 5: taker[40], which changed it last, has \
+         ended and did not give it back",
+    );
 }

@@ -12,6 +12,7 @@
 //! unix 70 71 /run/x.sock                  a unix socket, its peer, its path
 //! locked flock 11 8:1:77                  /proc/locks: 11 waits
 //! ended 40 worker 9                       a process that was there before, and the signal that killed it
+//! semaphore 5 0 0 40                      set, number, value, who changed it last; `foreign`: not the run's
 //! phase 12.13 1 0 walk /tmp; serve=fuse:/mnt link=a>b
 //! phase 12.13/7 2 0 lock; wait=lock:m as=async-mutex left     of async task 7, which thread 13 polled last
 //! lost phases of 12                       records that were lost there
@@ -23,7 +24,8 @@
 //! and polled in between, `polled` inside its thread. Without, it is plain code. `12.-` is no known thread.
 //!
 //! After `moved` at the end of a proc or task line its switches differ between the snapshots; `caught=10000` and
-//! `timers=1` (hexadecimal) behind a proc line are the signals that it catches and its timers; `sp=` is a thread's stack. A
+//! `timers=1` (hexadecimal) behind a proc line are the signals that it catches and its timers; `sp=` is a thread's stack. `map=` is
+//! what is mapped at its futex, `fork` without a name; `semop(5,#0-1,1)` takes 1 from number 0 of set 5. A
 //! thread that is `running computes` used the processor in between. An argument `1@60` points at a time of 60 ns.
 
 use hangdog_schemas::fact::*;
@@ -307,6 +309,18 @@ fn fact(line: &str, snapshot: SnapshotId, when: When) -> Vec<Record> {
                 end: range(words.get(3).copied()).1.map(Big),
             })]
         }
+        "semaphore" => {
+            let words: Vec<u32> = rest.split(' ').filter_map(|word| word.parse().ok()).collect();
+            vec![Record::Semaphore(SemaphoreFact {
+                snapshot,
+                set: words[0],
+                number: words[1] as u16,
+                value: words[2],
+                waiting: 1,
+                last: Pid(words[3]),
+                made_by_run: !rest.ends_with("foreign"),
+            })]
+        }
         "gap" => {
             let (pid, what) = rest.split_once(' ').unwrap();
             let pid = pid.parse().ok().map(Pid);
@@ -377,7 +391,11 @@ fn thread(pid: u32, tid: u32, comm: &str, call: &str, snapshot: SnapshotId, when
     let syscall = match call.split(' ').next().unwrap() {
         "fault" => Syscall::None { sp: Address(0), pc: Address(0) },
         "running" => Syscall::Running,
-        text => parse_call(text, Address(number(call, "sp=").unwrap_or(0))),
+        text => {
+            let shared = call.split(' ').find_map(|word| word.strip_prefix("map="));
+            let shared = shared.map(|path| path.replace("fork", "/dev/zero (deleted)"));
+            parse_call(text, Address(number(call, "sp=").unwrap_or(0)), shared)
+        }
     };
     let computed = if call.contains(" computes") { u64::from(snapshot.0) * 1_000_000 } else { 0 };
     let runs = matches!(syscall, Syscall::Running);
@@ -398,7 +416,7 @@ fn thread(pid: u32, tid: u32, comm: &str, call: &str, snapshot: SnapshotId, when
 }
 
 /// `openat(-100,"/mnt/x",0)`, `poll([3r+4w],-1)`, `futex(0x80,2;2+0+11+0+0)`: words behind the semicolon are memory.
-fn parse_call(text: &str, sp: Address) -> Syscall {
+fn parse_call(text: &str, sp: Address, shared: Option<String>) -> Syscall {
     let (name, inner) = text.strip_suffix(')').and_then(|text| text.split_once('(')).expect("name(args)");
     let mut args = [Address(0); 6];
     let mut memory = Vec::new();
@@ -416,6 +434,11 @@ fn parse_call(text: &str, sp: Address) -> Syscall {
                 PollFd { fd: fd.parse().unwrap(), events: if events == "w" { 4 } else { 1 } }
             });
             memory.push((n_u8, Observed::Seen(Argument::PollFds(entries.collect()))));
+        } else if let Some(operation) = arg.strip_prefix('#') {
+            args[n] = Address(0x1000);
+            let (number, add) = operation.split_once('-').map(|(n, add)| (n, -add.parse::<i16>().unwrap())).unwrap();
+            let operation = SemaphoreOperation { number: number.parse().unwrap(), add };
+            memory.push((n_u8, Observed::Seen(Argument::SemaphoreOperations(vec![operation]))));
         } else if let Some(address) = arg.strip_prefix("to=") {
             memory.push((n_u8, Observed::Seen(Argument::SocketAddress(address.to_owned()))));
         } else if let Some(ns) = arg.strip_prefix("1@") {
@@ -429,7 +452,7 @@ fn parse_call(text: &str, sp: Address) -> Syscall {
     }
     if let Some(words) = words {
         let words = words.split('+').map(|word| word.parse().unwrap()).collect();
-        memory.push((0, Observed::Seen(Argument::Words(words))));
+        memory.push((0, Observed::Seen(Argument::Words { values: words, shared })));
     }
     Syscall::In { number: 0, name: name.to_owned(), args, sp, pc: Address(0), memory }
 }

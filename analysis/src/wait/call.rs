@@ -4,7 +4,7 @@ use hangdog_schemas::fact::{Argument, Syscall, ThreadFact};
 use hangdog_schemas::{Fd, ResourceKey};
 
 use super::fd::{self, Direction};
-use super::{Class, Rest, Wait, child, futex, lock, path};
+use super::{Class, Rest, Wait, child, futex, ipc, lock, path};
 use crate::view::View;
 
 const AT_FDCWD: i32 = -100;
@@ -104,6 +104,7 @@ fn outcome(view: &View<'_>, thread: &ThreadFact, syscall: &Syscall, name: &str) 
         "poll" | "ppoll" => polled(view, thread, syscall),
         "select" | "pselect6" => selected(view, thread, syscall),
         "futex" => futex::wait(view, thread, syscall),
+        "semop" | "semtimedop" => ipc::semaphore(view, thread, syscall),
         "wait4" | "waitid" => child::waited_for(view, thread, syscall, name),
         "vfork" | "clone" | "clone3" => child::vforked(view, thread),
         "flock" | "fcntl" if lock::waits(syscall, name) => lock::wait(view, thread, syscall, name),

@@ -6,7 +6,7 @@ use hangdog_schemas::record::ExitStatus;
 use hangdog_schemas::{Address, Confidence, Observed, Pid, ResourceKey, Tid};
 
 use super::call::Outcome;
-use super::{Class, Resolver, Wait};
+use super::{Class, Resolver, Wait, ipc};
 use crate::key::Key;
 use crate::view::View;
 
@@ -72,12 +72,18 @@ pub(super) fn wait(view: &View<'_>, thread: &ThreadFact, syscall: &Syscall) -> O
         let owner = Resolver::new((process.pid, owner), how, facts).exact();
         return Outcome::Waits(vec![wait.resolved(vec![owner])]);
     }
-    if !is_private && let Some(wait) = shared_mutex(view, thread, syscall) {
-        return Outcome::Waits(vec![wait]);
+    if let Some(memory) = shared_memory(syscall).filter(|_| !is_private) {
+        return Outcome::Waits(vec![shared_mutex(view, thread, syscall).unwrap_or_else(|| {
+            let wait = Wait::new(Class::SharedEvent, key, format!("a wake-up at {address} in {}", of(memory)))
+                .because(format!("{} waits at a futex in {}", view.comm(process.pid), of(memory)), facts)
+                .resolved(ipc::anybody_of_the_run(view))
+                .at_most(Confidence::Likely, "who has that memory mapped, and who of them would wake it");
+            if is_closed(memory) { wait } else { wait.open_to("another process that maps that memory") }
+        })]);
     }
-    if !is_private {
+    if !is_private && !is_read(syscall) {
         return Outcome::Opaque(
-            "it waits at a futex that other processes may share; its owner is not recorded".to_owned(),
+            "it waits at a futex, and whether other processes share it could not be read".to_owned(),
         );
     }
     // Only threads of this process can wake it.
@@ -98,11 +104,40 @@ pub(super) fn wait(view: &View<'_>, thread: &ThreadFact, syscall: &Syscall) -> O
     ])
 }
 
+/// What is mapped where memory without a name is shared.
+const UNNAMED: &str = "/dev/zero (deleted)";
+
+/// Memory without a name goes to whoever is forked, a file that was removed to those who had it before. What is a name
+/// elsewhere, or goes from process to process as a descriptor, can be mapped by anybody.
+fn is_closed(memory: &str) -> bool {
+    const PRIVATE_SYSTEM_V: &str = "/SYSV00000000";
+    let has_another_name =
+        memory.starts_with("/memfd:") || memory.starts_with("/SYSV") && !memory.starts_with(PRIVATE_SYSTEM_V);
+    memory == UNNAMED || memory.ends_with(" (deleted)") && !has_another_name
+}
+
+fn of(memory: &str) -> &str {
+    if memory == UNNAMED { "memory shared by fork" } else { memory }
+}
+
+/// What is mapped at the futex, when other processes may share it.
+fn shared_memory(syscall: &Syscall) -> Option<&str> {
+    match syscall.memory(0)?.seen()? {
+        Argument::Words { shared, .. } => shared.as_deref(),
+        _ => None,
+    }
+}
+
+/// Whether it is known where the futex lies.
+fn is_read(syscall: &Syscall) -> bool {
+    matches!(syscall.memory(0).and_then(|memory| memory.seen()), Some(Argument::Words { .. }))
+}
+
 /// A mutex in memory that processes share, of glibc's shape: held by a thread of the run, or by one that has ended.
 fn shared_mutex(view: &View<'_>, thread: &ThreadFact, syscall: &Syscall) -> Option<Wait> {
     /// What glibc adds to the kind of a mutex that is shared, and of one that outlives its holder.
     const SHARED: u32 = 0x80;
-    let Argument::Words(words) = syscall.memory(0)?.seen()? else { return None };
+    let Argument::Words { values: words, .. } = syscall.memory(0)?.seen()? else { return None };
     let [2, _, owner, _, kind, ..] = words[..] else { return None };
     if syscall.arg(2)? as u32 != 2 || kind & SHARED == 0 || kind & !SHARED > 3 || owner == 0 {
         return None;
@@ -117,7 +152,7 @@ fn shared_mutex(view: &View<'_>, thread: &ThreadFact, syscall: &Syscall) -> Opti
     let mutex = Wait::new(
         Class::Mutex,
         ResourceKey::private_futex(process, address),
-        format!("the process-shared mutex at {address}"),
+        format!("the process-shared mutex at {address} in {}", shared_memory(syscall).map_or("shared memory", of)),
     );
     let text = format!("the mutex at {address} is locked, and names thread {owner} as its holder");
     let mutex = mutex
@@ -148,7 +183,7 @@ fn shared_mutex(view: &View<'_>, thread: &ThreadFact, syscall: &Syscall) -> Opti
 
 /// The owner that the lock word names, when it is of a shape that has one and the thread exists.
 fn owner(view: &View<'_>, thread: &ThreadFact, syscall: &Syscall) -> Option<(Class, Tid)> {
-    let Argument::Words(words) = syscall.memory(0)?.seen()? else { return None };
+    let Argument::Words { values: words, .. } = syscall.memory(0)?.seen()? else { return None };
     let word = *words.first()?;
     let value = syscall.arg(2).unwrap_or_default() as u32;
     let exists = |tid: u32| view.thread((thread.thread.process.pid, Tid(tid))).map(|_| Tid(tid));

@@ -14,6 +14,7 @@ mod call;
 mod child;
 mod fd;
 mod futex;
+mod ipc;
 mod lock;
 mod path;
 mod phase;
@@ -58,6 +59,8 @@ pub(crate) enum Class {
     NewClient,
     FuseRequest,
     Event,
+    SharedEvent,
+    Semaphore,
     Timer,
     Named,
     Lock,
@@ -99,6 +102,8 @@ impl Class {
             Self::NewClient => "new-client",
             Self::FuseRequest => "fuse-request",
             Self::Event => "event",
+            Self::SharedEvent => "shared-event",
+            Self::Semaphore => "semaphore",
             Self::Timer => "timer",
             Self::Named => "named-resource",
             Self::Lock => "lock",
@@ -330,7 +335,10 @@ fn rest_of(view: &View<'_>, thread: &ThreadFact) -> Rest {
 fn hidden_resolver(rest: Rest) -> Rest {
     let Rest::Waits(waits) = &rest else { return rest };
     let hidden = waits.iter().find(|wait| {
-        let may_have_nobody = matches!(wait.class, Class::FuseReply | Class::FifoPeer | Class::Event | Class::Mutex);
+        let may_have_nobody = matches!(
+            wait.class,
+            Class::FuseReply | Class::FifoPeer | Class::Event | Class::Mutex | Class::SharedEvent | Class::Semaphore
+        );
         wait.resolvers.is_empty() && wait.outside.is_none() && !may_have_nobody
     });
     match hidden {

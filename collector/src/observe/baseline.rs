@@ -1,4 +1,4 @@
-//! Mounts and FUSE connections that were there before the run: what is not among them, the run made
+//! Mounts, FUSE connections and semaphores that were there before the run: what is not among them, the run made
 //! (or somebody else did meanwhile: whoever acts on it must have a second reason).
 
 use std::collections::BTreeSet;
@@ -14,6 +14,7 @@ pub struct Baseline {
     mounts: BTreeSet<(u32, Device, String)>,
     devices: BTreeSet<Device>,
     connections: BTreeSet<FuseConnection>,
+    semaphore_sets: BTreeSet<u32>,
 }
 
 impl Baseline {
@@ -30,6 +31,7 @@ impl Baseline {
             devices: lines.iter().map(|line| line.device).collect(),
             mounts: lines.into_iter().map(|line| (line.mount, line.device, line.mount_point)).collect(),
             connections,
+            semaphore_sets: semaphore_sets(),
         })
     }
 
@@ -43,10 +45,21 @@ impl Baseline {
         !self.devices.contains(&line.device)
     }
 
+    /// Whether a set of System V semaphores is new.
+    pub(super) fn is_new_semaphore_set(&self, set: u32) -> bool {
+        !self.semaphore_sets.contains(&set)
+    }
+
     /// Whether a connection is new.
     pub(super) fn is_new_connection(&self, connection: FuseConnection) -> bool {
         !self.connections.contains(&connection) && !self.devices.contains(&Device { major: 0, minor: connection.0 })
     }
+}
+
+/// Sets of System V semaphores. A kernel without them has no such file.
+fn semaphore_sets() -> BTreeSet<u32> {
+    let table = std::fs::read_to_string("/proc/sysvipc/sem").unwrap_or_default();
+    table.lines().filter_map(|line| line.split_whitespace().nth(1)?.parse().ok()).collect()
 }
 
 /// Takes the baseline of a run. See [`Baseline`].

@@ -54,6 +54,26 @@ pub struct FuseFact {
     pub made_by_run: bool,
 }
 
+/// A semaphore of System V at which somebody waits.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct SemaphoreFact {
+    /// The snapshot.
+    pub snapshot: SnapshotId,
+    /// Number of the set.
+    pub set: u32,
+    /// Which of the set.
+    pub number: u16,
+    /// Its value.
+    pub value: u32,
+    /// Tasks that wait for it to grow.
+    pub waiting: u32,
+    /// The process that changed it last, as the observer's namespace numbers it; 0 for none.
+    pub last: Pid,
+    /// Whether the set was not there when the run began.
+    #[serde(default)]
+    pub made_by_run: bool,
+}
+
 /// A line of `/proc/locks`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct FileLockFact {

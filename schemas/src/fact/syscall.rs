@@ -99,7 +99,15 @@ pub enum Argument {
         ns: u64,
     },
     /// 32-bit words at the address (a futex and what follows it).
-    Words(Vec<u32>),
+    Words {
+        /// As they were.
+        values: Vec<u32>,
+        /// Memory that other processes may share: what is mapped there (`/dev/shm/x`, `/dev/zero (deleted)`).
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        shared: Option<String>,
+    },
+    /// The operations of `semop`.
+    SemaphoreOperations(Vec<SemaphoreOperation>),
     /// A `struct flock`.
     FileLock {
         /// `F_RDLCK`, `F_WRLCK` or `F_UNLCK` by number.
@@ -113,6 +121,15 @@ pub enum Argument {
     SocketAddress(String),
     /// A signal set, bit n-1 for signal n.
     SignalSet(Address),
+}
+
+/// One operation of `semop`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct SemaphoreOperation {
+    /// Which semaphore of the set.
+    pub number: u16,
+    /// What is added; when it is below 0, so much is waited for; 0 waits for the value 0.
+    pub add: i16,
 }
 
 /// One entry of a `pollfd` array.

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use hangdog_schemas::Address;
-use hangdog_schemas::fact::{Argument, PollFd};
+use hangdog_schemas::fact::{Argument, PollFd, SemaphoreOperation};
 
 use super::net::address;
 use super::text::text;
@@ -26,7 +26,10 @@ pub(crate) fn argument(pointee: Pointee, bytes: &[u8]) -> Option<Argument> {
         Pointee::Timeval => Argument::Time { ns: time(bytes, 1000)? },
         Pointee::Words => {
             let words = bytes.chunks_exact(4).filter_map(|word| word.try_into().ok());
-            Argument::Words(words.map(u32::from_ne_bytes).collect())
+            Argument::Words { values: words.map(u32::from_ne_bytes).collect(), shared: None }
+        }
+        Pointee::SemaphoreOperations(_) => {
+            Argument::SemaphoreOperations(bytes.chunks_exact(6).filter_map(semaphore_operation).collect())
         }
         Pointee::Flock => Argument::FileLock {
             lock_type: i16::from_ne_bytes(bytes.get(..2)?.try_into().ok()?),
@@ -40,6 +43,13 @@ pub(crate) fn argument(pointee: Pointee, bytes: &[u8]) -> Option<Argument> {
 
 fn i64_at(bytes: &[u8], at: usize) -> Option<i64> {
     Some(i64::from_ne_bytes(bytes.get(at..at + 8)?.try_into().ok()?))
+}
+
+/// A `struct sembuf`.
+fn semaphore_operation(bytes: &[u8]) -> Option<SemaphoreOperation> {
+    let number = u16::from_ne_bytes(bytes.get(..2)?.try_into().ok()?);
+    let add = i16::from_ne_bytes(bytes.get(2..4)?.try_into().ok()?);
+    Some(SemaphoreOperation { number, add })
 }
 
 fn poll_fd(bytes: &[u8]) -> Option<PollFd> {

@@ -11,6 +11,8 @@ pub(crate) struct Mapping {
     /// First address behind it.
     pub(crate) end: u64,
     pub(crate) readable: bool,
+    /// Whether what is written there is seen by others who map it.
+    pub(crate) shared: bool,
     /// Device of the file; 0:0 for none.
     pub(crate) device: Device,
     /// Path, `[stack]`, `[heap]`, or empty.
@@ -36,10 +38,15 @@ fn line(line: &[u8]) -> Option<Mapping> {
         start: hex(&range[..dash])?,
         end: hex(&range[dash + 1..])?,
         readable: permissions.first() == Some(&b'r'),
+        shared: permissions.get(3) == Some(&b's'),
         device: Device { major: hex(&device[..colon])? as u32, minor: hex(&device[colon + 1..])? as u32 },
         name: words.next().map(text).unwrap_or_default(),
     })
 }
+
+/// `PROCMAP_QUERY_VMA_READABLE` and `PROCMAP_QUERY_VMA_SHARED`.
+const READABLE: u64 = 1;
+const SHARED: u64 = 8;
 
 /// What the worker leaves of `struct procmap_query`: four words and the name.
 pub(crate) fn answer(bytes: &[u8]) -> Option<Mapping> {
@@ -49,7 +56,8 @@ pub(crate) fn answer(bytes: &[u8]) -> Option<Mapping> {
     Some(Mapping {
         start: word(0)?,
         end: word(1)?,
-        readable: word(2)? & 1 != 0,
+        readable: word(2)? & READABLE != 0,
+        shared: word(2)? & SHARED != 0,
         device: Device { major: (device >> 32) as u32, minor: device as u32 },
         name: text(name.split(|&b| b == 0).next().unwrap_or_default()),
     })

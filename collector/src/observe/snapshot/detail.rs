@@ -22,6 +22,7 @@ impl Taking {
         self.read_cmdlines(pids).await;
         self.read_mounts(pids).await;
         self.read_memory(pids).await;
+        self.read_semaphores(pids).await;
         self.read_epoll_infos(pids).await;
         self.read_sockets(pids).await;
         self.read_frozen(pids).await;

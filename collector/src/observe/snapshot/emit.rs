@@ -39,6 +39,9 @@ impl Taking {
             out.push(Record::Fuse(FuseFact { snapshot, connection, waiting: waiting.clone(), made_by_run }));
         }
         out.extend(self.scene.locks.iter().cloned().map(Record::FileLock));
+        let mut semaphores = std::mem::take(&mut self.scene.semaphores);
+        semaphores.dedup();
+        out.extend(semaphores.into_iter().map(Record::Semaphore));
         out.extend(sockets(&self.scene).into_iter().map(|fact| Record::Socket(Box::new(fact.clone()))));
         let others = self.scene.processes.values().filter(|seen| seen.kept.is_none());
         out.extend(others.map(|seen| {

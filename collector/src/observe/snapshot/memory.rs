@@ -41,17 +41,21 @@ impl Taking {
         let mappings = self.mappings(&pointers).await;
         let mut wanted = Vec::new();
         for (pointer, mapping) in pointers.into_iter().zip(mappings) {
+            let mapped = mapping.seen().filter(|mapping| mapping.shared).map(|mapping| mapping.name.clone());
             match self.readable(&pointer, mapping) {
                 Ok(len) => {
                     let what = What::Memory { address: pointer.address, len };
                     let ask = Ask { what, ..Ask::file(pointer.pid, Hazard::Memory, "mem") };
-                    wanted.push((pointer, ask));
+                    wanted.push(((pointer, mapped), ask));
                 }
                 Err(why) => self.set(&pointer, why),
             }
         }
-        for (pointer, answer) in self.reader.ask_for(wanted).await {
-            let value = parsed(answer, |bytes| argument(pointer.pointee, bytes), "it has no end");
+        for ((pointer, mapped), answer) in self.reader.ask_for(wanted).await {
+            let mut value = parsed(answer, |bytes| argument(pointer.pointee, bytes), "it has no end");
+            if let Observed::Seen(Argument::Words { shared, .. }) = &mut value {
+                *shared = mapped;
+            }
             self.set(&pointer, value);
         }
         self.read_named_threads(pids).await;
@@ -69,7 +73,7 @@ impl Taking {
             call.name() == Some("futex") && call.arg(1).is_some_and(|operation| operation & PRIVATE == 0)
         });
         let words = shared.filter_map(|call| match call.memory(0)?.seen()? {
-            Argument::Words(words) => Some(PLACES.map(|at| words.get(at).copied().unwrap_or(0) & TID_MASK)),
+            Argument::Words { values, .. } => Some(PLACES.map(|at| values.get(at).copied().unwrap_or(0) & TID_MASK)),
             _ => None,
         });
         let numbers: BTreeSet<u32> = words.flatten().filter(|number| *number > 2).collect();

@@ -11,6 +11,7 @@
 
 mod detail;
 mod emit;
+mod ipc;
 mod join;
 mod memory;
 mod reader;
@@ -123,6 +124,7 @@ impl Snapshotter {
             scene: Scene::default(),
             own_mounts: None,
             own_network: None,
+            own_ipc: None,
             mounts_here: Vec::new(),
             shared_memory: memory::shared_memory_device(),
         };
@@ -186,6 +188,7 @@ struct Taking {
     scene: Scene,
     own_mounts: Option<Inode>,
     own_network: Option<Inode>,
+    own_ipc: Option<Inode>,
     mounts_here: Vec<MountLine>,
     shared_memory: Option<Device>,
 }

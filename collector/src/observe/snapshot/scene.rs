@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use hangdog_schemas::fact::{Belonging, FdDetail, FileLockFact, Gap, Namespaces, SocketFact, Syscall, TaskState};
+use hangdog_schemas::fact::{
+    Belonging, FdDetail, FileLockFact, Gap, Namespaces, SemaphoreFact, SocketFact, Syscall, TaskState,
+};
 use hangdog_schemas::{Device, Fd, FuseConnection, Inode, Observed, Pid, ProcessId, Tid, When};
 
 use crate::observe::parse::fdinfo::FdInfo;
@@ -109,6 +111,7 @@ pub(super) struct Scene {
     /// By network namespace.
     pub(super) sockets: BTreeMap<Inode, Vec<SocketFact>>,
     pub(super) locks: Vec<FileLockFact>,
+    pub(super) semaphores: Vec<SemaphoreFact>,
     pub(super) fuse: BTreeMap<FuseConnection, Observed<u32>>,
     pub(super) gaps: Vec<Gap>,
 }

@@ -17,10 +17,10 @@ impl Taking {
     /// `waiting` is the one figure that changes when somebody looks in another way.
     pub(super) async fn read_own(&mut self) {
         let link = |name: &str| Ask { what: What::Link, ..Ask::table(format!("/proc/self/ns/{name}")) };
-        let asks = vec![link("mnt"), link("net"), Ask::table("/proc/self/mountinfo")];
+        let asks = vec![link("mnt"), link("net"), Ask::table("/proc/self/mountinfo"), link("ipc")];
         let answers = self.reader.ask(asks).await;
         let inode = |n: usize| answers[n].seen().and_then(|bytes| mountinfo::namespace(bytes)).map(Big);
-        (self.own_mounts, self.own_network) = (inode(0), inode(1));
+        (self.own_mounts, self.own_network, self.own_ipc) = (inode(0), inode(1), inode(3));
         self.mounts_here = answers[2].seen().map(|bytes| mountinfo::mountinfo(bytes)).unwrap_or_default();
         self.read_fuse().await;
     }

@@ -56,6 +56,8 @@ pub(crate) enum Pointee {
     Timeval,
     /// A futex and what follows it: the owner of a glibc mutex stands at +8.
     Words,
+    /// So many operations of `semop`.
+    SemaphoreOperations(u64),
     Flock,
     /// So many bytes.
     SocketAddress(u64),
@@ -71,6 +73,7 @@ impl Pointee {
             Self::FdSet(bits) => (bits.min(4096) as u32).div_ceil(64) * 8,
             Self::Timespec | Self::Timeval => 16,
             Self::Words => 24,
+            Self::SemaphoreOperations(n) => n.min(64) as u32 * 6,
             Self::Flock => 32,
             Self::SocketAddress(len) => len.min(128) as u32,
             Self::SignalSet => 8,
@@ -91,7 +94,9 @@ pub(crate) fn pointees(call: &Syscall) -> Vec<(u8, Pointee)> {
 }
 
 fn pointers(name: &str, arg: &dyn Fn(usize) -> u64) -> Vec<(u8, Pointee)> {
-    use Pointee::{FdSet, Flock, Path, PollFds, SignalSet, SocketAddress, Timespec, Timeval, Words};
+    use Pointee::{
+        FdSet, Flock, Path, PollFds, SemaphoreOperations, SignalSet, SocketAddress, Timespec, Timeval, Words,
+    };
     match name {
         "open" | "creat" | "stat" | "lstat" | "access" | "chdir" | "mkdir" | "rmdir" | "unlink" | "readlink"
         | "chmod" | "chown" | "lchown" | "truncate" | "statfs" | "utime" | "utimes" | "mknod" | "execve"
@@ -121,7 +126,9 @@ fn pointers(name: &str, arg: &dyn Fn(usize) -> u64) -> Vec<(u8, Pointee)> {
         "sendto" => vec![(4, SocketAddress(arg(5)))],
         "rt_sigsuspend" => vec![(0, SignalSet)],
         "rt_sigtimedwait" => vec![(0, SignalSet), (2, Timespec)],
-        "semtimedop" | "futex_waitv" => vec![(3, Timespec)],
+        "semop" => vec![(1, SemaphoreOperations(arg(2)))],
+        "semtimedop" => vec![(1, SemaphoreOperations(arg(2))), (3, Timespec)],
+        "futex_waitv" => vec![(3, Timespec)],
         "mq_timedsend" | "mq_timedreceive" | "recvmmsg" | "io_getevents" => vec![(4, Timespec)],
         _ => Vec::new(),
     }

@@ -14,6 +14,8 @@ pub(super) const MAPPING: u32 = 4;
 pub(super) const MEMORY: u32 = 5;
 /// A netlink `sock_diag` dump, in the network namespace that the path names (empty: our own).
 pub(super) const SOCK_DIAG: u32 = 6;
+/// A semaphore of System V: value, how many wait for more, who changed it last.
+pub(super) const SEMAPHORE: u32 = 7;
 
 /// Which lock of the kernel a read takes: the first that gets stuck tells which others would.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -48,6 +50,13 @@ pub enum What {
         address: u64,
         /// At most so many.
         len: u32,
+    },
+    /// A semaphore of our own IPC namespace; the path is empty.
+    Semaphore {
+        /// Number of the set.
+        set: u32,
+        /// Which of the set.
+        number: u16,
     },
     /// Sockets; the path is `/proc/PID/ns/net`, or empty for our own namespace.
     SockDiag {
@@ -95,6 +104,7 @@ impl Ask {
         let of_process = self.pid.and_then(|pid| self.path.strip_prefix(&format!("/proc/{pid}/")));
         match (&self.what, of_process) {
             (What::SockDiag { .. }, _) => "sock_diag".to_owned(),
+            (What::Semaphore { set, .. }, _) => format!("semaphore {set}"),
             (_, Some(name)) => name.to_owned(),
             (_, None) => self.path.clone(),
         }
@@ -107,6 +117,7 @@ impl Ask {
             What::Dir => DIR,
             What::Mapping { .. } => MAPPING,
             What::Memory { .. } => MEMORY,
+            What::Semaphore { .. } => SEMAPHORE,
             What::SockDiag { .. } => SOCK_DIAG,
         }
     }

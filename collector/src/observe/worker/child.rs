@@ -13,7 +13,7 @@ use rustix::io::Errno;
 use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType};
 use rustix::thread::futex;
 
-use super::ask::{DIR, FILE, LINK, MAPPING, MEMORY, SOCK_DIAG};
+use super::ask::{DIR, FILE, LINK, MAPPING, MEMORY, SEMAPHORE, SOCK_DIAG};
 use super::shared::{Shared, Slot};
 
 /// Ends the process when something unwinds: the code above the fork must never run twice.
@@ -161,6 +161,7 @@ fn one(shared: &mut Shared, slot: Slot, at: usize) -> Done {
         DIR => dir(path, &mut room),
         MAPPING => mapping(path, slot.number, &mut room),
         MEMORY => memory(path, slot.number, slot.size as usize, &mut room),
+        SEMAPHORE => semaphore(slot.number as u32, slot.size, &mut room),
         SOCK_DIAG => {
             let message_at = slot.message_at as usize;
             match asked.get(message_at..message_at + slot.size as usize) {
@@ -293,6 +294,20 @@ fn memory(path: &CStr, address: u64, len: usize, room: &mut Room<'_>) -> Result<
     }
     let n = rustix::io::pread(&fd, &mut room.rest()[..len], address)?;
     room.add(n);
+    Ok(())
+}
+
+/// Value, how many wait for it to grow, and the process that changed it last. None of the three waits for anything.
+fn semaphore(set: u32, number: u32, room: &mut Room<'_>) -> Result<(), Errno> {
+    for command in [libc::GETVAL, libc::GETNCNT, libc::GETPID] {
+        // SAFETY: these commands take no further argument and write nothing to this process.
+        let value = unsafe { libc::semctl(set as i32, number as i32, command) };
+        if value < 0 {
+            return Err(errno());
+        }
+        room.push(&value.to_ne_bytes());
+        room.tick();
+    }
     Ok(())
 }
 

@@ -259,6 +259,7 @@ impl Worker {
             let (number, size) = match ask.what {
                 What::Mapping { address } => (address, 0),
                 What::Memory { address, len } => (address, len),
+                What::Semaphore { set, number } => (u64::from(set), u32::from(number)),
                 _ => (0, message.len() as u32),
             };
             self.shared.put(end, ask.path.as_bytes());

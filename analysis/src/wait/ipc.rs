@@ -1,0 +1,63 @@
+//! What processes share by a number: semaphores of System V. They have no owner; the kernel tells who changed one last. Any process
+//! that knows the number may change it, so any process of the run may be the one that will.
+
+use hangdog_schemas::fact::{Argument, SemaphoreFact, Syscall, ThreadFact};
+use hangdog_schemas::{Confidence, ResourceKey};
+
+use super::call::Outcome;
+use super::{Class, Resolver, Wait};
+use crate::key::Key;
+use crate::view::View;
+
+pub(super) fn semaphore(view: &View<'_>, thread: &ThreadFact, syscall: &Syscall) -> Outcome {
+    let unknown = || Outcome::Opaque("what the semaphore is that it waits for could not be read".to_owned());
+    let Some(set) = syscall.arg(0).and_then(|set| u32::try_from(set).ok()) else { return unknown() };
+    let operations = syscall.memory(1).and_then(|memory| memory.seen());
+    let Some(Argument::SemaphoreOperations(operations)) = operations else { return unknown() };
+    let fact = |number: u16| view.snapshot.semaphores.iter().find(|fact| (fact.set, fact.number) == (set, number));
+    // All of them are done at once: it waits for the first that cannot be.
+    let blocking = operations.iter().find_map(|operation| {
+        let fact = fact(operation.number)?;
+        let wants = u32::from(operation.add.unsigned_abs());
+        let cannot = if operation.add == 0 { fact.value != 0 } else { operation.add < 0 && fact.value < wants };
+        cannot.then_some(fact)
+    });
+    match blocking {
+        Some(fact) => Outcome::Waits(vec![wait(view, thread, fact)]),
+        None if operations.iter().all(|operation| fact(operation.number).is_some()) => Outcome::Ready,
+        None => unknown(),
+    }
+}
+
+fn wait(view: &View<'_>, thread: &ThreadFact, fact: &SemaphoreFact) -> Wait {
+    let process = thread.thread.process;
+    let facts = view.thread_ref((process.pid, thread.thread.tid));
+    let name = format!("semaphore {} of set {}", fact.number, fact.set);
+    let key = ResourceKey::new("sem", format!("{}/{}", fact.set, fact.number));
+    let mut wait = Wait::new(Class::Semaphore, key, &name)
+        .because(format!("{name} is {}, and {} wait for it to grow", fact.value, fact.waiting), facts.clone())
+        .at_most(Confidence::Likely, "who would change the semaphore next: it has no owner");
+    let last = fact.last;
+    let is_known = view.process(last).is_some() || view.snapshot.bystanders.contains_key(&last);
+    if last.0 == 0 {
+        wait = wait.because("no process has changed it yet".to_owned(), facts);
+    } else if is_known {
+        wait = wait.because(format!("{}[{last}] changed it last", view.comm(last)), facts.clone());
+        if last != process.pid {
+            wait = wait.resolved(view.all_threads(last, "changed it last", &facts));
+        }
+    } else {
+        let named = view.timeline.processes().filter(|gone| gone.id.pid == last).max_by_key(|gone| gone.start.t);
+        let name = named.map_or("process", |gone| gone.comm_at(view.snapshot.begin));
+        wait =
+            wait.because(format!("{name}[{last}], which changed it last, has ended and did not give it back"), facts);
+    }
+    let wait = wait.resolved(anybody_of_the_run(view));
+    if fact.made_by_run { wait } else { wait.open_to("another process that knows the semaphore") }
+}
+
+/// Every process of the run, as one who may end the wait and is never told as such.
+pub(super) fn anybody_of_the_run(view: &View<'_>) -> Vec<Resolver> {
+    let pids = view.snapshot.processes.keys().filter(|pid| view.is_of_run(**pid));
+    pids.map(|pid| Resolver::new(Key::Any(*pid), "may end it", Vec::new()).untold()).collect()
+}
