@@ -51,7 +51,7 @@ pub enum What {
         /// At most so many.
         len: u32,
     },
-    /// A semaphore of our own IPC namespace; the path is empty.
+    /// A semaphore; the path is `/proc/PID/ns/ipc`, or empty for our own namespace.
     Semaphore {
         /// Number of the set.
         set: u32,

@@ -161,7 +161,7 @@ fn one(shared: &mut Shared, slot: Slot, at: usize) -> Done {
         DIR => dir(path, &mut room),
         MAPPING => mapping(path, slot.number, &mut room),
         MEMORY => memory(path, slot.number, slot.size as usize, &mut room),
-        SEMAPHORE => semaphore(slot.number as u32, slot.size, &mut room),
+        SEMAPHORE => semaphore(path, slot.number as u32, slot.size, &mut room),
         SOCK_DIAG => {
             let message_at = slot.message_at as usize;
             match asked.get(message_at..message_at + slot.size as usize) {
@@ -298,42 +298,55 @@ fn memory(path: &CStr, address: u64, len: usize, room: &mut Room<'_>) -> Result<
 }
 
 /// Value, how many wait for it to grow, and the process that changed it last. None of the three waits for anything.
-fn semaphore(set: u32, number: u32, room: &mut Room<'_>) -> Result<(), Errno> {
-    for command in [libc::GETVAL, libc::GETNCNT, libc::GETPID] {
-        // SAFETY: these commands take no further argument and write nothing to this process.
-        let value = unsafe { libc::semctl(set as i32, number as i32, command) };
-        if value < 0 {
-            return Err(errno());
+fn semaphore(namespace: &CStr, set: u32, number: u32, room: &mut Room<'_>) -> Result<(), Errno> {
+    let (own, theirs) = (c"/proc/self/ns/ipc", namespace);
+    within(own, theirs, libc::CLONE_NEWIPC, room, |room| {
+        for command in [libc::GETVAL, libc::GETNCNT, libc::GETPID] {
+            // SAFETY: these commands take no further argument and write nothing to this process.
+            let value = unsafe { libc::semctl(set as i32, number as i32, command) };
+            if value < 0 {
+                return Err(errno());
+            }
+            room.push(&value.to_ne_bytes());
+            room.tick();
         }
-        room.push(&value.to_ne_bytes());
-        room.tick();
-    }
-    Ok(())
+        Ok(())
+    })
 }
 
-/// `NETLINK_SOCK_DIAG`.
-const SOCK_DIAG_PROTOCOL: u32 = 4;
-
-fn sock_diag(namespace: &CStr, request: &[u8], room: &mut Room<'_>) -> Result<(), Errno> {
-    if namespace.is_empty() {
-        return dump(request, room);
+/// Does something in another namespace, unless its path is empty.
+fn within(
+    own: &CStr,
+    theirs: &CStr,
+    kind: i32,
+    room: &mut Room<'_>,
+    work: impl FnOnce(&mut Room<'_>) -> Result<(), Errno>,
+) -> Result<(), Errno> {
+    if theirs.is_empty() {
+        return work(room);
     }
-    let own = open(c"/proc/self/ns/net", OFlags::RDONLY)?;
-    let theirs = open(namespace, OFlags::RDONLY)?;
+    let (own, theirs) = (open(own, OFlags::RDONLY)?, open(theirs, OFlags::RDONLY)?);
     room.tick();
-    enter(&theirs)?;
-    let outcome = dump(request, room);
+    enter(&theirs, kind)?;
+    let outcome = work(room);
     // A worker that cannot go back would answer for the wrong namespace from here on.
-    if enter(&own).is_err() {
+    if enter(&own, kind).is_err() {
         // SAFETY: ends this process; the supervisor starts another one.
         unsafe { libc::_exit(71) }
     }
     outcome
 }
 
-fn enter(namespace: &OwnedFd) -> Result<(), Errno> {
-    // SAFETY: setns of the network namespace changes what sockets this single-threaded process opens.
-    if unsafe { libc::setns(namespace.as_raw_fd(), libc::CLONE_NEWNET) } == 0 { Ok(()) } else { Err(errno()) }
+/// `NETLINK_SOCK_DIAG`.
+const SOCK_DIAG_PROTOCOL: u32 = 4;
+
+fn sock_diag(namespace: &CStr, request: &[u8], room: &mut Room<'_>) -> Result<(), Errno> {
+    within(c"/proc/self/ns/net", namespace, libc::CLONE_NEWNET, room, |room| dump(request, room))
+}
+
+fn enter(namespace: &OwnedFd, kind: i32) -> Result<(), Errno> {
+    // SAFETY: setns changes what sockets and semaphores this single-threaded process opens.
+    if unsafe { libc::setns(namespace.as_raw_fd(), kind) } == 0 { Ok(()) } else { Err(errno()) }
 }
 
 fn dump(request: &[u8], room: &mut Room<'_>) -> Result<(), Errno> {

@@ -18,6 +18,7 @@ mod endings;
 mod family;
 mod healthy;
 mod held;
+mod ipc;
 mod limits;
 mod locks;
 mod mapped;
@@ -55,6 +56,9 @@ const SCENARIOS: &[(&str, Scenario)] = &[
     ("flock-daemon-starter", locks::daemon_starter),
     ("flock-abba", locks::abba),
     ("flock-taker", locks::taker),
+    ("semaphores-abba", ipc::semaphores_abba),
+    ("semaphore-of-the-dead", ipc::semaphore_of_the_dead),
+    ("shared-mutex-of-the-dead", ipc::shared_mutex_of_the_dead),
     ("tcp-unaccepted", sockets::unaccepted),
     ("tcp-answerer", sockets::answerer),
     ("unix-cycle", sockets::unix_cycle),
