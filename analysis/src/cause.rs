@@ -191,8 +191,8 @@ fn end_of_the_line<'g>(
         Class::TerminalInput => (FindingKind::TerminalPrompt, open, Confidence::Likely),
         Class::FifoPeer => (FindingKind::OrphanWait, open, Confidence::Likely),
         class if class.is_waiting_for_work() => {
-            if is_command {
-                return None; // A server without clients is no hang.
+            if is_command && !view.is_declared() {
+                return None; // A server without clients is no hang, unless somebody says so.
             }
             let has_no_work = waits.iter().all(|wait| wait.class.is_waiting_for_work());
             if has_no_work && view.is_of_run(pid) && view.is_orphan(pid) {

@@ -18,7 +18,7 @@ pub(crate) struct Link<'g> {
 }
 
 /// What makes one ring a better story than another; the least is told.
-type CycleWeight = (bool, usize, usize, std::cmp::Reverse<usize>);
+type CycleWeight = (bool, bool, usize, usize, std::cmp::Reverse<usize>);
 
 /// Async tasks of a process that are looked at as what its parked threads wait for.
 const STUCK: usize = 64;
@@ -290,6 +290,7 @@ impl Graph {
     pub(crate) fn cycle(&self, ring: &BTreeSet<usize>) -> Vec<Link<'_>> {
         let mut best: Option<(CycleWeight, Vec<Link<'_>>)> = None;
         for start in ring {
+            let own = self.tasks[*start].key.pid();
             for first in self.links(*start).filter(|link| ring.contains(&link.to)) {
                 let Some(rest) = self.path(&[first.to], &[*start].into()) else { continue };
                 let mut cycle = vec![first];
@@ -298,7 +299,9 @@ impl Graph {
                 let processes: BTreeSet<_> = cycle.iter().map(|link| self.tasks[link.waiter].key.pid()).collect();
                 // A ring of guesses among the threads of one process is the least likely one.
                 let is_guess = guesses > 0 && processes.len() == 1 && cycle.len() > 1;
-                let weight = (is_guess, cycle.len(), guesses, std::cmp::Reverse(processes.len()));
+                // That it could end its own wait says less than that another process could: ends of pipes are inherited.
+                let is_alone = cycle.len() == 1 && ring.iter().any(|other| self.tasks[*other].key.pid() != own);
+                let weight = (is_guess, is_alone, cycle.len(), guesses, std::cmp::Reverse(processes.len()));
                 if best.as_ref().is_none_or(|(least, _)| weight < *least) {
                     best = Some((weight, cycle));
                 }

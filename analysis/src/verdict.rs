@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use hangdog_schemas::record::{ExitStatus, TriggerReason};
+use hangdog_schemas::record::ExitStatus;
 use hangdog_schemas::{Confidence, Finding, REPORT_VERSION, Report, RunNs, RunSummary};
 use hangdog_timeline::{Snapshot, Timeline};
 
@@ -91,7 +91,7 @@ fn findings_at(timeline: &Timeline, snapshot: &Snapshot, patience: Duration) -> 
         findings.extend(detect::spinning(&view, &graph, before));
         findings.extend(detect::polling(&view, &graph, before));
     }
-    if is_declared(timeline) {
+    if timeline.is_declared() {
         findings.push(detect::unknown(&view, &graph));
     }
     Findings { all: findings, of_command }
@@ -101,11 +101,6 @@ fn push(findings: &mut Vec<Finding>, finding: Finding) {
     if findings.iter().all(|told| told.kind != finding.kind || told.culprits != finding.culprits) {
         findings.push(finding);
     }
-}
-
-/// Whether somebody has declared that this is a hang: the time limit was reached.
-fn is_declared(timeline: &Timeline) -> bool {
-    timeline.triggers().last().is_some_and(|trigger| trigger.reason == TriggerReason::Timeout)
 }
 
 /// The first finding that explains a hang of the command. What is only possible, or what the command does not wait
@@ -118,7 +113,7 @@ fn verdict(timeline: &Timeline, findings: &[Finding], of_command: usize) -> Opti
     let hangs = findings.iter().enumerate().filter(|(_, finding)| finding.kind.is_hang());
     let explains = |(i, finding): &(usize, &Finding)| *i < of_command && finding.confidence >= Confidence::Likely;
     let sure = |(_, finding): &(usize, &Finding)| finding.confidence >= Confidence::Likely;
-    let declared = || hangs.clone().find(sure).or_else(|| hangs.clone().next()).filter(|_| is_declared(timeline));
+    let declared = || hangs.clone().find(sure).or_else(|| hangs.clone().next()).filter(|_| timeline.is_declared());
     let first = hangs.clone().find(explains).or_else(declared);
     first.map(|(_, finding)| finding.clone())
 }

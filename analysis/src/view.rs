@@ -59,6 +59,11 @@ impl<'a> View<'a> {
             .unwrap_or("?")
     }
 
+    /// Whether somebody has declared that this is a hang.
+    pub(crate) fn is_declared(&self) -> bool {
+        self.timeline.is_declared()
+    }
+
     /// The process that the user ran.
     pub(crate) fn root(&self) -> Option<Pid> {
         let marked = self.snapshot.processes.values().find(|process| process.belongs == Belonging::Root);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use hangdog_schemas::record::{Action, Lost, Output, PhaseState, RunEnd, RunHeader, Trigger};
+use hangdog_schemas::record::{Action, Lost, Output, PhaseState, RunEnd, RunHeader, Trigger, TriggerReason};
 use hangdog_schemas::{PhaseId, ProcessId, Report, RunNs, SnapshotId, ThreadId};
 
 use crate::phase::{Lane, Phase, Phases};
@@ -54,6 +54,11 @@ impl Timeline {
     /// When and why the watchdog fired, oldest first.
     pub fn triggers(&self) -> &[Trigger] {
         &self.triggers
+    }
+
+    /// Whether somebody has declared that this is a hang: the time limit was reached.
+    pub fn is_declared(&self) -> bool {
+        self.triggers().last().is_some_and(|trigger| trigger.reason == TriggerReason::Timeout)
     }
 
     /// What was done to the run, oldest first.

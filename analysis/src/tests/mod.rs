@@ -1,8 +1,8 @@
 //! Captures written as text, and what is found in them. Each table is one family of hangs with its look-alikes.
 
 mod files;
+mod ipc;
 mod locks;
-mod locks_in_memory;
 mod pipes;
 mod polling;
 mod primitives;

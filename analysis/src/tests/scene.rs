@@ -500,6 +500,7 @@ fn descriptor(text: &str, snapshot: SnapshotId) -> Record {
     };
     for word in words {
         match word.split_once('=') {
+            None if word == "removed" => fact.target.push_str(" (deleted)"),
             None if word == "r" => fact.access = Some(Access::Read),
             None if word == "w" => fact.access = Some(Access::Write),
             None => {}

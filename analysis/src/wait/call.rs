@@ -104,6 +104,8 @@ fn outcome(view: &View<'_>, thread: &ThreadFact, syscall: &Syscall, name: &str) 
         "poll" | "ppoll" => polled(view, thread, syscall),
         "select" | "pselect6" => selected(view, thread, syscall),
         "futex" => futex::wait(view, thread, syscall),
+        "mq_timedreceive" => ipc::queue(view, thread, syscall, Direction::Read),
+        "mq_timedsend" => ipc::queue(view, thread, syscall, Direction::Write),
         "semop" | "semtimedop" => ipc::semaphore(view, thread, syscall),
         "wait4" | "waitid" => child::waited_for(view, thread, syscall, name),
         "vfork" | "clone" | "clone3" => child::vforked(view, thread),

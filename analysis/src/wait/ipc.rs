@@ -1,13 +1,17 @@
-//! What processes share by a number: semaphores of System V. They have no owner; the kernel tells who changed one last. Any process
-//! that knows the number may change it, so any process of the run may be the one that will.
+//! What processes share by a number or a name. Semaphores of System V have no owner; the kernel tells who changed one last, and
+//! any process that knows the number may change it. Queues of POSIX have descriptors, and a name until it is removed.
 
-use hangdog_schemas::fact::{Argument, SemaphoreFact, Syscall, ThreadFact};
+use hangdog_schemas::fact::{Access, Argument, FdFact, SemaphoreFact, Syscall, ThreadFact};
 use hangdog_schemas::{Confidence, ResourceKey};
 
-use super::call::Outcome;
+use super::call::{Outcome, descriptor};
+use super::fd::Direction;
 use super::{Class, Resolver, Wait};
 use crate::key::Key;
 use crate::view::View;
+
+/// What the kernel adds to a name that is no more.
+const REMOVED: &str = " (deleted)";
 
 pub(super) fn semaphore(view: &View<'_>, thread: &ThreadFact, syscall: &Syscall) -> Outcome {
     let unknown = || Outcome::Opaque("what the semaphore is that it waits for could not be read".to_owned());
@@ -54,6 +58,39 @@ fn wait(view: &View<'_>, thread: &ThreadFact, fact: &SemaphoreFact) -> Wait {
     }
     let wait = wait.resolved(anybody_of_the_run(view));
     if fact.made_by_run { wait } else { wait.open_to("another process that knows the semaphore") }
+}
+
+/// A message in a queue, or room for one.
+pub(super) fn queue(view: &View<'_>, thread: &ThreadFact, syscall: &Syscall, direction: Direction) -> Outcome {
+    let pid = thread.thread.process.pid;
+    let Some(fact) = descriptor(syscall, 0).and_then(|number| view.snapshot.fd(pid, number)) else {
+        return Outcome::Opaque("the queue that it waits for could not be read".to_owned());
+    };
+    let (wanted, other) = match direction {
+        Direction::Read => ("a message in", Access::Read),
+        _ => ("room in", Access::Write),
+    };
+    let name = format!("{wanted} the queue {}", fact.target.trim_end_matches(REMOVED));
+    let facts = view.fd_ref(pid, fact.fd);
+    let mut wait = Wait::new(Class::SharedEvent, ResourceKey::new("mq", &fact.target), name)
+        .because(format!("fd {} of {pid} is the queue {}", fact.fd, fact.target), facts)
+        .at_most(Confidence::Likely, "who of those that have the queue would use it");
+    let same = |holder: &&FdFact| {
+        (&holder.target, holder.mount, holder.inode) == (&fact.target, fact.mount, fact.inode)
+            && holder.access != Some(other)
+    };
+    for holder in view.snapshot.fds.values().flat_map(|fds| fds.values()).filter(same) {
+        let facts = view.fd_ref(holder.process.pid, holder.fd);
+        let how = format!("has the queue as fd {}", holder.fd);
+        wait = wait.resolved(view.all_threads(holder.process.pid, &how, &facts));
+    }
+    if wait.resolvers.is_empty() {
+        return Outcome::Opaque(format!("who else has the queue {} is not visible", fact.target));
+    }
+    if !fact.target.ends_with(REMOVED) {
+        wait = wait.resolved(anybody_of_the_run(view)).open_to("another process that opens the queue");
+    }
+    Outcome::Waits(vec![wait])
 }
 
 /// Every process of the run, as one who may end the wait and is never told as such.

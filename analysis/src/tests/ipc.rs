@@ -1,4 +1,4 @@
-//! Mutexes, joins, ownerless futexes.
+//! What threads and processes share: mutexes, joins, futexes with and without an owner, semaphores, queues.
 
 use super::scene::{check, check_sentence};
 
@@ -171,4 +171,18 @@ fn a_semaphore_that_a_dead_process_took() {
         "sems[10] waits for the exit of one[11], which waits for semaphore 0 of set 5: taker[40], which changed it last, has \
          ended and did not give it back",
     );
+}
+
+#[test]
+fn queues_of_messages_are_used_by_those_who_have_them() {
+    let scene = "proc 10 starter <5 wait4(11)
+         proc 11 one <10 mq_timedreceive(3,0,0,0,0)
+         proc 12 two <10 mq_timedreceive(4,0,0,0,0)
+         fd 11.3 /asks r mnt=9 removed
+         fd 12.3 /asks w mnt=9 removed
+         fd 12.4 /answers r mnt=9 removed
+         fd 11.4 /answers w mnt=9 removed";
+    check(scene, "deadlock-cycle likely: 11 12; 10>11 child-exit, 11>12 shared-event, 12>11 shared-event");
+    check(&scene.replace(" removed", ""), "nothing");
+    check(&scene.replace("<10 mq_timedreceive(4,0,0,0,0)", "<10 clock_nanosleep()"), "nothing");
 }
