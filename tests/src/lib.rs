@@ -17,7 +17,7 @@ mod wait;
 
 pub use bench::{Bench, Ended, Programs};
 pub use expected::{Expected, Wait};
-pub use needs::{Needs, trial};
+pub use needs::{Needs, no_ipc_namespace, trial};
 pub use signals::as_in_the_foreground;
 pub use wait::until;
 

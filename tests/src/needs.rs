@@ -49,6 +49,12 @@ impl Needs {
     }
 }
 
+/// Why no semaphores of System V can be tried that go with a namespace, if so.
+pub fn no_ipc_namespace() -> Option<String> {
+    let is_root = nix::unistd::geteuid().is_root();
+    (!is_root).then(|| "needs root to make an IPC namespace and to look into it".to_owned())
+}
+
 /// A test by name. It fails by panicking.
 pub fn trial(name: impl Into<String>, needs: Needs, test: impl FnOnce() + Send + 'static) -> Trial {
     Trial::ignorable_test(name, move || {

@@ -3,7 +3,7 @@
 use std::ffi::OsStr;
 use std::os::unix::process::ExitStatusExt as _;
 
-use hangdog_tests::{Bench, Expected, Needs, Programs, Wait, programs, trial};
+use hangdog_tests::{Bench, Expected, Needs, Programs, Wait, no_ipc_namespace, programs, trial};
 use libtest_mimic::{Arguments, Trial};
 
 const HANGS: &[(&str, Expected)] = &[
@@ -159,11 +159,6 @@ fn main() {
         })
         .collect();
     libtest_mimic::run(&arguments, trials).exit();
-}
-
-fn no_ipc_namespace() -> Option<String> {
-    let is_root = nix::unistd::geteuid().is_root();
-    (!is_root).then(|| "needs root to make an IPC namespace and to look into it".to_owned())
 }
 
 fn check(programs: Programs, name: &str, expected: &Expected) {

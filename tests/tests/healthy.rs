@@ -2,13 +2,15 @@
 
 use std::ffi::OsStr;
 
-use hangdog_tests::{Bench, Needs, Programs, programs, trial};
+use hangdog_tests::{Bench, Needs, Programs, no_ipc_namespace, programs, trial};
 use libtest_mimic::{Arguments, Trial};
 
 const HEALTHY: &[&str] = &[
     "long-poll",
     "slow-compute",
     "flock-queue",
+    "semaphore-queue",
+    "shared-mutex-queue",
     "epoll-idle",
     "reaped-zombies",
     "slow-consumer",
@@ -24,8 +26,13 @@ const HEALTHY: &[&str] = &[
 fn main() {
     hangdog_tests::as_in_the_foreground();
     let arguments = Arguments::from_args();
-    let trials: Vec<Trial> =
-        HEALTHY.iter().map(|name| trial(*name, Needs::Nothing, move || check(programs!(), name))).collect();
+    let trials: Vec<Trial> = HEALTHY
+        .iter()
+        .map(|name| {
+            let needs = if *name == "semaphore-queue" { Needs::That(no_ipc_namespace) } else { Needs::Nothing };
+            trial(*name, needs, move || check(programs!(), name))
+        })
+        .collect();
     libtest_mimic::run(&arguments, trials).exit();
 }
 

@@ -118,3 +118,40 @@ fn shared_mutex() -> io::Result<*mut libc::pthread_mutex_t> {
     unsafe { libc::pthread_mutex_init(mutex, attribute.as_ptr()) };
     Ok(mutex)
 }
+
+/// So long does each hold what the others wait for: longer than the quiet time.
+const TURN: Duration = Duration::from_secs(4);
+
+/// Three processes take turns at a semaphore.
+pub(crate) fn semaphore_queue(_: &[String]) -> Outcome {
+    role::take("queue")?;
+    let semaphores = Semaphores::new()?;
+    let turn = || {
+        semaphores.take(0)?;
+        std::thread::sleep(TURN);
+        Ok(semaphores.give(0)?)
+    };
+    all_of([child("worker", turn)?, child("worker", turn)?, child("worker", turn)?])
+}
+
+/// Three processes take turns at a mutex in memory that they share.
+pub(crate) fn shared_mutex_queue(_: &[String]) -> Outcome {
+    role::take("queue")?;
+    let mutex = shared_mutex()?;
+    let turn = || {
+        // SAFETY: initialised, in memory that is never unmapped.
+        unsafe { libc::pthread_mutex_lock(mutex) };
+        std::thread::sleep(TURN);
+        // SAFETY: as above, and locked by this thread.
+        unsafe { libc::pthread_mutex_unlock(mutex) };
+        Ok(())
+    };
+    all_of([child("worker", turn)?, child("worker", turn)?, child("worker", turn)?])
+}
+
+fn all_of(children: [Pid; 3]) -> Outcome {
+    for child in children {
+        waitpid(child, None)?;
+    }
+    Ok(())
+}

@@ -58,6 +58,8 @@ const SCENARIOS: &[(&str, Scenario)] = &[
     ("flock-taker", locks::taker),
     ("semaphores-abba", ipc::semaphores_abba),
     ("semaphore-of-the-dead", ipc::semaphore_of_the_dead),
+    ("semaphore-queue", ipc::semaphore_queue),
+    ("shared-mutex-queue", ipc::shared_mutex_queue),
     ("shared-mutex-of-the-dead", ipc::shared_mutex_of_the_dead),
     ("tcp-unaccepted", sockets::unaccepted),
     ("tcp-answerer", sockets::answerer),
