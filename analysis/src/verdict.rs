@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use hangdog_schemas::record::ExitStatus;
-use hangdog_schemas::{Confidence, Finding, REPORT_VERSION, Report, RunNs, RunSummary};
+use hangdog_schemas::{Confidence, Finding, Pid, REPORT_VERSION, Report, RunNs, RunSummary, Watched};
 use hangdog_timeline::{Snapshot, Timeline};
 
 use crate::graph::Graph;
@@ -52,32 +52,22 @@ struct Findings {
 
 /// Rings told that the command does not wait for.
 const RINGS_APART: usize = 16;
+/// Threads that hang for good that are looked at one by one, of processes that ran already.
+const DEAD_APART: usize = 64;
 
 fn findings_at(timeline: &Timeline, snapshot: &Snapshot, patience: Duration) -> Findings {
     let before = timeline.snapshots().iter().rev().find(|earlier| earlier.begin < snapshot.begin && earlier.complete);
     let view = View::new(timeline, snapshot, before, patience);
     let graph = Graph::new(wait::tasks(&view));
-    let command: Vec<usize> = view
-        .root()
-        .map(|root| snapshot.threads_of(root).filter_map(|t| graph.find(Key::Thread(root, t.thread.tid))).collect())
-        .unwrap_or_default();
-    let main = view.root().and_then(|root| graph.find(Key::main_of(root)));
-    // A command with a thread that acts goes on; what its first thread waits for is told all the same.
-    let goes_on = command.iter().any(|task| graph.alive(*task) == Liveness::Live);
     let mut findings: Vec<Finding> = Vec::new();
-    for found in cause::causes(&view, &graph, &main.map_or(command, |main| vec![main])) {
-        let mut finding = explain::finding(&view, &graph, &found);
-        if goes_on {
-            // They cannot break a ring, but one of them may end the program; a holder they may still wake.
-            let cap = if found.cycle.is_empty() { Confidence::Possible } else { Confidence::Likely };
-            finding.confidence = finding.confidence.and(cap);
-            finding.unknown.push("what the other threads of the command do, which go on".to_owned());
-        }
-        push(&mut findings, finding);
+    let roots = view.roots();
+    for root in &roots {
+        waits_of(&view, &graph, *root, &mut findings);
     }
-    let of_command = findings.len();
+    let mut of_command = findings.len();
     // Rings of the run that the command does not wait for.
-    let told = graph.reach(main.filter(|main| graph.alive(*main) != Liveness::Live));
+    let mains = roots.iter().filter_map(|root| graph.find(Key::main_of(*root)));
+    let told = graph.reach(mains.filter(|main| graph.alive(*main) != Liveness::Live));
     let apart = graph.rings().iter().filter(|ring| ring.iter().all(|task| !told.contains_key(task)));
     for ring in apart.take(RINGS_APART) {
         let members: Vec<usize> =
@@ -85,6 +75,20 @@ fn findings_at(timeline: &Timeline, snapshot: &Snapshot, patience: Duration) -> 
         for found in cause::causes(&view, &graph, &members).into_iter().take(1) {
             push(&mut findings, explain::finding(&view, &graph, &found));
         }
+    }
+    if view.watched() == Watched::Processes {
+        // None of them is the one that counts: whoever hangs for good is what was asked for.
+        let dead = (0..graph.tasks.len()).filter(|task| graph.alive(*task) == Liveness::Dead);
+        let in_ring = |task: &usize| graph.rings().iter().any(|ring| ring.contains(task));
+        let of_run = dead.filter(|task| {
+            view.is_of_run(graph.tasks[*task].key.pid()) && !told.contains_key(task) && !in_ring(task)
+        });
+        for task in of_run.take(DEAD_APART) {
+            for found in cause::causes(&view, &graph, &[task]).into_iter().take(1) {
+                push(&mut findings, explain::finding(&view, &graph, &found));
+            }
+        }
+        of_command = findings.len();
     }
     if let Some(before) = before {
         findings.extend(detect::zombie(&view, &graph, before));
@@ -95,6 +99,25 @@ fn findings_at(timeline: &Timeline, snapshot: &Snapshot, patience: Duration) -> 
         findings.push(detect::unknown(&view, &graph));
     }
     Findings { all: findings, of_command }
+}
+
+/// What the first thread of a process waits for.
+fn waits_of(view: &View<'_>, graph: &Graph, root: Pid, findings: &mut Vec<Finding>) {
+    let threads = view.snapshot.threads_of(root);
+    let threads: Vec<usize> = threads.filter_map(|t| graph.find(Key::Thread(root, t.thread.tid))).collect();
+    // A command with a thread that acts goes on; what its first thread waits for is told all the same.
+    let goes_on = threads.iter().any(|task| graph.alive(*task) == Liveness::Live);
+    let main = graph.find(Key::main_of(root));
+    for found in cause::causes(view, graph, &main.map_or(threads, |main| vec![main])) {
+        let mut finding = explain::finding(view, graph, &found);
+        if goes_on {
+            // They cannot break a ring, but one of them may end the program; a holder they may still wake.
+            let cap = if found.cycle.is_empty() { Confidence::Possible } else { Confidence::Likely };
+            finding.confidence = finding.confidence.and(cap);
+            finding.unknown.push("what the other threads of the command do, which go on".to_owned());
+        }
+        push(findings, finding);
+    }
 }
 
 fn push(findings: &mut Vec<Finding>, finding: Finding) {

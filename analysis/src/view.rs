@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use hangdog_schemas::fact::{Belonging, MountFact, ProcessFact, Syscall, TaskState, ThreadFact};
-use hangdog_schemas::{Actor, Big, FactRef, Fd, Inode, Pid, Tid};
+use hangdog_schemas::{Actor, Big, FactRef, Fd, Inode, Pid, Tid, Watched};
 use hangdog_timeline::{Phase, Snapshot, Timeline};
 
 use crate::key::{Key, ThreadKey};
@@ -64,11 +64,21 @@ impl<'a> View<'a> {
         self.timeline.is_declared()
     }
 
-    /// The process that the user ran.
-    pub(crate) fn root(&self) -> Option<Pid> {
-        let marked = self.snapshot.processes.values().find(|process| process.belongs == Belonging::Root);
-        let named = || self.process(self.timeline.header().root.pid);
-        marked.or_else(named).map(|process| process.process.pid)
+    /// The process that the user ran; of processes that ran already those that were named.
+    pub(crate) fn roots(&self) -> Vec<Pid> {
+        let roots = self.snapshot.processes.values().filter(|process| process.belongs == Belonging::Root);
+        let mut roots: Vec<Pid> = roots.map(|process| process.process.pid).collect();
+        if self.watched() == Watched::Command {
+            roots.truncate(1);
+            let named = || self.process(self.timeline.header().root.pid).map(|process| process.process.pid);
+            return roots.pop().or_else(named).into_iter().collect();
+        }
+        roots
+    }
+
+    /// What was watched.
+    pub(crate) fn watched(&self) -> Watched {
+        self.timeline.header().watched
     }
 
     /// Whether a process belongs to the run.

@@ -8,7 +8,7 @@ use clap::{Parser, Subcommand};
 
 use crate::demo::{DemoArgs, PartArgs};
 use crate::judge::Thinking;
-use crate::verb::{completions, doctor, internal_put, phase, replay, report, run, schema};
+use crate::verb::{attach, clean, completions, doctor, dump, internal_put, phase, replay, report, run, schema};
 
 const STYLES: Styles = Styles::styled()
     .header(Style::new().bold())
@@ -26,6 +26,7 @@ const STYLES: Styles = Styles::styled()
 Says who waits on what, held by whom, and which link to cut
 
   hangdog run -- cargo test    watch a command; on a hang: name the cause, free what is stuck
+  hangdog attach -p 4412       look at what already runs
   hangdog replay run.hang      scrub through what happened
   hangdog demo                 see it work",
     disable_help_subcommand = true,
@@ -40,6 +41,8 @@ pub struct Arguments {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Verb {
     Run(run::Arguments),
+    Attach(attach::Arguments),
+    Dump(dump::Arguments),
     Report(report::Arguments),
     Replay(replay::Arguments),
     /// Show a real hang being named and freed: a server that walks into the mount of the test that waits for it
@@ -55,6 +58,7 @@ Example:
     Demo(DemoArgs),
     Phase(phase::Arguments),
     Doctor(doctor::Arguments),
+    Clean(clean::Arguments),
     Schema(schema::Arguments),
     Completions(completions::Arguments),
     /// One process of the demo

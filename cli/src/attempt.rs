@@ -46,6 +46,9 @@ fn wrong_usage(arguments: &[OsString]) -> u8 {
 fn perform(verb: Verb) -> Result<u8, Failure> {
     match verb {
         Verb::Run(arguments) => verb::run::perform(arguments),
+        Verb::Attach(arguments) => verb::attach::perform(arguments),
+        Verb::Dump(arguments) => verb::dump::perform(&arguments),
+        Verb::Clean(arguments) => verb::clean::perform(&arguments),
         Verb::Report(arguments) => verb::report::perform(&arguments),
         Verb::Replay(arguments) => verb::replay::perform(&arguments),
         Verb::Demo(arguments) => match demo::run(&arguments).map_err(|error| demo_failure(&error))? {

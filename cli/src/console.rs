@@ -84,12 +84,16 @@ pub(crate) fn print(text: &str) -> io::Result<()> {
 /// A terminal may be stopped (Ctrl-S) and the reader of a pipe asleep: the watchdog must not wait for them.
 /// The descriptor itself stays blocking, since the command shares it.
 pub(crate) fn print_error_within(text: &str, limit: Duration) -> String {
-    let stderr = io::stderr();
+    print_within(&io::stderr(), text, limit)
+}
+
+/// The same on any stream.
+pub(crate) fn print_within(stream: &impl AsFd, text: &str, limit: Duration) -> String {
     let end = Instant::now() + limit;
     let mut rest = text.as_bytes();
     while !rest.is_empty() {
         let left = end.saturating_duration_since(Instant::now());
-        let mut fds = [PollFd::new(&stderr, PollFlags::OUT)];
+        let mut fds = [PollFd::new(stream, PollFlags::OUT)];
         let wait = Timespec { tv_sec: left.as_secs() as i64, tv_nsec: i64::from(left.subsec_nanos()) };
         match poll(&mut fds, Some(&wait)) {
             Ok(0) => break,
@@ -97,7 +101,7 @@ pub(crate) fn print_error_within(text: &str, limit: Duration) -> String {
             Err(_) => return String::new(),
             Ok(_) if !fds[0].revents().contains(PollFlags::OUT) => return String::new(),
             // poll(2) promises room for a few hundred bytes on a terminal and PIPE_BUF on a pipe.
-            Ok(_) => match rustix::io::write(&stderr, &rest[..rest.len().min(256)]) {
+            Ok(_) => match rustix::io::write(stream, &rest[..rest.len().min(256)]) {
                 Ok(n) => rest = &rest[n..],
                 Err(rustix::io::Errno::INTR | rustix::io::Errno::AGAIN) => {}
                 Err(_) => return String::new(),

@@ -9,6 +9,7 @@
 //! | what the command says it is doing | [`phases`] |
 //! | who thinks about the facts | [`judge`] |
 //! | the time line | [`clock`] |
+//! | what runs keep, whose it is, and removing it | [`store`] |
 //!
 //! Not here: conclusions (`hangdog-analysis`), words (`hangdog-report`), the terminal.
 
@@ -20,10 +21,12 @@ pub mod observe;
 pub mod phases;
 pub mod run;
 mod spool;
+pub mod store;
 pub mod watchdog;
 pub mod write;
 
 pub use judge::{Judge, Moment};
 pub use run::{
-    Ended, KeepCapture, OnHang, RunError, RunOptions, RunOutcome, close_as_at_start, restore_sigpipe, run,
+    AttachError, AttachOptions, AttachOutcome, Ended, KeepCapture, Left, OnHang, Published, RunError, RunOptions,
+    RunOutcome, Whom, attach, close_as_at_start, restore_sigpipe, run,
 };

@@ -136,7 +136,7 @@ fn an_exec_that_never_ends_stops_nobody_but_itself() {
         observer: Pid(0),
         helpers: BTreeSet::new(),
         adopted: Adopted::OfRun,
-        root: Some(pid),
+        roots: [pid].into(),
         run: started.iter().map(|start| start.process).collect(),
         ticks: BTreeSet::new(),
         baseline: Baseline::default(),

@@ -123,7 +123,9 @@ pub use clock::{Anchor, ClockSource};
 pub use identity::{BootId, Owner};
 pub use layout::Size;
 pub use phase::{Loss, Outcome, PhaseId};
-pub use place::{ENDING, MEMFD, Place, PlaceError, directory, list, memfd_of, places, user_directory};
+pub use place::{
+    ENDING, MEMFD, Place, PlaceError, directory, is_dead, list, memfd_of, places, remove_dead_file, user_directory,
+};
 pub use process::{State, current, state};
 pub use reader::{ReadError, Reader};
 pub use recorder::{

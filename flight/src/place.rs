@@ -267,6 +267,24 @@ fn remove_dead(dir: &OwnedFd) {
     }
 }
 
+/// Whether the program that writes a recorder file has ended. Takes nothing from it.
+pub fn is_dead(file: &Path) -> io::Result<bool> {
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let file = rustix::fs::open(file, flags, Mode::empty())?;
+    Ok(!lock::is_taken(file.as_fd())?)
+}
+
+/// Removes a recorder file whose program has ended. One that is gone is removed; one in use is an error.
+pub fn remove_dead_file(file: &Path) -> io::Result<()> {
+    let flags = OFlags::RDWR | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let open = match rustix::fs::open(file, flags, Mode::empty()) {
+        Err(rustix::io::Errno::NOENT) => return Ok(()),
+        open => open?,
+    };
+    lock::take(open.as_fd())?;
+    std::fs::remove_file(file)
+}
+
 /// The recorder files in a directory, by name. A directory that is not there has none.
 pub fn list(directory: &Path) -> io::Result<Vec<PathBuf>> {
     let entries = match std::fs::read_dir(directory) {

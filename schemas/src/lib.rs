@@ -38,7 +38,7 @@ pub use id::{
     Address, Big, Device, FactRef, Fd, FuseConnection, Inode, PhaseId, Pid, ProcessId, SnapshotId, ThreadId, Tid,
 };
 pub use observed::Observed;
-pub use record::{Record, RunHeader};
+pub use record::{Record, RunHeader, Watched};
 pub use report::{Actor, Edge, Evidence, Finding, FindingKind, Report, Resource, RunSummary};
 pub use resource::{BadResourceKey, ResourceKey};
 pub use time::{ClockAnchor, RunNs, When};

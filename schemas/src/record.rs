@@ -239,6 +239,28 @@ pub struct RunHeader {
     /// The observer's own controlling terminal, if any (its reader is a person).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub terminal: Option<crate::Device>,
+    /// What was watched.
+    #[serde(default, skip_serializing_if = "Watched::is_command")]
+    pub watched: Watched,
+}
+
+/// What a capture is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Watched {
+    /// A command that hangdog started (`run`), with all that it started.
+    #[default]
+    Command,
+    /// Processes that ran already (`attach`), with all that they started. `command` is then how hangdog was called, and
+    /// `root` the first of those that were named, or hangdog itself.
+    Processes,
+}
+
+impl Watched {
+    /// Whether it is a command: captures do not say so.
+    pub fn is_command(&self) -> bool {
+        *self == Self::Command
+    }
 }
 
 /// A process of the run appeared.

@@ -14,7 +14,7 @@ use crate::record::{
 use crate::{
     Actor, Address, Big, CAPTURE_VERSION, ClockAnchor, Confidence, Device, Edge, Evidence, FactRef, Fd, Finding,
     FindingKind, FuseConnection, Observed, PhaseId, Pid, ProcessId, REPORT_VERSION, Record, Report, Resource,
-    ResourceKey, RunHeader, RunNs, RunSummary, SnapshotId, ThreadId, Tid, When,
+    ResourceKey, RunHeader, RunNs, RunSummary, SnapshotId, ThreadId, Tid, Watched, When,
 };
 
 /// A number that JSON readers with 53 bits would round.
@@ -59,6 +59,7 @@ pub fn header() -> RunHeader {
         anchor: anchor(0),
         options: vec!["--quiet-after=3s".to_owned()],
         terminal: Some(Device { major: 136, minor: 3 }),
+        watched: Watched::Command,
     }
 }
 

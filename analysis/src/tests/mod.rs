@@ -1,5 +1,6 @@
 //! Captures written as text, and what is found in them. Each table is one family of hangs with its look-alikes.
 
+mod attached;
 mod files;
 mod ipc;
 mod locks;

@@ -17,6 +17,7 @@
 //! phase 12.13/7 2 0 lock; wait=lock:m as=async-mutex left     of async task 7, which thread 13 polled last
 //! lost phases of 12                       records that were lost there
 //! declared                                somebody has said that it hangs: the time limit was reached
+//! attached                                no command: processes that ran already, of which 10 was named, if it is there
 //! gap 11 fd                               what could not be read of 11, or of - for nobody in particular; `vanished`: not there
 //! ```
 //! A phase has number, parent (0: none) and name. Its words: `wait= hold= serve= link=`, `as=` a traced primitive, `at=` ms
@@ -177,8 +178,9 @@ pub(super) fn report(scene: &str) -> Report {
 }
 
 pub(super) fn records(scene: &str) -> Vec<Record> {
-    let mut records = vec![Record::Run(Box::new(header()))];
     let lines: Vec<&str> = scene.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    let watched = if lines.contains(&"attached") { Watched::Processes } else { Watched::Command };
+    let mut records = vec![Record::Run(Box::new(RunHeader { watched, ..header() }))];
     for line in lines.iter().filter(|line| line.starts_with("phase ")) {
         records.extend(phase(line));
     }
@@ -252,6 +254,7 @@ fn header() -> RunHeader {
         anchor: ClockAnchor { t: RunNs(0), monotonic: Big(0), boottime: Big(0), realtime: Big(0) },
         options: vec![],
         terminal: None,
+        watched: Watched::Command,
     }
 }
 
@@ -328,7 +331,7 @@ fn fact(line: &str, snapshot: SnapshotId, when: When) -> Vec<Record> {
                 what.strip_suffix(" vanished").map_or((what, Observed::Denied), |what| (what, Observed::Vanished));
             vec![Record::Gap(Gap { snapshot, pid, what: what.to_owned(), why })]
         }
-        "phase" | "lost" | "declared" | "ended" => vec![],
+        "phase" | "lost" | "declared" | "ended" | "attached" => vec![],
         other => panic!("no fact is called {other:?}"),
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use hangdog_schemas::fact::{FdDetail, FdFact, ThreadFact};
-use hangdog_schemas::{Confidence, Fd, Inode, Pid, ResourceKey};
+use hangdog_schemas::{Confidence, Fd, Inode, Pid, ResourceKey, Watched};
 
 use super::call::{Outcome, no_events};
 use super::{Class, Resolver, Wait, child, path, socket, terminal};
@@ -182,8 +182,14 @@ pub(super) fn hidden_holders(view: &View<'_>, wait: Wait) -> Wait {
         return wait;
     }
     let list: Vec<String> = hidden.iter().take(4).map(ToString::to_string).collect();
+    // A run's processes inherit from each other. Of all processes of a machine some are never readable (the first one in
+    // many containers): that one of them holds this end is the one thing to assume.
+    let at_most = match view.watched() {
+        Watched::Command => Confidence::Possible,
+        Watched::Processes => Confidence::Likely,
+    };
     wait.at_most(
-        Confidence::Possible,
+        at_most,
         format!("descriptors of {} could not be read; one of them may hold the other end", list.join(", ")),
     )
 }

@@ -78,7 +78,11 @@ pub(super) fn wait(view: &View<'_>, thread: &ThreadFact, syscall: &Syscall) -> O
                 .because(format!("{} waits at a futex in {}", view.comm(process.pid), of(memory)), facts)
                 .resolved(ipc::anybody_of_the_run(view))
                 .at_most(Confidence::Likely, "who has that memory mapped, and who of them would wake it");
-            if is_closed(memory) { wait } else { wait.open_to("another process that maps that memory") }
+            if is_closed(memory) && ipc::is_all_of_it(view) {
+                wait
+            } else {
+                wait.open_to("another process that maps that memory")
+            }
         })]);
     }
     if !is_private && !is_read(syscall) {

@@ -2,7 +2,7 @@
 //! any process that knows the number may change it. Queues of POSIX have descriptors, and a name until it is removed.
 
 use hangdog_schemas::fact::{Access, Argument, FdFact, SemaphoreFact, Syscall, ThreadFact};
-use hangdog_schemas::{Confidence, ResourceKey};
+use hangdog_schemas::{Confidence, ResourceKey, Watched};
 
 use super::call::{Outcome, descriptor};
 use super::fd::Direction;
@@ -57,7 +57,11 @@ fn wait(view: &View<'_>, thread: &ThreadFact, fact: &SemaphoreFact) -> Wait {
             wait.because(format!("{name}[{last}], which changed it last, has ended and did not give it back"), facts);
     }
     let wait = wait.resolved(anybody_of_the_run(view));
-    if fact.made_by_run { wait } else { wait.open_to("another process that knows the semaphore") }
+    if fact.made_by_run && is_all_of_it(view) {
+        wait
+    } else {
+        wait.open_to("another process that knows the semaphore")
+    }
 }
 
 /// A message in a queue, or room for one.
@@ -87,10 +91,16 @@ pub(super) fn queue(view: &View<'_>, thread: &ThreadFact, syscall: &Syscall, dir
     if wait.resolvers.is_empty() {
         return Outcome::Opaque(format!("who else has the queue {} is not visible", fact.target));
     }
-    if !fact.target.ends_with(REMOVED) {
+    if !fact.target.ends_with(REMOVED) || !is_all_of_it(view) {
         wait = wait.resolved(anybody_of_the_run(view)).open_to("another process that opens the queue");
     }
     Outcome::Waits(vec![wait])
+}
+
+/// Whether all who can have been given something by their parents are in the run: of processes that ran already, those that
+/// are looked at may be a part.
+pub(super) fn is_all_of_it(view: &View<'_>) -> bool {
+    view.watched() == Watched::Command
 }
 
 /// Every process of the run, as one who may end the wait and is never told as such.

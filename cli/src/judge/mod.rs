@@ -14,8 +14,10 @@ use std::io::{self, BufWriter, Write as _};
 use std::time::Duration;
 
 use hangdog_collector::{Judge, Moment, OnHang};
+use hangdog_report::Style;
 use hangdog_schemas::{REPORT_VERSION, Record, Report, RunNs, RunSummary};
 
+use crate::console;
 use crate::fed::{Answer, Fed, Food};
 
 pub(crate) use child::{Thinking, think};
@@ -24,13 +26,23 @@ pub(crate) use told::{Extent, Told, framed};
 /// How long one analysis may take. Those of real captures take some ten milliseconds.
 const LIMIT: Duration = Duration::from_secs(10);
 
+/// How long the reader of a watch may keep it.
+const PATIENCE: Duration = Duration::from_secs(1);
+
 /// Asks children of ourselves.
 pub(crate) struct ChildJudge {
     arguments: Vec<OsString>,
     asked: Option<Asked>,
     leaving: Vec<Fed>,
-    on_hang: OnHang,
-    told: Told,
+    listener: Listener,
+}
+
+/// Who is told of a hang while the main loop goes on.
+enum Listener {
+    /// A person at the terminal of the command, beside the command's own lines.
+    Run(Told, OnHang),
+    /// Whoever reads the standard output of a watch.
+    Attach(Style),
 }
 
 struct Asked {
@@ -43,16 +55,28 @@ struct Asked {
 impl ChildJudge {
     /// A judge that thinks as `thinking` says.
     pub(crate) fn new(thinking: &Thinking, on_hang: OnHang) -> Self {
+        Self::telling(thinking, Listener::Run(Told::default(), on_hang))
+    }
+
+    /// The same over processes that ran already: what is new is printed on standard output.
+    pub(crate) fn of_others(thinking: &Thinking) -> Self {
+        Self::telling(thinking, Listener::Attach(console::stdout_style()))
+    }
+
+    fn telling(thinking: &Thinking, listener: Listener) -> Self {
         let mut arguments = vec![OsString::from("internal-judge")];
         arguments.extend(thinking.arguments());
-        Self { arguments, asked: None, leaving: Vec::new(), on_hang, told: Told::default() }
+        Self { arguments, asked: None, leaving: Vec::new(), listener }
     }
 
     /// What was said while the command ran.
     pub(crate) fn told(self) -> Told {
         // Fields cannot be moved out of a type that has a `Drop`, and children are ended by that.
         let mut this = self;
-        std::mem::take(&mut this.told)
+        match &mut this.listener {
+            Listener::Run(told, _) => std::mem::take(told),
+            Listener::Attach(_) => Told::default(),
+        }
     }
 
     fn start(&self, records: &[Record]) -> io::Result<Fed> {
@@ -114,7 +138,14 @@ impl Judge for ChildJudge {
     }
 
     fn announce(&mut self, report: &Report, moment: Moment) {
-        self.told.announce(report, moment, self.on_hang);
+        match &mut self.listener {
+            Listener::Run(told, on_hang) => told.announce(report, moment, *on_hang),
+            // Who does not read for so long finds it in the capture.
+            Listener::Attach(style) => {
+                let text = format!("{}\n", hangdog_report::text(report, style));
+                console::print_within(&std::io::stdout(), &text, PATIENCE);
+            }
+        }
     }
 }
 

@@ -1,7 +1,10 @@
 //! What each verb does, a file each.
 
+pub(crate) mod attach;
+pub(crate) mod clean;
 pub(crate) mod completions;
 pub(crate) mod doctor;
+pub(crate) mod dump;
 pub(crate) mod internal_put;
 pub(crate) mod phase;
 pub(crate) mod replay;

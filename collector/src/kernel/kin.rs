@@ -74,6 +74,11 @@ impl Children {
         }
     }
 
+    /// Where nothing is started and nothing adopted: no child of ours is of what is followed.
+    pub(crate) fn of_others() -> Self {
+        Self { mark: Vec::new(), is_sure: false, ..Self::before_run("") }
+    }
+
     /// Names the command.
     pub(crate) fn set_root(&mut self, root: u32) {
         self.root = Some(root);
@@ -164,7 +169,7 @@ impl Children {
 
     /// Rules 2 to 4, for a child of ours that was adopted.
     fn is_of_run(&mut self, pid: u32) -> bool {
-        self.seen_of_run.is(pid) || !self.seen_foreign.is(pid) && self.has_mark(pid)
+        self.seen_of_run.is(pid) || !self.mark.is_empty() && !self.seen_foreign.is(pid) && self.has_mark(pid)
     }
 
     /// Whether its environment names this run.

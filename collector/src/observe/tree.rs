@@ -121,6 +121,8 @@ pub struct Tree {
     observer_threads: BTreeMap<Tid, Thread>,
     /// Further roots, when an existing process is watched.
     roots: Vec<Pid>,
+    /// The observer and its helpers.
+    left_out: BTreeSet<Pid>,
     known: BTreeMap<Pid, Known>,
     budget: Budget,
     worker: Worker,
@@ -145,6 +147,7 @@ impl Tree {
             observer_dir: Dir::open(observer)?,
             observer_threads: BTreeMap::new(),
             roots,
+            left_out: BTreeSet::new(),
             known: BTreeMap::new(),
             budget: Budget::new(HELD_FILES),
             worker: Worker::spawn(Room::Small)?,
@@ -154,6 +157,16 @@ impl Tree {
             tids: Vec::new(),
             early_ticks: BTreeMap::new(),
         })
+    }
+
+    /// Follows other roots from the next pass on. Those that are no roots any more stay as long as they live.
+    pub fn set_roots(&mut self, roots: Vec<Pid>) {
+        self.roots = roots;
+    }
+
+    /// Whether nobody is followed.
+    pub fn is_empty(&self) -> bool {
+        self.known.is_empty()
     }
 
     /// Processes of ours that are no part of the run.
@@ -245,13 +258,17 @@ impl Tree {
                 thread.children(self.observer_dir.fd(), tid, &mut self.budget, &mut queue);
             }
         }
-        let own = worker::ours();
-        queue.retain(|pid| !helpers.contains(pid) && !own.contains(pid) && adopted.is_of_run(*pid));
-        queue.extend(self.roots.iter().copied().filter(|&root| root != self.observer));
+        self.left_out = worker::ours().into_iter().chain(helpers.iter().copied()).chain([self.observer]).collect();
+        queue.retain(|pid| adopted.is_of_run(*pid));
+        queue.extend(&self.roots);
         queue
     }
 
     fn look(&mut self, pid: Pid, now: RunNs, queue: &mut Vec<Pid>, out: &mut Pass) {
+        // Whoever watches the shell that it was started from comes by itself.
+        if self.left_out.contains(&pid) {
+            return;
+        }
         if self.known.get(&pid).is_some_and(|known| known.looked == self.passes) {
             return;
         }

@@ -21,7 +21,7 @@ use hangdog_schemas::{PhaseId, ProcessId, Record, RunNs, Tid, When};
 
 pub use lines::Lines;
 pub use memfds::Memfds;
-pub use recorders::{Around, Recorders, Way};
+pub use recorders::{Around, Directories, Recorders, Way};
 
 use crate::clock::RunClock;
 use crate::observe::Tick;

@@ -9,12 +9,26 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{AtFlags, Dir, Mode, OFlags, fstat, fstatfs, open, openat, unlinkat};
+use hangdog_schemas::ProcessId;
+use rustix::fs::{AtFlags, Dir, Mode, OFlags, fstat, fstatfs, open, openat, renameat, unlinkat};
+
+use crate::store::{Claim, Life, remove_tree};
 
 /// Magic number of tmpfs, statfs(2).
 const TMPFS: u64 = 0x0102_1994;
-/// Files of the directory itself, removed at the end.
-const FILES: [&str; 3] = ["phases.jsonl", "spool.jsonl", "owner"];
+/// Files that the directory is made with.
+const FILES: [&str; 3] = ["phases.jsonl", "spool.jsonl", OWNER];
+/// All files of the directory itself, removed at the end.
+const ALL_FILES: [&str; 6] = ["phases.jsonl", "spool.jsonl", OWNER, KEPT_OWNER, ASKED, NEW_ASKED];
+/// Whose the directory is.
+pub(crate) const OWNER: &str = "owner";
+/// The same, when the spool is kept on purpose: only `hangdog clean` removes it.
+pub(crate) const KEPT_OWNER: &str = "owner.kept";
+/// What came of the last look that was asked for.
+pub(crate) const ASKED: &str = "asked.json";
+const NEW_ASKED: &str = "asked.json.new";
+/// More than this is not told in the directory: a tmpfs is memory.
+const MOST_ASKED: usize = 4 << 20;
 
 /// The directory of one run.
 #[derive(Debug)]
@@ -23,6 +37,8 @@ pub(crate) struct RunDirectory {
     base: OwnedFd,
     own: OwnedFd,
     flight: OwnedFd,
+    /// What dead runs left and could not be removed, a sentence each.
+    pub(crate) troubles: Vec<String>,
 }
 
 impl RunDirectory {
@@ -30,20 +46,42 @@ impl RunDirectory {
     pub(crate) fn create(run: &str, runtime: Option<OsString>, uid: u32) -> io::Result<Self> {
         let base_path = base(runtime, uid)?;
         let base = open_private(&base_path, uid)?;
-        remove_dead(&base);
+        let troubles = remove_dead(&base, &base_path);
         let name = format!("run-{run}");
         let own = make(&base, &name)?;
         let flight = make(&own, "flight")?;
         for file in FILES {
             create_file(&own, file)?;
         }
-        Ok(Self { path: base_path.join(name), base, own, flight })
+        let directory = Self { path: base_path.join(name), base, own, flight, troubles };
+        directory.note(None);
+        Ok(directory)
     }
 
-    /// Notes whose it is, so that a later run can tell when nobody needs it any more.
-    pub(crate) fn claim(&self, watcher: u32, root: u32) {
-        if let Ok(file) = openat(&self.own, "owner", OFlags::WRONLY | OFlags::CLOEXEC, Mode::empty()) {
-            let _ = rustix::io::write(&file, format!("{watcher} {root}").as_bytes());
+    /// Notes whose command it is for too: it may live longer than whoever watches it.
+    pub(crate) fn claim(&self, root: ProcessId) {
+        self.note(Some(root));
+    }
+
+    /// So that a later run can tell when nobody needs it any more.
+    fn note(&self, root: Option<ProcessId>) {
+        let Some(text) = Claim::own(root).ok().and_then(|claim| serde_json::to_vec(&claim).ok()) else { return };
+        let flags = OFlags::WRONLY | OFlags::TRUNC | OFlags::CLOEXEC;
+        if let Ok(file) = openat(&self.own, OWNER, flags, Mode::empty()) {
+            let _ = rustix::io::write(&file, &text);
+        }
+    }
+
+    /// Tells whoever asked for a look what came of it, all at once.
+    pub(crate) fn publish(&self, text: &[u8]) {
+        if text.len() > MOST_ASKED {
+            return;
+        }
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let Ok(file) = openat(&self.own, NEW_ASKED, flags, Mode::RUSR | Mode::WUSR) else { return };
+        // A tmpfs that is full tells nobody.
+        if io::Write::write_all(&mut File::from(file), text).is_ok() {
+            let _ = renameat(&self.own, NEW_ASKED, &self.own, ASKED);
         }
     }
 
@@ -71,35 +109,40 @@ impl RunDirectory {
             let _ = unlinkat(&self.flight, name, AtFlags::empty());
         }
         let _ = unlinkat(&self.own, "flight", AtFlags::REMOVEDIR);
-        for file in FILES.into_iter().filter(|file| *file != "spool.jsonl") {
+        let _ = renameat(&self.own, OWNER, &self.own, KEPT_OWNER);
+        for file in ALL_FILES.into_iter().filter(|file| !matches!(*file, "spool.jsonl" | KEPT_OWNER)) {
             let _ = unlinkat(&self.own, file, AtFlags::empty());
         }
         self.path.join("spool.jsonl")
     }
 }
 
-fn base(runtime: Option<OsString>, uid: u32) -> io::Result<PathBuf> {
+/// Where directories of runs may lie, the one that is taken first.
+pub(crate) fn bases(runtime: Option<OsString>, uid: u32) -> Vec<PathBuf> {
     let runtime = runtime.map(PathBuf::from).filter(|path| path.is_absolute() && is_tmpfs(path));
-    let base = match runtime {
-        Some(runtime) => runtime.join("hangdog"),
-        None if is_tmpfs(Path::new("/dev/shm")) => PathBuf::from(format!("/dev/shm/hangdog-{uid}")),
-        None => return Err(io::Error::new(ErrorKind::NotFound, "neither XDG_RUNTIME_DIR nor /dev/shm is a tmpfs")),
-    };
+    let shared = is_tmpfs(Path::new("/dev/shm")).then(|| PathBuf::from(format!("/dev/shm/hangdog-{uid}")));
+    runtime.map(|runtime| runtime.join("hangdog")).into_iter().chain(shared).collect()
+}
+
+fn base(runtime: Option<OsString>, uid: u32) -> io::Result<PathBuf> {
+    let none = || io::Error::new(ErrorKind::NotFound, "neither XDG_RUNTIME_DIR nor /dev/shm is a tmpfs");
+    let base = bases(runtime, uid).into_iter().next().ok_or_else(none)?;
     match DirBuilder::new().mode(0o700).create(&base) {
         Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(error),
         _ => Ok(base),
     }
 }
 
-fn is_tmpfs(path: &Path) -> bool {
+pub(crate) fn is_tmpfs(path: &Path) -> bool {
     let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
     open(path, flags, Mode::empty()).and_then(fstatfs).is_ok_and(|about| about.f_type as u64 == TMPFS)
 }
 
-const DIRECTORY: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
+pub(crate) const DIRECTORY: OFlags =
+    OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
 
 /// Opens a directory that nobody else may have prepared for us.
-fn open_private(path: &Path, uid: u32) -> io::Result<OwnedFd> {
+pub(crate) fn open_private(path: &Path, uid: u32) -> io::Result<OwnedFd> {
     let directory = open(path, DIRECTORY, Mode::empty())?;
     let about = fstat(&directory)?;
     if about.st_uid != uid || about.st_mode & 0o077 != 0 {
@@ -136,44 +179,35 @@ fn clear(own: &OwnedFd, flight: &OwnedFd) {
         let _ = unlinkat(flight, name, AtFlags::empty());
     }
     let _ = unlinkat(own, "flight", AtFlags::REMOVEDIR);
-    for file in FILES {
+    for file in ALL_FILES {
         let _ = unlinkat(own, file, AtFlags::empty());
     }
 }
 
-/// Removes the directories of runs whose watcher and command have both ended.
-fn remove_dead(base: &OwnedFd) {
+/// Removes the directories of runs whose watcher and command have both ended. What stays, and why.
+fn remove_dead(base: &OwnedFd, path: &Path) -> Vec<String> {
+    let mut troubles = Vec::new();
     for name in names(base) {
         if !name.to_str().is_some_and(|name| name.starts_with("run-")) {
             continue;
         }
         let Ok(own) = openat(base, &name, DIRECTORY, Mode::empty()) else { continue };
-        if !is_dead(&own) {
+        // A directory that is just being made names nobody.
+        if Claim::read(&own, OWNER).is_none_or(|claim| claim.life() != Life::Dead) {
             continue;
         }
-        if let Ok(flight) = openat(&own, "flight", DIRECTORY, Mode::empty()) {
-            clear(&own, &flight);
+        for stays in remove_tree(base.as_fd(), &name, path) {
+            let (path, why) = (stays.path.display(), stays.why);
+            troubles.push(format!("{path}, which a dead run left, cannot be removed: {why}"));
         }
-        let _ = unlinkat(base, &name, AtFlags::REMOVEDIR);
     }
-}
-
-/// Whether `owner` names processes that are all gone. A directory that is just being made has an empty one.
-fn is_dead(own: &OwnedFd) -> bool {
-    let Ok(file) = openat(own, "owner", OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty()) else {
-        return false;
-    };
-    let mut bytes = [0; 64];
-    let len = rustix::io::read(&file, &mut bytes).unwrap_or(0);
-    let text = std::str::from_utf8(&bytes[..len]).unwrap_or_default();
-    let mut pids = text.split(' ').map(str::parse::<u32>).peekable();
-    pids.peek().is_some_and(Result::is_ok)
-        && pids.all(|pid| pid.is_ok_and(|pid| crate::kernel::open_process(pid).is_none()))
+    troubles
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::Owner;
 
     fn uid() -> u32 {
         rustix::process::geteuid().as_raw()
@@ -196,8 +230,13 @@ mod tests {
         let alive = RunDirectory::create("TESTOFTHERUNDIRECTORY00003", None, uid()).unwrap();
         let mut child = std::process::Command::new("true").spawn().unwrap();
         child.wait().unwrap();
-        gone.claim(child.id(), child.id());
-        alive.claim(child.id(), std::process::id());
+        let dead = Owner { pid: child.id(), ..Owner::own().unwrap() };
+        let claim = |directory: &RunDirectory, root: Option<Owner>| {
+            let claim = Claim { watcher: dead.clone(), root };
+            std::fs::write(directory.path.join(OWNER), serde_json::to_vec(&claim).unwrap()).unwrap();
+        };
+        claim(&gone, Some(dead.clone()));
+        claim(&alive, Some(Owner::own().unwrap()));
         let next = RunDirectory::create("TESTOFTHERUNDIRECTORY00004", None, uid()).unwrap();
         assert!(!gone.path.exists());
         assert!(alive.path.exists());

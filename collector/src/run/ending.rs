@@ -7,7 +7,7 @@ use hangdog_schemas::record::{Action, Deed, ExitStatus, RunEnd};
 use hangdog_schemas::{Pid, ProcessId, Record, Report, When};
 
 use super::main_loop::{MainLoop, Stop};
-use super::options::{Ended, OnHang, RunOutcome};
+use super::options::{Ended, KeepCapture, OnHang, RunOptions, RunOutcome};
 use crate::act;
 use crate::judge::Moment;
 use crate::kernel::children_cpu;
@@ -21,13 +21,18 @@ const LAST_OUTPUT: Duration = Duration::from_secs(2);
 const LAST_BYTES: Duration = Duration::from_secs(5);
 
 /// Does what is to be done at the end, and tells how it went.
-pub(super) fn finish(mut main_loop: MainLoop<'_>, stop: &Stop, mut notes: Vec<String>) -> RunOutcome {
+pub(super) fn finish(
+    mut main_loop: MainLoop<'_>,
+    stop: &Stop,
+    options: &RunOptions,
+    mut notes: Vec<String>,
+) -> RunOutcome {
     let (end, how, done) = match stop {
         Stop::Hang(moment) => {
             if *moment == Moment::Timeout {
                 notes.push(format!("the command was ended after {:.1} s: --timeout", main_loop.now().seconds()));
             }
-            let done = end_run(&mut main_loop);
+            let done = end_run(&mut main_loop, options.on_hang);
             main_loop.finish_output(Some(LAST_OUTPUT));
             (Ended::HangEnded, main_loop.children.end_of(main_loop.root().pid.0), done)
         }
@@ -41,18 +46,22 @@ pub(super) fn finish(mut main_loop: MainLoop<'_>, stop: &Stop, mut notes: Vec<St
             (end, Some(*how), done)
         }
         Stop::NotStarted(_) => unreachable!("a command that was not started has no outcome"),
+        Stop::Gone | Stop::Asked => unreachable!("a command ends by itself or is ended"),
     };
     notes.extend(main_loop.parts.outputs.tee.notes());
     let has_leftovers = note_deeds(&done, end, &mut notes);
     let report = last_report(&mut main_loop, end, how, has_leftovers, &done);
     let run = main_loop.parts.records.question.header().run.clone();
     let is_trouble = end != Ended::Code(0) || report.as_ref().is_some_and(|report| report.verdict.is_some());
-    let capture = finish_capture(&mut main_loop, report.as_ref(), is_trouble, &mut notes);
+    let is_named = matches!(options.capture, KeepCapture::In(_));
+    main_loop.finish_asides(&mut notes);
+    let keep = Keep { is_trouble, is_named };
+    let capture = finish_capture(&mut main_loop, report.as_ref(), keep, &mut notes);
     RunOutcome { end, report: report.map(|report| with_capture(report, capture.as_ref())), capture, notes, run }
 }
 
-fn end_run(main_loop: &mut MainLoop<'_>) -> Vec<act::Done> {
-    let how = match main_loop.parts.options.on_hang {
+fn end_run(main_loop: &mut MainLoop<'_>, on_hang: OnHang) -> Vec<act::Done> {
+    let how = match on_hang {
         OnHang::Kill => OnHang::Kill,
         // `report` gets here by --timeout only.
         OnHang::Rescue | OnHang::Report | OnHang::Wait => OnHang::Rescue,
@@ -142,16 +151,25 @@ fn last_report(
     (report.verdict.is_some() || !report.findings.is_empty()).then_some(report)
 }
 
-fn with_capture(mut report: Report, capture: Option<&PathBuf>) -> Report {
+pub(super) fn with_capture(mut report: Report, capture: Option<&PathBuf>) -> Report {
     report.run.capture = capture.map(|path| path.display().to_string());
     report
 }
 
+/// Why a capture is kept.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Keep {
+    /// Something was wrong.
+    pub(super) is_trouble: bool,
+    /// Somebody named a file for it.
+    pub(super) is_named: bool,
+}
+
 /// Hands the writer the last line and waits for it a little. The capture's path, when it is kept.
-fn finish_capture(
+pub(super) fn finish_capture(
     main_loop: &mut MainLoop<'_>,
     report: Option<&Report>,
-    is_trouble: bool,
+    keep: Keep,
     notes: &mut Vec<String>,
 ) -> Option<PathBuf> {
     let now = main_loop.now();
@@ -164,7 +182,7 @@ fn finish_capture(
         remove_directory(main_loop, None, notes);
         return None;
     };
-    let is_named = matches!(main_loop.parts.options.capture, super::options::KeepCapture::In(_));
+    let Keep { is_trouble, is_named } = keep;
     let verdict = if is_trouble || is_named { Verdict::Keep } else { Verdict::Drop };
     let writer = feed.writer();
     let messages = feed.finish(verdict, LAST_BYTES);

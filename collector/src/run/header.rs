@@ -3,18 +3,35 @@
 use std::ffi::OsString;
 use std::io;
 
-use hangdog_schemas::{Big, CAPTURE_VERSION, Inode, Pid, ProcessId, RunHeader, redact};
+use hangdog_schemas::{Big, CAPTURE_VERSION, Inode, Pid, ProcessId, RunHeader, Watched, redact};
 
 use super::options::{KeepCapture, RunOptions};
 use crate::clock::RunClock;
 use crate::kernel::start_of_own;
 
+/// What is watched.
+pub(super) struct Header {
+    pub(super) command: Vec<String>,
+    pub(super) root: ProcessId,
+    pub(super) options: Vec<String>,
+    pub(super) watched: Watched,
+}
+
+impl Header {
+    /// Of a command.
+    pub(super) fn of_command(options: &RunOptions, root: ProcessId) -> Self {
+        let command = options.command.iter().map(|word| word.to_string_lossy().into_owned()).collect();
+        Self { command, root, options: in_force(options), watched: Watched::Command }
+    }
+}
+
 /// Gathers the header. Reads files of our own process and of the kernel only.
-pub(super) fn header(options: &RunOptions, run: &str, clock: RunClock, root: ProcessId) -> io::Result<RunHeader> {
+pub(super) fn header(about: Header, run: &str, clock: RunClock) -> io::Result<RunHeader> {
     let system = rustix::system::uname();
     let own = std::process::id();
     let text = |part: &std::ffi::CStr| part.to_string_lossy().into_owned();
-    let command: Vec<String> = options.command.iter().map(|word| word.to_string_lossy().into_owned()).collect();
+    // Our own environment says nothing of processes that ran already.
+    let environment = std::env::vars_os().filter(|_| about.watched.is_command());
     let utf8 = |(name, value): (OsString, OsString)| Some((name.into_string().ok()?, value.into_string().ok()?));
     Ok(RunHeader {
         format: CAPTURE_VERSION,
@@ -30,14 +47,15 @@ pub(super) fn header(options: &RunOptions, run: &str, clock: RunClock, root: Pro
         page_size: rustix::param::page_size() as u32,
         uid: rustix::process::geteuid().as_raw(),
         cpus: std::thread::available_parallelism().map_or(1, |n| n.get() as u32),
-        command: redact::arguments(&command).value,
-        root,
+        command: redact::arguments(&about.command).value,
+        root: about.root,
         observer: ProcessId { pid: Pid(own), start: Big(start_of_own(own)?) },
         cwd: std::env::current_dir().map(|path| path.to_string_lossy().into_owned()).unwrap_or_default(),
-        environment: redact::environment(std::env::vars_os().filter_map(utf8)).value,
+        environment: redact::environment(environment.filter_map(utf8)).value,
         anchor: clock.anchor(),
-        options: in_force(options),
+        options: about.options,
         terminal: super::command::terminal(),
+        watched: about.watched,
     })
 }
 

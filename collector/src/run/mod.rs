@@ -1,4 +1,4 @@
-//! Starts a command, follows it, and hands its end to the caller.
+//! Starts a command, follows it, and hands its end to the caller; or follows processes that ran already (`attach`).
 //!
 //! ```text
 //!            signals ─┐                              ┌─▶ writer process ─▶ capture
@@ -12,12 +12,17 @@
 //! trouble after the start becomes a note and never changes the command's result; nothing is killed after
 //! a normal end; a hangdog that is killed leaves the command running.
 
+mod aside;
+mod attach;
 mod command;
 mod directory;
 mod ending;
+mod foreign;
 mod header;
 mod main_loop;
+mod new_hangs;
 mod options;
+mod others;
 mod output;
 mod question;
 mod records;
@@ -25,9 +30,13 @@ mod signals;
 mod start;
 mod stdio;
 mod stillness;
+mod subject;
 mod tee;
 
-pub(crate) use directory::names;
+pub use aside::Published;
+pub use attach::{AttachError, AttachOptions, AttachOutcome, Left, Whom, attach};
+pub(crate) use directory::{ASKED, DIRECTORY, KEPT_OWNER, OWNER, bases, names, open_private};
 pub use options::{Ended, KeepCapture, OnHang, RunError, RunOptions, RunOutcome};
+pub(crate) use signals::DUMP;
 pub use start::run;
 pub use stdio::{close_as_at_start, restore_sigpipe};

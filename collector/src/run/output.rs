@@ -55,6 +55,11 @@ impl Outputs {
         Self { streams, written: Written::new(is_piped), tee }
     }
 
+    /// Of processes that ran already: where they write to is not known, that they write is.
+    pub(super) fn of_others() -> Self {
+        Self { streams: Vec::new(), written: Written::new(true), tee: Tee::default() }
+    }
+
     /// Processes of ours that are no part of the run.
     pub(super) fn helpers(&self) -> impl Iterator<Item = Pid> {
         self.written.worker.iter().flat_map(Worker::pids).chain(self.tee.helpers())

@@ -5,6 +5,7 @@
 //! | INT, QUIT, HUP | the terminal, which sent it to the command too | noted, not passed on |
 //! | INT, QUIT, HUP, TERM | anybody else | a short look, then passed on |
 //! | USR1, USR2 | anybody | passed on |
+//! | URG | anybody (`hangdog dump`) | a look and a report now |
 //! | CHLD | the kernel | children are waited for |
 //! | CONT | anybody | time that passed while stopped is nobody's quiet |
 //! | TSTP, TTIN, TTOU, WINCH | the terminal | as without hangdog: the group shares them |
@@ -17,7 +18,10 @@ use nix::sys::signalfd::{SfdFlags, SignalFd};
 
 use super::command::Group;
 
-const CAUGHT: [Signal; 8] = [
+/// Asks for a look and a report now. Whoever does not listen for it ignores it, so it harms nobody.
+pub(crate) const DUMP: i32 = libc::SIGURG;
+
+const CAUGHT: [Signal; 9] = [
     Signal::SIGINT,
     Signal::SIGQUIT,
     Signal::SIGHUP,
@@ -26,6 +30,7 @@ const CAUGHT: [Signal; 8] = [
     Signal::SIGUSR2,
     Signal::SIGCHLD,
     Signal::SIGCONT,
+    Signal::SIGURG,
 ];
 
 /// `si_code` of signals that the kernel itself sends, as the terminal's do.
@@ -44,6 +49,8 @@ pub(super) enum Heard {
     AlreadyThere(i32),
     /// To be passed on as it is.
     Pass(i32),
+    /// A look is asked for, now (`hangdog dump`).
+    Dump,
 }
 
 /// Signals as a descriptor.
@@ -90,6 +97,7 @@ fn meaning(signal: i32, code: i32, group: Group) -> Heard {
     match signal {
         libc::SIGCHLD => Heard::Child,
         libc::SIGCONT => Heard::Continued,
+        DUMP => Heard::Dump,
         libc::SIGUSR1 | libc::SIGUSR2 => Heard::Pass(signal),
         _ if code == SI_KERNEL && group == Group::Shared => Heard::AlreadyThere(signal),
         _ => Heard::PassAfterLook(signal),
@@ -109,6 +117,7 @@ mod tests {
             (libc::SIGTERM, libc::SI_USER, Group::Own, Heard::PassAfterLook(libc::SIGTERM)),
             (libc::SIGUSR1, libc::SI_USER, Group::Own, Heard::Pass(libc::SIGUSR1)),
             (libc::SIGCHLD, 1, Group::Own, Heard::Child),
+            (libc::SIGURG, libc::SI_USER, Group::Own, Heard::Dump),
         ] {
             assert_eq!(meaning(signal, code, group), expected, "signal {signal} with code {code}");
         }

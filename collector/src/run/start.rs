@@ -8,13 +8,14 @@ use rustix::process::set_child_subreaper;
 use super::command::{Group, Plan, terminal};
 use super::directory::RunDirectory;
 use super::ending;
-use super::header::{chance, header, name_a_run};
-use super::main_loop::{MainLoop, Parts, Stop};
+use super::header::{Header, chance, header, name_a_run};
+use super::main_loop::{MainLoop, Parts, SAMPLE, Stop};
 use super::options::{KeepCapture, RunError, RunOptions, RunOutcome};
 use super::output::Outputs;
 use super::question::Question;
 use super::records::Records;
 use super::signals::Signals;
+use super::subject::Subject;
 use super::tee::Tee;
 use crate::act::Before;
 use crate::clock::RunClock;
@@ -22,6 +23,7 @@ use crate::judge::Judge;
 use crate::kernel::Children;
 use crate::observe::{Snapshotter, Tree, baseline};
 use crate::spool::Spool;
+use crate::watchdog::{Policy, Watch, Watchdog};
 use crate::write::{Feed, Place, default_place};
 
 /// Runs a command under the watchdog until it ends or is ended.
@@ -38,7 +40,10 @@ pub fn run(options: RunOptions, judge: &mut dyn Judge) -> Result<RunOutcome, Run
     let mut notes = Vec::new();
     let uid = rustix::process::geteuid().as_raw();
     let directory = match RunDirectory::create(&name, std::env::var_os("XDG_RUNTIME_DIR"), uid) {
-        Ok(directory) => Some(directory),
+        Ok(mut directory) => {
+            notes.append(&mut directory.troubles);
+            Some(directory)
+        }
         Err(error) => {
             notes.push(format!("phases are not recorded: the run's directory cannot be made: {error}"));
             None
@@ -81,9 +86,10 @@ fn start(
         .map_err(|source| cannot_run(options, source))?;
     let held = plan.fork().map_err(RunError::own("no process can be started for the command"))?;
     children.set_root(held.process.pid.0);
-    let header = header(options, name, clock, held.process).map_err(RunError::own("/proc cannot be read"))?;
+    let about = Header::of_command(options, held.process);
+    let header = header(about, name, clock).map_err(RunError::own("/proc cannot be read"))?;
     if let Some(directory) = directory {
-        directory.claim(own.0, held.process.pid.0);
+        directory.claim(held.process);
     }
     let spool = Spool::new(directory.and_then(|directory| directory.open("spool.jsonl").ok()));
     let records = Records::new(feed, spool, Question::new(header));
@@ -93,7 +99,6 @@ fn start(
     let _ = rustix::process::setpriority_process(None, -5);
 
     let parts = Parts {
-        options,
         clock,
         directory,
         before,
@@ -103,17 +108,20 @@ fn start(
         outputs,
         records,
         signals,
-        started,
-        group,
+        subject: Subject::Command(started, group),
+        foreign: Vec::new(),
+        pace: SAMPLE,
     };
-    let mut main_loop = MainLoop::new(parts, children, judge);
+    let policy = Policy { quiet_after: options.quiet_after, timeout: options.timeout, on_hang: options.on_hang };
+    let watch = Watch::Command(Watchdog::new(policy));
+    let mut main_loop = MainLoop::new(parts, watch, children, judge);
     match main_loop.run() {
         Stop::NotStarted(error) => {
             let outcome = cannot_run(options, error);
             main_loop.discard();
             Err(outcome)
         }
-        stop => Ok(ending::finish(main_loop, &stop, notes)),
+        stop => Ok(ending::finish(main_loop, &stop, options, notes)),
     }
 }
 

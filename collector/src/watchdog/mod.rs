@@ -20,6 +20,7 @@
 mod budget;
 #[cfg(test)]
 mod tests;
+mod visit;
 
 use std::time::Duration;
 
@@ -28,6 +29,7 @@ use hangdog_schemas::{Confidence, RunNs};
 
 use budget::Budget;
 pub use budget::SHARE;
+pub use visit::{APART, Stay, Visit};
 
 use crate::judge::Moment;
 use crate::run::OnHang;
@@ -55,7 +57,7 @@ pub struct Policy {
 /// Something new in a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum News {
-    /// It was started.
+    /// It was started; of processes that ran already: the first look at them.
     Start,
     /// At least 1 % of a processor since the sample before.
     Cpu,
@@ -164,6 +166,33 @@ enum Full {
     Second,
     Judging(RunNs),
     Told,
+}
+
+/// What decides in a main loop.
+#[derive(Debug)]
+pub enum Watch {
+    /// Over a command that hangdog started.
+    Command(Watchdog),
+    /// Over processes that ran already.
+    Others(Visit),
+}
+
+impl Watch {
+    /// One event in, one action out.
+    pub fn observe(&mut self, now: RunNs, event: &Event) -> Action {
+        match self {
+            Self::Command(watchdog) => watchdog.observe(now, event),
+            Self::Others(visit) => visit.observe(now, event),
+        }
+    }
+
+    /// The last progress and what it was.
+    pub fn last_progress(&self) -> (RunNs, News) {
+        match self {
+            Self::Command(watchdog) => watchdog.last_progress(),
+            Self::Others(visit) => visit.last_progress(),
+        }
+    }
 }
 
 /// The watchdog of one run.

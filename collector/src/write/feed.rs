@@ -152,14 +152,24 @@ impl Feed {
         std::mem::take(&mut self.messages)
     }
 
-    /// Says what becomes of the capture and waits for the writer, for at most `limit`. All that the writer
-    /// said; without a [`Message::Done`] it is still at work, or died.
-    pub fn finish(mut self, verdict: Verdict, limit: Duration) -> Vec<Message> {
+    /// Says what becomes of the capture, after all records. Never waits: [`Message::Done`] comes with a later pump.
+    pub fn conclude(&mut self, verdict: Verdict) {
         let word = match verdict {
             Verdict::Keep => process::KEEP,
             Verdict::Drop => process::DROP,
         };
         self.queue.extend([word, 0, 0, 0, 0]);
+    }
+
+    /// Whether the writer has ended, and was waited for. Never waits.
+    pub fn has_ended(&self) -> bool {
+        self.writer.wait(Duration::ZERO).is_some()
+    }
+
+    /// Says what becomes of the capture and waits for the writer, for at most `limit`. All that the writer
+    /// said; without a [`Message::Done`] it is still at work, or died.
+    pub fn finish(mut self, verdict: Verdict, limit: Duration) -> Vec<Message> {
+        self.conclude(verdict);
         let tick = Duration::from_millis(10);
         let mut left = limit;
         let is_done = |messages: &[Message]| messages.iter().any(|message| matches!(message, Message::Done { .. }));

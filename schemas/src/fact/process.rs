@@ -67,9 +67,9 @@ impl TaskState {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Belonging {
-    /// It is the command that `hangdog run` was given (exactly one process).
+    /// It is the command that `hangdog run` was given (exactly one process), or one that `hangdog attach` was given.
     Root,
-    /// It descends from the command, or was adopted from it.
+    /// It descends from the command or was adopted from it; or it is among those that `attach` was to watch.
     Run,
     /// Another program, kept since it holds something that the run waits for.
     Outside,

@@ -14,7 +14,7 @@ use hangdog_schemas::record::{
 use hangdog_schemas::{
     Actor, Address, Big, CAPTURE_VERSION, ClockAnchor, Confidence, Device, Edge, Evidence, FactRef, Fd, Finding,
     FindingKind, FuseConnection, Observed, PhaseId, Pid, ProcessId, REPORT_VERSION, Record, Report, Resource,
-    ResourceKey, RunHeader, RunNs, RunSummary, SnapshotId, ThreadId, Tid, When,
+    ResourceKey, RunHeader, RunNs, RunSummary, SnapshotId, ThreadId, Tid, Watched, When,
 };
 
 const MOUNT: &str = "/tmp/it-7/mount";
@@ -63,6 +63,7 @@ pub(crate) fn header() -> Record {
         anchor,
         options: vec!["--quiet-after=10s".to_owned()],
         terminal: None,
+        watched: Watched::Command,
     }))
 }
 

@@ -59,8 +59,8 @@ pub struct Request {
     pub helpers: BTreeSet<Pid>,
     /// Which of the observer's children are the run's.
     pub adopted: Adopted,
-    /// The command.
-    pub root: Option<Pid>,
+    /// The command, or processes that were named.
+    pub roots: BTreeSet<Pid>,
     /// Processes that are known to be of the run, with the ids they were given.
     pub run: Vec<ProcessId>,
     /// Threads that recorders have for themselves: no part of what the programs do.

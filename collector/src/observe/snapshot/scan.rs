@@ -72,7 +72,7 @@ impl Taking {
                     Adopted::OfRun => up == observer,
                     Adopted::Only(these) => these.contains(&up),
                 };
-                if known.contains(&up) || is_adopted || Some(up) == self.request.root {
+                if known.contains(&up) || is_adopted || self.request.roots.contains(&up) {
                     seen.kept = Some(Belonging::Run);
                     break;
                 }
@@ -81,7 +81,7 @@ impl Taking {
                     _ => break,
                 }
             }
-            if Some(pid) == self.request.root {
+            if self.request.roots.contains(&pid) {
                 seen.kept = Some(Belonging::Root);
             }
         }

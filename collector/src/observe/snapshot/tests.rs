@@ -71,7 +71,7 @@ fn request(pid: u32, extent: SnapshotExtent) -> Request {
         observer: Pid(0),
         helpers: BTreeSet::new(),
         adopted: Adopted::OfRun,
-        root: Some(Pid(pid)),
+        roots: [Pid(pid)].into(),
         run: Vec::new(),
         ticks: BTreeSet::new(),
         baseline: Baseline::default(),

@@ -27,7 +27,7 @@ mod tests;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ffi::OsString;
 use std::fs::File;
-use std::os::fd::BorrowedFd;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use hangdog_flight::{ENDING, Reader};
 use hangdog_schemas::record::{Lost, PhaseClose, PhaseOpen, PhaseState};
@@ -77,6 +77,15 @@ pub struct Around<'a> {
     pub processes: &'a dyn Processes,
 }
 
+/// Where recorder files are looked for.
+#[derive(Clone, Copy)]
+pub enum Directories<'a> {
+    /// In the run's own: whose process is gone is removed, so that a run of many processes does not fill the tmpfs.
+    OfRun(BorrowedFd<'a>),
+    /// In those of others: only the files of processes that are followed are opened, and none is removed.
+    OfOthers(&'a [OwnedFd]),
+}
+
 /// Follows the recorder files of a directory.
 #[derive(Debug, Default)]
 pub struct Recorders {
@@ -101,14 +110,20 @@ impl Recorders {
     /// Reads those that may have something new. The directory and its files are on tmpfs: nothing here waits.
     pub fn look(
         &mut self,
-        directory: Option<BorrowedFd<'_>>,
+        directories: Directories<'_>,
         way: Way,
         around: &Around<'_>,
         table: &mut Phases,
         found: &mut Found,
     ) {
-        if let Some(directory) = directory {
-            self.find_files(directory, around, found);
+        match directories {
+            Directories::OfRun(directory) => self.find_files(directory, |_| true, around, found),
+            Directories::OfOthers(directories) => {
+                let is_followed = |name: &OsString| owner_of(name, around.processes).is_some();
+                for directory in directories {
+                    self.find_files(directory.as_fd(), is_followed, around, found);
+                }
+            }
         }
         let host = self.host(around);
         let most_ended = LEAD_UP / (self.files.len() + self.memfds.len()).max(1);
@@ -131,7 +146,7 @@ impl Recorders {
         if let Way::Closely(_) = way {
             self.tell_lead_up(around.moment, found);
         }
-        self.forget(directory, over);
+        self.forget(directories, over);
         table.losses(around.moment.now, found);
     }
 
@@ -140,8 +155,14 @@ impl Recorders {
         self.memfds.extend(Reader::from_file(memfd).map(Recorder::new));
     }
 
-    fn find_files(&mut self, directory: BorrowedFd<'_>, around: &Around<'_>, found: &mut Found) {
-        for name in names(directory) {
+    fn find_files(
+        &mut self,
+        directory: BorrowedFd<'_>,
+        is_wanted: impl Fn(&OsString) -> bool,
+        around: &Around<'_>,
+        found: &mut Found,
+    ) {
+        for name in names(directory).into_iter().filter(is_wanted) {
             if self.files.contains_key(&name) || self.done.contains(&name) {
                 continue;
             }
@@ -188,11 +209,14 @@ impl Recorders {
         }
     }
 
-    fn forget(&mut self, directory: Option<BorrowedFd<'_>>, over: Vec<OsString>) {
+    fn forget(&mut self, directories: Directories<'_>, over: Vec<OsString>) {
         for name in over {
             self.files.remove(&name);
             self.refused.remove(&name);
-            let is_removed = directory.is_some_and(|dir| unlinkat(dir, &name, AtFlags::empty()).is_ok());
+            let is_removed = match directories {
+                Directories::OfRun(directory) => unlinkat(directory, &name, AtFlags::empty()).is_ok(),
+                Directories::OfOthers(_) => false,
+            };
             if !is_removed {
                 self.done.insert(name);
             }

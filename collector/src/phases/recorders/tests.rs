@@ -116,7 +116,7 @@ impl Bench {
             ticks_per_second: 100,
             processes: &self.process,
         };
-        self.recorders.look(Some(directory.as_fd()), way, &around, &mut self.table, &mut found);
+        self.recorders.look(Directories::OfRun(directory.as_fd()), way, &around, &mut self.table, &mut found);
         found
     }
 

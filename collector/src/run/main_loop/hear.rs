@@ -10,6 +10,7 @@ use rustix::process::{Signal, pidfd_send_signal};
 use super::MainLoop;
 use crate::judge::Moment;
 use crate::run::signals::Heard;
+use crate::run::subject::Subject;
 
 /// What a signal waits for: one short look.
 const SIGNAL_LOOK: u64 = 20_000_000;
@@ -19,7 +20,7 @@ impl MainLoop<'_> {
     /// reader that takes nothing.
     pub(in crate::run) fn finish_output(&mut self, limit: Option<Duration>) {
         let parts = &mut self.parts;
-        let (signals, group) = (&mut parts.signals, parts.group);
+        let (signals, group) = (&mut parts.signals, parts.subject.group());
         let Ok(interrupt) = signals.fd().try_clone_to_owned() else { return };
         parts.outputs.tee.finish(limit, interrupt.as_fd(), || {
             let mut heard = std::iter::from_fn(|| signals.next(group));
@@ -32,8 +33,12 @@ impl MainLoop<'_> {
     }
 
     pub(super) fn hear_signals(&mut self, now: RunNs) {
-        while let Some(heard) = self.parts.signals.next(self.parts.group) {
+        while let Some(heard) = self.parts.signals.next(self.parts.subject.group()) {
             match heard {
+                Heard::PassAfterLook(_) | Heard::AlreadyThere(_) | Heard::Pass(_) if self.is_of_others() => {
+                    self.is_asked_to_end = true;
+                }
+                Heard::Dump => self.dump.ask(),
                 Heard::Child => self.reap(now),
                 Heard::Continued => self.was_continued = true,
                 Heard::Pass(signal) => self.pass(now, signal),
@@ -64,9 +69,14 @@ impl MainLoop<'_> {
         }
     }
 
+    fn is_of_others(&self) -> bool {
+        matches!(self.parts.subject, Subject::Others(_))
+    }
+
     fn pass(&mut self, now: RunNs, signal: i32) {
         let Some(number) = Signal::from_named_raw(signal) else { return };
-        let outcome = pidfd_send_signal(self.parts.started.pidfd(), number);
+        let Subject::Command(started, _) = &self.parts.subject else { return };
+        let outcome = pidfd_send_signal(started.pidfd(), number);
         let deed = hangdog_schemas::record::Deed::Signal { process: self.root(), signal };
         self.parts.records.deed(now, deed, outcome.err().map(|error| error.to_string()));
     }

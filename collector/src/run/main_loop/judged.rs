@@ -8,6 +8,7 @@ use rustix::event::poll;
 use super::MainLoop;
 use crate::judge::Moment;
 use crate::kernel::{cpu_of, timespec};
+use crate::run::new_hangs::NewHangs;
 use crate::watchdog::{Event, Involved, Judgement};
 
 impl MainLoop<'_> {
@@ -26,7 +27,28 @@ impl MainLoop<'_> {
         {
             self.announce(&report, Moment::Signal(signal));
         }
+        self.answer_dump(now);
+        self.tell_new_hangs(now);
         self.tell(now, &Event::Judged(judgement))
+    }
+
+    /// Tells each hang when it is new, and goes on. Of the first `most_captures` the store keeps a capture.
+    pub(in crate::run) fn tell_each_hang(&mut self, most_captures: u64) {
+        self.hangs = Some((NewHangs::default(), most_captures));
+    }
+
+    /// How many hangs were told.
+    pub(in crate::run) fn hangs_told(&self) -> u64 {
+        self.hangs.as_ref().map_or(0, |(hangs, _)| hangs.number())
+    }
+
+    fn tell_new_hangs(&mut self, now: RunNs) {
+        let (Some((hangs, most)), Some(report)) = (&mut self.hangs, &self.report) else { return };
+        let has_room = hangs.number() < *most;
+        for report in hangs.of(now, self.asked_since, report) {
+            let report = if has_room { self.set_aside(report) } else { report };
+            self.judge.announce(&report, Moment::Proven);
+        }
     }
 
     pub(super) fn announce(&mut self, report: &Report, moment: Moment) {

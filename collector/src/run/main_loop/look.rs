@@ -8,6 +8,8 @@ use hangdog_schemas::{Pid, Record, RunNs, SnapshotId, When};
 use super::MainLoop;
 use crate::judge::Moment;
 use crate::observe::{self, Request, Tree};
+use crate::run::foreign;
+use crate::run::subject::Subject;
 use crate::watchdog::Event;
 
 /// While a snapshot runs, it gets this long at a time before the loop looks at everything else.
@@ -34,12 +36,15 @@ impl MainLoop<'_> {
         for record in self.parts.outputs.tee.held_back(now) {
             self.parts.records.push(now, &record);
         }
-        let (last_progress, news) = self.watchdog.last_progress();
+        let (last_progress, news) = self.watch.last_progress();
         let trigger = Trigger { when: When::exactly(now), reason, last_progress, progress: news.word().to_owned() };
         self.parts.records.push(now, &Record::Trigger(trigger));
         self.snapshots += 1;
         self.update_helpers();
         let own_cpu = self.own_cpu();
+        if let Subject::Others(_) = self.parts.subject {
+            self.parts.foreign = foreign::directories();
+        }
         let states = self.look_at_phases_closely(now, reason);
         let adopted = self.children.adopted();
         let tree = &self.parts.tree;
@@ -50,7 +55,10 @@ impl MainLoop<'_> {
             observer: Pid(std::process::id()),
             helpers: self.children.helpers().iter().map(|pid| Pid(*pid)).collect(),
             adopted,
-            root: Some(self.parts.started.process.pid),
+            roots: match &self.parts.subject {
+                Subject::Command(started, _) => [started.process.pid].into(),
+                Subject::Others(others) => others.named(),
+            },
             run: tree.processes().collect(),
             ticks: tree.ticks(),
             baseline: self.parts.baseline.clone(),
@@ -84,6 +92,7 @@ impl MainLoop<'_> {
         let judged = self.judge_cpu - std::mem::replace(&mut self.judge_cpu_before, self.judge_cpu);
         let spent = Duration::from_nanos(self.own_cpu().saturating_sub(looking.own_cpu) + judged);
         let stop = self.tell(now, &Event::Looked { extent: looking.extent, spent });
+        self.dump.looked(now);
         if let Some(since) = self.parts.records.question.since() {
             self.asked_since = since;
             let question = self.parts.records.question.records(self.told.phases.open());

@@ -7,7 +7,9 @@
 //! | how a snapshot is taken | `look` |
 //! | what the judge is asked, and what it answered | `judged` |
 //! | what becomes of signals and ended children | `hear` |
+//! | what is done for `hangdog dump` | `dump` |
 
+mod dump;
 mod hear;
 mod judged;
 mod look;
@@ -15,31 +17,34 @@ mod sample;
 
 use std::collections::BTreeSet;
 use std::io;
-use std::os::fd::BorrowedFd;
+use std::os::fd::{BorrowedFd, OwnedFd};
 use std::time::Duration;
 
 use hangdog_schemas::record::ExitStatus;
 use hangdog_schemas::{ProcessId, Record, Report, RunNs};
 use rustix::event::{PollFd, PollFlags, poll};
 
+use self::dump::Dump;
 use self::look::Looking;
-use super::command::{Exec, Group, Started};
+use super::aside::Aside;
+use super::command::Exec;
 use super::directory::RunDirectory;
-use super::options::RunOptions;
+use super::new_hangs::NewHangs;
 use super::output::Outputs;
 use super::records::Records;
 use super::signals::Signals;
 use super::stillness::Stillness;
+use super::subject::Subject;
 use crate::act::{Before, Owned};
 use crate::clock::RunClock;
 use crate::judge::{Judge, Moment};
 use crate::kernel::{Children, cpu_of, has_ended, timespec};
 use crate::observe::{Baseline, Snapshotter, Tree};
 use crate::phases::{Lines, Memfds, Phases, Recorders};
-use crate::watchdog::{Action, Event, Policy, Watchdog};
+use crate::watchdog::{Action, Event, Watch};
 
 /// Between two samples.
-const SAMPLE: u64 = 250_000_000;
+pub(super) const SAMPLE: u64 = 250_000_000;
 /// The first samples come sooner, so that a short command is seen at all.
 const FIRST_SAMPLE: u64 = 20_000_000;
 /// While the judge thinks.
@@ -56,13 +61,16 @@ pub(super) enum Stop {
     NotStarted(io::Error),
     /// It ended by itself.
     Ended(ExitStatus),
-    /// It is to be ended.
+    /// It is to be ended; of others: enough is known.
     Hang(Moment),
+    /// All of the others have ended.
+    Gone,
+    /// Whoever attached has asked for the end.
+    Asked,
 }
 
 /// What a main loop is made of.
 pub(super) struct Parts<'a> {
-    pub(super) options: &'a RunOptions,
     pub(super) clock: RunClock,
     pub(super) directory: Option<&'a RunDirectory>,
     pub(super) before: Before,
@@ -72,8 +80,11 @@ pub(super) struct Parts<'a> {
     pub(super) outputs: Outputs,
     pub(super) records: Records,
     pub(super) signals: Signals,
-    pub(super) started: Started,
-    pub(super) group: Group,
+    pub(super) subject: Subject,
+    /// Where recorders of programs lie that no run has given a place, when it is not a command that is followed.
+    pub(super) foreign: Vec<OwnedFd>,
+    /// Time between two samples, ns.
+    pub(super) pace: u64,
 }
 
 /// What the command says of itself.
@@ -94,7 +105,7 @@ pub(super) struct MainLoop<'a> {
     pub(super) report: Option<Report>,
     pub(super) last_signal: Option<i32>,
     told: Told,
-    watchdog: Watchdog,
+    watch: Watch,
     stillness: Stillness,
     looking: Option<Looking>,
     /// The signals that wait for a look, and until when.
@@ -109,15 +120,20 @@ pub(super) struct MainLoop<'a> {
     next_anchor: RunNs,
     was_continued: bool,
     snapshots: u32,
+    dump: Dump,
+    /// Captures of single moments that are being written.
+    pub(super) asides: Vec<Aside>,
+    set_asides: u64,
+    /// What else the user should know, from the time before the end.
+    pub(super) notes: Vec<String>,
+    /// Somebody asked for the end, and it is not the command's matter.
+    is_asked_to_end: bool,
+    /// The hangs that a watch has told, and how many of them get a capture.
+    hangs: Option<(NewHangs, u64)>,
 }
 
 impl<'a> MainLoop<'a> {
-    pub(super) fn new(parts: Parts<'a>, children: Children, judge: &'a mut dyn Judge) -> Self {
-        let policy = Policy {
-            quiet_after: parts.options.quiet_after,
-            timeout: parts.options.timeout,
-            on_hang: parts.options.on_hang,
-        };
+    pub(super) fn new(parts: Parts<'a>, watch: Watch, children: Children, judge: &'a mut dyn Judge) -> Self {
         let lines = parts.directory.and_then(|directory| directory.open("phases.jsonl").ok()).map(Lines::new);
         Self {
             parts,
@@ -133,7 +149,7 @@ impl<'a> MainLoop<'a> {
                 memfds: Memfds::default(),
                 is_new: false,
             },
-            watchdog: Watchdog::new(policy),
+            watch,
             stillness: Stillness::default(),
             looking: None,
             to_pass: Vec::new(),
@@ -147,36 +163,37 @@ impl<'a> MainLoop<'a> {
             next_anchor: RunNs(ANCHOR),
             was_continued: false,
             snapshots: 0,
+            dump: Dump::default(),
+            asides: Vec::new(),
+            set_asides: 0,
+            notes: Vec::new(),
+            is_asked_to_end: false,
+            hangs: None,
         }
     }
 
     pub(super) fn root(&self) -> ProcessId {
-        self.parts.started.process
+        self.parts.subject.process()
     }
 
     pub(super) fn now(&self) -> RunNs {
         self.parts.clock.now()
     }
 
-    /// Follows the command until it ends or is to be ended.
+    /// Follows the command until it ends or is to be ended; others until all is known of them that was asked for.
     pub(super) fn run(&mut self) -> Stop {
         loop {
             self.wait();
             let now = self.now();
             self.update_helpers();
-            if let Exec::Failed(error) = self.parts.started.look() {
+            if let Some(error) = self.exec_failed() {
                 return Stop::NotStarted(error);
             }
             self.hear_signals(now);
             self.parts.records.pump();
-            if has_ended(self.parts.started.pidfd()) {
-                // It may have failed to become the command between the look above and this one.
-                if let Exec::Failed(error) = self.parts.started.look() {
-                    return Stop::NotStarted(error);
-                }
-                self.reap(now);
-                let how = self.children.end_of(self.root().pid.0).unwrap_or(ExitStatus::Code(125));
-                return Stop::Ended(how);
+            self.pump_asides(now);
+            if let Some(stop) = self.has_ended(now) {
+                return stop;
             }
             let stop = self.step(now);
             if let Some(moment) = stop {
@@ -185,14 +202,44 @@ impl<'a> MainLoop<'a> {
         }
     }
 
+    fn exec_failed(&mut self) -> Option<io::Error> {
+        let Subject::Command(started, _) = &mut self.parts.subject else { return None };
+        match started.look() {
+            Exec::Failed(error) => Some(error),
+            Exec::Pending | Exec::Done => None,
+        }
+    }
+
+    /// Whether there is nobody left to follow.
+    fn has_ended(&mut self, now: RunNs) -> Option<Stop> {
+        match &self.parts.subject {
+            Subject::Command(started, _) if has_ended(started.pidfd()) => {
+                // It may have failed to become the command between the look before and this one.
+                if let Some(error) = self.exec_failed() {
+                    return Some(Stop::NotStarted(error));
+                }
+                self.reap(now);
+                let how = self.children.end_of(self.root().pid.0).unwrap_or(ExitStatus::Code(125));
+                Some(Stop::Ended(how))
+            }
+            Subject::Command(..) => None,
+            Subject::Others(_) if self.is_asked_to_end => Some(Stop::Asked),
+            Subject::Others(_) => {
+                let is_gone = self.last_sample > RunNs(0) && self.parts.tree.is_empty();
+                is_gone.then_some(Stop::Gone)
+            }
+        }
+    }
+
     fn step(&mut self, now: RunNs) -> Option<Moment> {
         let mut stop = self.follow_look(now);
         self.pass_signals(now);
         stop = stop.or(self.hear_judge(now));
+        self.follow_dump(now);
         if now >= self.next_sample {
             let progress = self.sample(now);
             stop = stop.or(self.tell(now, &Event::Sampled(progress)));
-            self.interval = (self.interval * 2).min(SAMPLE);
+            self.interval = (self.interval * 2).min(self.parts.pace);
             self.next_sample = now.plus(self.interval);
         }
         if now >= self.next_anchor {
@@ -217,11 +264,10 @@ impl<'a> MainLoop<'a> {
             limit = limit.min(until.since(now));
         }
         let signals = self.parts.signals.fd();
-        let root = self.parts.started.pidfd();
-        let status = self.parts.started.status_fd();
-        let feed = self.parts.records.feed.as_ref().and_then(|feed| Some((feed.fd()?, feed.is_waiting())));
-        let mut fds: Vec<PollFd<'_>> = [signals, root].into_iter().chain(status).map(readable).collect();
-        if let Some((fd, is_waiting)) = feed {
+        let feeds = self.parts.records.feed.iter().chain(self.asides.iter().map(Aside::feed));
+        let feeds = feeds.filter_map(|feed| Some((feed.fd()?, feed.is_waiting())));
+        let mut fds: Vec<PollFd<'_>> = [signals].into_iter().chain(self.parts.subject.fds()).map(readable).collect();
+        for (fd, is_waiting) in feeds {
             let wanted = if is_waiting { PollFlags::IN | PollFlags::OUT } else { PollFlags::IN };
             fds.push(PollFd::from_borrowed_fd(fd, wanted));
         }
@@ -234,7 +280,8 @@ impl<'a> MainLoop<'a> {
     }
 
     fn update_helpers(&mut self) {
-        let feed = self.parts.records.feed.iter().map(crate::write::Feed::writer);
+        let feeds = self.parts.records.feed.iter().chain(self.asides.iter().map(Aside::feed));
+        let feed = feeds.map(crate::write::Feed::writer);
         let observers =
             self.parts.tree.helpers().chain(self.parts.snapshotter.helpers()).chain(self.parts.outputs.helpers());
         let mut helpers: BTreeSet<u32> = feed.chain(observers.map(|pid| pid.0)).collect();
@@ -245,7 +292,7 @@ impl<'a> MainLoop<'a> {
 
     /// Tells the watchdog, and does what it says.
     fn tell(&mut self, now: RunNs, event: &Event) -> Option<Moment> {
-        match self.watchdog.observe(now, event) {
+        match self.watch.observe(now, event) {
             Action::Wait => None,
             Action::Look { extent, reason } => {
                 self.begin_look(now, extent, reason);

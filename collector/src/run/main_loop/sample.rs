@@ -8,9 +8,9 @@ use hangdog_schemas::{Pid, ProcessId, Record, RunNs, Tid};
 use super::MainLoop;
 use crate::kernel::has_files;
 use crate::observe::{Pass, Tree};
-use crate::phases::{self, Around, Found, Processes, Way};
-use crate::run::directory::RunDirectory;
+use crate::phases::{self, Around, Directories, Found, Processes, Way};
 use crate::run::question::Question;
+use crate::run::subject::Subject;
 use crate::watchdog::{News, Progress};
 
 /// No further recorder is looked at when a look at all has taken this long, ns; and when a signal waits for it.
@@ -24,6 +24,9 @@ impl MainLoop<'_> {
         self.update_helpers();
         let helpers: BTreeSet<Pid> = self.children.helpers().iter().map(|pid| Pid(*pid)).collect();
         let adopted = self.children.adopted();
+        if let Subject::Others(others) = &mut self.parts.subject {
+            self.parts.tree.set_roots(others.roots());
+        }
         let mut pass = self.parts.tree.pass(now, &helpers, &adopted);
         let found = self.look_at_phases(now, Way::Passing);
         self.parts.tree.leave_out_ticks(&found.ticks, &mut pass);
@@ -52,7 +55,7 @@ impl MainLoop<'_> {
             self.stillness.forget(now);
             news = Some(News::Continued);
         }
-        let pulse = self.stillness.look(now, self.parts.started.process, self.parts.tree.threads());
+        let pulse = self.stillness.look(now, self.parts.subject.process(), self.parts.tree.threads());
         if pulse.computes {
             news = news.max(Some(News::Cpu));
         }
@@ -111,8 +114,11 @@ impl MainLoop<'_> {
             ticks_per_second: u64::from(question.header().ticks_per_second),
             processes: &known,
         };
-        let directory = self.parts.directory.map(RunDirectory::flight);
-        told.recorders.look(directory, way, &around, &mut told.phases, &mut found);
+        let directories = match (&self.parts.subject, self.parts.directory) {
+            (Subject::Command(..), Some(directory)) => Directories::OfRun(directory.flight()),
+            _ => Directories::OfOthers(&self.parts.foreign),
+        };
+        told.recorders.look(directories, way, &around, &mut told.phases, &mut found);
         found
     }
 }

@@ -1,0 +1,25 @@
+//! What runs keep outside of themselves, and whose it is.
+//!
+//! | to know | look in |
+//! | --- | --- |
+//! | who somebody is, and whether they still live | `owner` |
+//! | who may change the store | `lock` |
+//! | which runs have a directory, and asking one of them for a look | `runs` |
+//! | how a tree is removed without leaving its file system | `remove` |
+//! | what dead runs left, and removing it | `clean` |
+//!
+//! Invariants: nothing is removed whose owner is not proven dead; no removal crosses a mount point; a failure to
+//! remove is told.
+
+mod clean;
+mod lock;
+mod owner;
+mod remove;
+mod runs;
+
+pub use clean::{Kind, Leftover, Standing, apply, leftovers};
+pub use lock::{Lock, LockError};
+pub use owner::{Life, Owner};
+pub(crate) use remove::remove_tree;
+pub(crate) use runs::Claim;
+pub use runs::{Asked, Run, ask, runs};
