@@ -74,6 +74,11 @@ impl Children {
         }
     }
 
+    /// Children from before that are not the run's.
+    pub(crate) fn foreign(&self) -> Vec<u32> {
+        self.foreign.iter().copied().collect()
+    }
+
     /// Names the command.
     pub(crate) fn set_root(&mut self, root: u32) {
         self.root = Some(root);

@@ -13,6 +13,8 @@ use rustix::fs::{AtFlags, Dir, Mode, OFlags, fstat, fstatfs, open, openat, unlin
 
 /// Magic number of tmpfs, statfs(2).
 const TMPFS: u64 = 0x0102_1994;
+/// What hangdog itself makes in it.
+pub(super) const OWN_NAMES: [&str; 4] = ["flight", FILES[0], FILES[1], FILES[2]];
 /// Files of the directory itself, removed at the end.
 const FILES: [&str; 3] = ["phases.jsonl", "spool.jsonl", "owner"];
 

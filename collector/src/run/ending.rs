@@ -154,6 +154,8 @@ fn finish_capture(
     is_trouble: bool,
     notes: &mut Vec<String>,
 ) -> Option<PathBuf> {
+    let is_named = matches!(main_loop.parts.options.capture, super::options::KeepCapture::In(_));
+    main_loop.finish_files(is_trouble || is_named);
     let now = main_loop.now();
     if let Some(report) = report {
         main_loop.parts.records.push(now, &Record::Report(Box::new(report.clone())));
@@ -164,7 +166,6 @@ fn finish_capture(
         remove_directory(main_loop, None, notes);
         return None;
     };
-    let is_named = matches!(main_loop.parts.options.capture, super::options::KeepCapture::In(_));
     let verdict = if is_trouble || is_named { Verdict::Keep } else { Verdict::Drop };
     let writer = feed.writer();
     let messages = feed.finish(verdict, LAST_BYTES);

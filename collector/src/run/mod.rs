@@ -26,6 +26,7 @@ mod start;
 mod stdio;
 mod stillness;
 mod tee;
+mod watched;
 
 pub(crate) use directory::names;
 pub use options::{Ended, KeepCapture, OnHang, RunError, RunOptions, RunOutcome};
