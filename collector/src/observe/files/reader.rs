@@ -62,6 +62,7 @@ pub(super) fn main(task: &Task<'_>) -> i32 {
         share: Share::default(),
         oldest: clock.now(),
         losses: Losses::default(),
+        is_asked: false,
     };
     // Who did it is to be asked before the process is gone.
     let _ = rustix::process::setpriority_process(None, -10);
@@ -83,6 +84,8 @@ struct Reader<'a> {
     /// Nothing that is still to be read happened before.
     oldest: RunNs,
     losses: Losses,
+    /// The main loop wants the events.
+    is_asked: bool,
 }
 
 impl Reader<'_> {
@@ -95,21 +98,21 @@ impl Reader<'_> {
             }
         }
         loop {
+            // A short command has ended by now, and all is asked for already.
+            if self.is_asked {
+                self.is_asked = false;
+                self.look(Extent::All);
+                if self.give().is_err() {
+                    return 1;
+                }
+            }
             self.sleep();
             if let Some(rest) = self.share.rest(self.clock.now().0, processor_time()) {
                 self.wait_for_word(rest);
             }
             self.look(Extent::Share);
-            // Asked for after all that happened before the question was read.
-            match self.hear() {
-                Ok(true) => {
-                    self.look(Extent::All);
-                    if self.give().is_err() {
-                        return 1;
-                    }
-                }
-                Ok(false) => {}
-                Err(_) => return 0,
+            if self.hear().is_err() {
+                return 0;
             }
         }
     }
@@ -150,9 +153,8 @@ impl Reader<'_> {
         self.oldest = now;
     }
 
-    /// What the main loop says; whether it wants the events. Fails when it is gone.
-    fn hear(&mut self) -> std::io::Result<bool> {
-        let mut wants = false;
+    /// What the main loop says. Fails when it is gone.
+    fn hear(&mut self) -> std::io::Result<()> {
         let mut bytes = [0; 5 * 16];
         loop {
             // Words are sent whole, five bytes each.
@@ -162,11 +164,11 @@ impl Reader<'_> {
                     for word in bytes[..length].chunks_exact(5) {
                         match word[0] {
                             ROOT => self.watches.set_root(u32::from_le_bytes([word[1], word[2], word[3], word[4]])),
-                            _ => wants = true,
+                            _ => self.is_asked = true,
                         }
                     }
                 }
-                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(wants),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),
             }
