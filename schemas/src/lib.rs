@@ -19,6 +19,7 @@ pub mod action;
 pub mod confidence;
 pub mod fact;
 pub mod file;
+pub mod file_event;
 pub mod id;
 pub mod json_schema;
 pub mod observed;

@@ -7,6 +7,7 @@ pub use crate::action::{Action, Deed};
 use crate::fact::{
     FdFact, FileLockFact, FuseFact, Gap, MountFact, ProcessFact, SemaphoreFact, SocketFact, TaskState, ThreadFact,
 };
+pub use crate::file_event::{FileEvent, FileOp, FileWatch, WatchedBy, Whose};
 pub use crate::primitive::Primitive;
 use crate::{
     Big, ClockAnchor, Inode, PhaseId, Pid, ProcessId, Report, ResourceKey, RunNs, SnapshotId, ThreadId, Tid, Version,
@@ -39,6 +40,10 @@ pub enum Record {
     PhaseState(PhaseState),
     /// The command wrote something.
     Output(Output),
+    /// A directory that was to be watched for file events.
+    FileWatch(FileWatch),
+    /// Something was done to a file.
+    FileEvent(FileEvent),
     /// The watchdog fired.
     Trigger(Trigger),
     /// A snapshot begins; its facts follow, each with the snapshot's number.
@@ -98,6 +103,8 @@ impl Record {
             Self::PhaseClose(close) => close.when.t,
             Self::PhaseState(state) => state.when.t,
             Self::Output(output) => output.when.t,
+            Self::FileWatch(watch) => watch.when.t,
+            Self::FileEvent(event) => event.when.t,
             Self::Trigger(trigger) => trigger.when.t,
             Self::SnapshotBegin(begin) => begin.when.t,
             Self::Process(fact) => fact.when.t,
@@ -140,6 +147,8 @@ impl Record {
         "phase_close",
         "phase_state",
         "output",
+        "file_watch",
+        "file_event",
         "trigger",
         "snapshot_begin",
         "process",
@@ -172,6 +181,8 @@ impl Record {
             Self::PhaseClose(_) => "phase_close",
             Self::PhaseState(_) => "phase_state",
             Self::Output(_) => "output",
+            Self::FileWatch(_) => "file_watch",
+            Self::FileEvent(_) => "file_event",
             Self::Trigger(_) => "trigger",
             Self::SnapshotBegin(_) => "snapshot_begin",
             Self::Process(_) => "process",

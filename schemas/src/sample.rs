@@ -7,9 +7,9 @@ use crate::fact::{
     SocketFamily, SocketState, Syscall, TaskState, Terminal, ThreadFact,
 };
 use crate::record::{
-    Action, Bystander, Deed, ExitStatus, Lost, Output, PhaseClose, PhaseMeaning, PhaseOpen, PhaseState, Primitive,
-    ProcessChange, ProcessEnd, ProcessStart, RunEnd, Sample, SnapshotBegin, SnapshotEnd, SnapshotExtent, Stream,
-    ThreadSample, Trigger, TriggerReason,
+    Action, Bystander, Deed, ExitStatus, FileEvent, FileOp, FileWatch, Lost, Output, PhaseClose, PhaseMeaning,
+    PhaseOpen, PhaseState, Primitive, ProcessChange, ProcessEnd, ProcessStart, RunEnd, Sample, SnapshotBegin,
+    SnapshotEnd, SnapshotExtent, Stream, ThreadSample, Trigger, TriggerReason, WatchedBy, Whose,
 };
 use crate::{
     Actor, Address, Big, CAPTURE_VERSION, ClockAnchor, Confidence, Device, Edge, Evidence, FactRef, Fd, Finding,
@@ -384,6 +384,24 @@ pub fn records() -> Vec<Record> {
         Record::PhaseClose(PhaseClose { outcome: Some("ok".to_owned()), ..phase_close(7, 4412, 10) }),
         Record::Lost(Lost { when: ms(8), at: "queue".to_owned(), records: 3 }),
     ];
+    for op in [FileOp::Create, FileOp::Open, FileOp::CloseWrite, FileOp::Rename, FileOp::Unlink] {
+        records.push(Record::FileEvent(FileEvent {
+            when: When { t: RunNs(9_000_000), err: 500_000 },
+            op,
+            path: "/home/u/project/target/.lock".to_owned(),
+            to: Some("/home/u/project/target/lock".to_owned()),
+            directory: true,
+            pid: Some(Pid(4412)),
+            comm: Some("rm".to_owned()),
+            times: 2,
+        }));
+    }
+    for (by, whose) in
+        [(WatchedBy::Fanotify, Whose::Run), (WatchedBy::Inotify, Whose::Everybody), (WatchedBy::Nothing, Whose::Run)]
+    {
+        let (directory, why) = ("/home/u/project".to_owned(), Some("it is on nfs4".to_owned()));
+        records.push(Record::FileWatch(FileWatch { when: ms(0), directory, by, whose, why }));
+    }
     for stream in [Stream::Stdout, Stream::Stderr, Stream::Both] {
         records.push(Record::Output(Output { when: ms(9), stream, bytes: 12, text: Some("hello\n".to_owned()) }));
     }

@@ -13,6 +13,7 @@ use hangdog_schemas::record::{
 };
 use hangdog_schemas::{ProcessId, Record, Report, RunNs, SnapshotId, ThreadId, When};
 
+use crate::files::Files;
 use crate::phase::Phases;
 use crate::phase_state::PhaseStates;
 use crate::process::Process;
@@ -60,6 +61,7 @@ struct Builder {
     snapshots: BTreeMap<SnapshotId, Snapshot>,
     samples: Vec<RunNs>,
     outputs: Vec<Output>,
+    files: Files,
     triggers: Vec<Trigger>,
     actions: Vec<Action>,
     lost: Vec<Lost>,
@@ -110,6 +112,8 @@ impl Builder {
                 self.progress.add(output.when.t, "output");
                 self.outputs.push(output);
             }
+            Record::FileEvent(event) => self.files.add(event),
+            Record::FileWatch(watch) => self.files.watched(watch),
             Record::Trigger(trigger) => {
                 self.progress.add(trigger.last_progress, trigger.progress.clone());
                 self.triggers.push(trigger);
@@ -174,6 +178,7 @@ impl Builder {
         self.phases.settle();
         self.phase_states.settle();
         self.progress.settle();
+        self.files.settle();
         let mut snapshots: Vec<Snapshot> = self.snapshots.into_values().collect();
         snapshots.iter_mut().for_each(Snapshot::index);
         snapshots.sort_by_key(|snapshot| (snapshot.begin, snapshot.id));
@@ -197,6 +202,7 @@ impl Builder {
             snapshots,
             samples: self.samples,
             outputs: self.outputs,
+            files: self.files,
             triggers: self.triggers,
             actions: self.actions,
             lost: self.lost,

@@ -9,6 +9,7 @@
 //! and no terminal, and draws no conclusion.
 
 mod build;
+mod files;
 mod interval;
 mod moment;
 mod phase;

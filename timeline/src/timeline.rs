@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use hangdog_schemas::record::{Action, Lost, Output, PhaseState, RunEnd, RunHeader, Trigger, TriggerReason};
 use hangdog_schemas::{PhaseId, ProcessId, Report, RunNs, SnapshotId, ThreadId};
 
+use crate::files::Files;
 use crate::phase::{Lane, Phase, Phases};
 use crate::phase_state::PhaseStates;
 use crate::process::Process;
@@ -23,6 +24,7 @@ pub struct Timeline {
     pub(crate) snapshots: Vec<Snapshot>,
     pub(crate) samples: Vec<RunNs>,
     pub(crate) outputs: Vec<Output>,
+    pub(crate) files: Files,
     pub(crate) triggers: Vec<Trigger>,
     pub(crate) actions: Vec<Action>,
     pub(crate) lost: Vec<Lost>,

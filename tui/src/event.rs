@@ -1,6 +1,6 @@
 //! Everything that happened, in order of time, in words.
 
-use hangdog_schemas::record::{Deed, ExitStatus, Stream, TriggerReason};
+use hangdog_schemas::record::{Deed, ExitStatus, FileEvent, FileOp, Stream, TriggerReason};
 use hangdog_schemas::{ProcessId, RunNs};
 use hangdog_timeline::Timeline;
 
@@ -12,6 +12,7 @@ pub(crate) enum EventKind {
     Process,
     Phase,
     Output,
+    File,
     Snapshot,
     Trigger,
     Action,
@@ -26,6 +27,7 @@ impl EventKind {
             Self::Process => 'p',
             Self::Phase => '·',
             Self::Output => 'o',
+            Self::File => 'f',
             Self::Snapshot => 'S',
             Self::Trigger => 'T',
             Self::Action => 'a',
@@ -39,6 +41,7 @@ impl EventKind {
             Self::Process => "process",
             Self::Phase => "phase",
             Self::Output => "output",
+            Self::File => "file",
             Self::Snapshot => "snapshot",
             Self::Trigger => "trigger",
             Self::Action => "action",
@@ -95,6 +98,9 @@ pub(crate) fn events(timeline: &Timeline) -> Vec<Event> {
         let text = output.text.as_deref().map(|text| format!(": {}", clean(text.trim_end()))).unwrap_or_default();
         add(output.when.t, EventKind::Output, format!("{} bytes to {stream}{text}", output.bytes));
     }
+    for file in timeline.file_events() {
+        add(file.when.t, EventKind::File, file_event(file));
+    }
     for snapshot in timeline.snapshots() {
         let extent = format!("{:?}", snapshot.extent).to_lowercase();
         let cut = if snapshot.complete { "" } else { ", cut" };
@@ -120,6 +126,25 @@ pub(crate) fn events(timeline: &Timeline) -> Vec<Event> {
     }
     events.sort_by_key(|event| (event.t, event.kind));
     events
+}
+
+/// What was done to a file, and by whom.
+fn file_event(event: &FileEvent) -> String {
+    let who = match (&event.comm, event.pid) {
+        (Some(comm), Some(pid)) => format!("{}[{pid}]", clean(comm)),
+        (None, Some(pid)) => format!("process {pid}"),
+        (_, None) => "somebody".to_owned(),
+    };
+    let did = match event.op {
+        FileOp::Create => "made",
+        FileOp::Open => "opened",
+        FileOp::CloseWrite => "closed, able to write,",
+        FileOp::Rename => "renamed",
+        FileOp::Unlink => "removed",
+    };
+    let to = event.to.as_deref().map(|to| format!(" to {}", clean(to))).unwrap_or_default();
+    let times = if event.times > 1 { format!(", {} times", event.times) } else { String::new() };
+    format!("{who} {did} {}{to}{times}", clean(&event.path))
 }
 
 /// An exit status in words.

@@ -3,7 +3,9 @@
 use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::Path;
 
+use hangdog_collector::observe::files::fanotify_fails;
 use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, netlink, recv, send, socket_with};
 
 use super::{Check, State};
@@ -204,6 +206,28 @@ pub(super) fn control_groups() -> Check {
     } else {
         let advice = "mount -t cgroup2 none /sys/fs/cgroup";
         Check::short(name, State::Missing, "no freezer is mounted on /sys/fs/cgroup", cost, advice)
+    }
+}
+
+/// Tries it on the file system of `/`, and takes it back at once.
+pub(super) fn file_events() -> Check {
+    let name = "file-events";
+    let Some(why) = fanotify_fails(Path::new("/")) else {
+        return Check::ok(name, "fanotify tells who opens, makes and removes files");
+    };
+    let cost = "in the working directory of a run only names are told, not who did it, and not below the first 512 directories";
+    let advice = "run hangdog as root on a kernel from 5.17 on";
+    match rustix::fs::inotify::init(rustix::fs::inotify::CreateFlags::CLOEXEC) {
+        Ok(_) => {
+            Check::short(name, State::Limited, format!("inotify; fanotify is not to be had: {why}"), cost, advice)
+        }
+        Err(error) => Check::short(
+            name,
+            State::Missing,
+            format!("neither fanotify ({why}) nor inotify ({error})"),
+            "who made, opened or removed a file of the run is not seen",
+            "raise fs.inotify.max_user_instances, or run hangdog as root",
+        ),
     }
 }
 

@@ -27,7 +27,7 @@ Exit codes:
 
 Environment:
   HANGDOG_QUIET_AFTER, HANGDOG_TIMEOUT, HANGDOG_PATIENCE, HANGDOG_ON_HANG, HANGDOG_REPORT, HANGDOG_OUTPUT,
-  HANGDOG_TEE
+  HANGDOG_TEE, HANGDOG_WATCH_DIR (with colons between)
                      the same as the flags; a flag wins
   XDG_STATE_HOME     captures are kept in its `hangdog` directory (~/.local/state/hangdog)
   GITHUB_ACTIONS, GITHUB_STEP_SUMMARY
@@ -69,6 +69,10 @@ pub(crate) struct Arguments {
     /// are passed on at once: to the command a terminal is no terminal any more (no colours, no progress bars)
     #[arg(long, env = "HANGDOG_TEE", value_parser = clap::builder::FalseyValueParser::new())]
     tee: bool,
+    /// Keep everybody's file events in this directory too, on a local disk; in the run's own directories (working and
+    /// temporary) those of its processes are kept. May be given several times
+    #[arg(long, value_name = "DIR", env = "HANGDOG_WATCH_DIR", value_delimiter = ':')]
+    watch_dir: Vec<PathBuf>,
     /// The command and its arguments
     #[arg(last = true, required = true, value_name = "CMD")]
     command: Vec<OsString>,
@@ -106,6 +110,7 @@ pub(crate) fn perform(arguments: Arguments) -> Result<u8, Failure> {
     options.timeout = arguments.timeout;
     options.on_hang = on_hang;
     options.tee = arguments.tee;
+    options.watch_dirs = arguments.watch_dir;
     if let Some(file) = arguments.output {
         options.capture = KeepCapture::In(file);
     }

@@ -79,6 +79,11 @@ impl Children {
         Self { mark: Vec::new(), is_sure: false, ..Self::before_run("") }
     }
 
+    /// Children from before that are not the run's.
+    pub(crate) fn foreign(&self) -> Vec<u32> {
+        self.foreign.iter().copied().collect()
+    }
+
     /// Names the command.
     pub(crate) fn set_root(&mut self, root: u32) {
         self.root = Some(root);

@@ -11,6 +11,7 @@
 //! stopped, signalled, mounted or written. Not here: what the facts mean, and when to look.
 
 mod baseline;
+pub mod files;
 mod parse;
 mod pulse;
 pub mod snapshot;

@@ -29,6 +29,8 @@ pub(crate) const ASKED: &str = "asked.json";
 const NEW_ASKED: &str = "asked.json.new";
 /// More than this is not told in the directory: a tmpfs is memory.
 const MOST_ASKED: usize = 4 << 20;
+/// What hangdog itself makes in it.
+pub(super) const OWN_NAMES: [&str; 7] = ["flight", ALL_FILES[0], ALL_FILES[1], OWNER, KEPT_OWNER, ASKED, NEW_ASKED];
 
 /// The directory of one run.
 #[derive(Debug)]

@@ -172,6 +172,8 @@ pub(super) fn finish_capture(
     keep: Keep,
     notes: &mut Vec<String>,
 ) -> Option<PathBuf> {
+    let Keep { is_trouble, is_named } = keep;
+    main_loop.finish_files(is_trouble || is_named);
     let now = main_loop.now();
     if let Some(report) = report {
         main_loop.parts.records.push(now, &Record::Report(Box::new(report.clone())));
@@ -182,7 +184,6 @@ pub(super) fn finish_capture(
         remove_directory(main_loop, None, notes);
         return None;
     };
-    let Keep { is_trouble, is_named } = keep;
     let verdict = if is_trouble || is_named { Verdict::Keep } else { Verdict::Drop };
     let writer = feed.writer();
     let messages = feed.finish(verdict, LAST_BYTES);

@@ -76,6 +76,7 @@ fn in_force(options: &RunOptions) -> Vec<String> {
         words.push(format!("--output={}", path.display()));
     }
     words.extend(options.tee.then(|| "--tee".to_owned()));
+    words.extend(options.watch_dirs.iter().map(|path| format!("--watch-dir={}", path.display())));
     words.extend(options.noted.iter().cloned());
     words
 }

@@ -32,6 +32,7 @@ mod stdio;
 mod stillness;
 mod subject;
 mod tee;
+mod watched;
 
 pub use aside::Published;
 pub use attach::{AttachError, AttachOptions, AttachOutcome, Left, Whom, attach};

@@ -59,6 +59,8 @@ pub struct RunOptions {
     pub capture: KeepCapture,
     /// Whether stdout and stderr of the command are pipes to a relay, so that the capture keeps their text.
     pub tee: bool,
+    /// Directories in which everybody's file events are kept, besides the run's own directories.
+    pub watch_dirs: Vec<PathBuf>,
     /// Further options in force, for the header of the capture: `--patience=10s`.
     pub noted: Vec<String>,
 }
@@ -73,6 +75,7 @@ impl RunOptions {
             on_hang: OnHang::default(),
             capture: KeepCapture::default(),
             tee: false,
+            watch_dirs: Vec::new(),
             noted: Vec::new(),
         }
     }

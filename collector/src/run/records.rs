@@ -47,6 +47,14 @@ impl Records {
         }
     }
 
+    /// Notes records that come as JSON from a helper. They are for the capture alone.
+    pub(super) fn push_json(&mut self, now: RunNs, records: Vec<Vec<u8>>) {
+        let Some(feed) = &mut self.feed else { return };
+        for record in records {
+            feed.push_json(now, &record);
+        }
+    }
+
     /// Notes a complete snapshot; `sample` holds all threads as they were when it was begun.
     pub(super) fn snapshot(&mut self, now: RunNs, began: RunNs, sample: Sample, facts: Vec<Record>) {
         for fact in &facts {

@@ -2,6 +2,10 @@
 
 use std::ffi::OsString;
 use std::io::ErrorKind;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use hangdog_schemas::RunNs;
 
 use rustix::process::set_child_subreaper;
 
@@ -17,14 +21,19 @@ use super::records::Records;
 use super::signals::Signals;
 use super::subject::Subject;
 use super::tee::Tee;
+use super::watched::directories;
 use crate::act::Before;
 use crate::clock::RunClock;
 use crate::judge::Judge;
 use crate::kernel::Children;
+use crate::observe::files::Files;
 use crate::observe::{Snapshotter, Tree, baseline};
 use crate::spool::Spool;
 use crate::watchdog::{Policy, Watch, Watchdog};
 use crate::write::{Feed, Place, default_place};
+
+/// How long the command waits for the reader of file events to be ready: it takes some milliseconds.
+const FILES_READY: Duration = Duration::from_millis(500);
 
 /// Runs a command under the watchdog until it ends or is ended.
 ///
@@ -72,6 +81,7 @@ fn start(
     let before = Before::look();
     // Helpers are forked first: from a small process, and before there is anything of the command's.
     let feed = start_writer(options, name, &mut notes);
+    let files = start_files(options, clock, directory, feed.as_ref(), &children);
     let (tee, streams) = if options.tee { Tee::start() } else { Ok((Tee::default(), Vec::new())) }
         .map_err(RunError::own("no process can be started that passes the output on"))?;
     let outputs = Outputs::new(tee);
@@ -92,7 +102,13 @@ fn start(
         directory.claim(held.process);
     }
     let spool = Spool::new(directory.and_then(|directory| directory.open("spool.jsonl").ok()));
-    let records = Records::new(feed, spool, Question::new(header));
+    let mut records = Records::new(feed, spool, Question::new(header));
+    let files = files.map(|mut files| {
+        files.set_root(held.process.pid.0);
+        // What the command does first is to be seen as well.
+        files.wait(FILES_READY, |found| records.push_json(RunNs(0), found));
+        files
+    });
     let started = held.go();
     // A watchdog that competes with what it watches sees a hang late. Within one session only this counts:
     // the automatic group of a terminal's session holds the command too (KERNEL autogroup: both would rise).
@@ -107,6 +123,7 @@ fn start(
         snapshotter,
         outputs,
         records,
+        files,
         signals,
         subject: Subject::Command(started, group),
         foreign: Vec::new(),
@@ -144,6 +161,21 @@ fn environment(name: &str, directory: Option<&RunDirectory>) -> Vec<(&'static st
         extra.push(("HANGDOG_HISTORY", "all".into()));
     }
     extra
+}
+
+/// Without a capture nobody would read of file events.
+fn start_files(
+    options: &RunOptions,
+    clock: RunClock,
+    directory: Option<&RunDirectory>,
+    feed: Option<&Feed>,
+    children: &Children,
+) -> Option<Files> {
+    let writer = feed?.writer();
+    let temporary = std::env::var_os("TMPDIR").map(PathBuf::from);
+    let run = directory.map(|directory| directory.path.as_path());
+    let directories = directories(std::env::current_dir().ok(), temporary, run, &options.watch_dirs);
+    Files::start(clock, &directories, &[writer], children.foreign()).ok()
 }
 
 fn start_writer(options: &RunOptions, name: &str, notes: &mut Vec<String>) -> Option<Feed> {

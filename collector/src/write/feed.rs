@@ -72,19 +72,35 @@ impl Feed {
 
     /// Puts a record in the queue, or counts it as lost.
     pub fn push(&mut self, now: RunNs, record: &Record) {
+        if self.has_room(now) {
+            self.frame(process::RECORD, record);
+        }
+    }
+
+    /// The same for a record that is JSON already.
+    pub(crate) fn push_json(&mut self, now: RunNs, record: &[u8]) {
+        if self.has_room(now) {
+            self.queue.push(process::RECORD);
+            self.queue.extend((record.len() as u32).to_le_bytes());
+            self.queue.extend_from_slice(record);
+        }
+    }
+
+    /// Whether one more fits. Counts it when it does not, and tells of those that did not when it does.
+    fn has_room(&mut self, now: RunNs) -> bool {
         if self.socket.is_none() {
-            return;
+            return false;
         }
         if self.queue.len() - self.sent > MOST_QUEUED {
             self.lost += 1;
-            return;
+            return false;
         }
         if self.lost > 0 {
             let lost = Lost { when: When::exactly(now), at: "queue".to_owned(), records: self.lost };
             self.lost = 0;
             self.frame(process::RECORD, &Record::Lost(lost));
         }
-        self.frame(process::RECORD, record);
+        true
     }
 
     fn frame(&mut self, kind: u8, record: &Record) {

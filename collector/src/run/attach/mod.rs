@@ -108,6 +108,7 @@ fn look(
         signals,
         subject: Subject::Others(others),
         foreign: Vec::new(),
+        files: None,
         pace: if options.stay == Stay::Watch { WATCH_SAMPLE } else { SAMPLE },
     };
     let watch = Watch::Others(Visit::new(options.stay, options.limit));

@@ -39,6 +39,10 @@ impl MainLoop<'_> {
         let (last_progress, news) = self.watch.last_progress();
         let trigger = Trigger { when: When::exactly(now), reason, last_progress, progress: news.word().to_owned() };
         self.parts.records.push(now, &Record::Trigger(trigger));
+        // Light looks come often and most lead to nothing: events are kept for one that does.
+        if let Some(files) = self.parts.files.as_mut().filter(|_| reason != TriggerReason::Still) {
+            files.ask();
+        }
         self.snapshots += 1;
         self.update_helpers();
         let own_cpu = self.own_cpu();

@@ -39,6 +39,7 @@ use crate::act::{Before, Owned};
 use crate::clock::RunClock;
 use crate::judge::{Judge, Moment};
 use crate::kernel::{Children, cpu_of, has_ended, timespec};
+use crate::observe::files::Files;
 use crate::observe::{Baseline, Snapshotter, Tree};
 use crate::phases::{Lines, Memfds, Phases, Recorders};
 use crate::watchdog::{Action, Event, Watch};
@@ -53,6 +54,9 @@ const JUDGE_STEP: Duration = Duration::from_millis(20);
 const GAP: u64 = 2_000_000_000;
 /// Anchors of the clocks in a capture.
 const ANCHOR: u64 = 60_000_000_000;
+
+/// How long the reader of file events gets for the last of them.
+const LAST_FILES: Duration = Duration::from_secs(1);
 
 /// Why the main loop ended.
 #[derive(Debug)]
@@ -79,6 +83,7 @@ pub(super) struct Parts<'a> {
     pub(super) snapshotter: Snapshotter,
     pub(super) outputs: Outputs,
     pub(super) records: Records,
+    pub(super) files: Option<Files>,
     pub(super) signals: Signals,
     pub(super) subject: Subject,
     /// Where recorders of programs lie that no run has given a place, when it is not a command that is followed.
@@ -190,6 +195,7 @@ impl<'a> MainLoop<'a> {
                 return Stop::NotStarted(error);
             }
             self.hear_signals(now);
+            self.take_files(now);
             self.parts.records.pump();
             self.pump_asides(now);
             if let Some(stop) = self.has_ended(now) {
@@ -271,6 +277,7 @@ impl<'a> MainLoop<'a> {
             let wanted = if is_waiting { PollFlags::IN | PollFlags::OUT } else { PollFlags::IN };
             fds.push(PollFd::from_borrowed_fd(fd, wanted));
         }
+        fds.extend(self.parts.files.as_ref().and_then(Files::fd).map(readable));
         // An interrupted wait is a short one.
         let _ = poll(&mut fds, Some(&timespec(limit)));
         let late = self.now().since(now).saturating_sub(limit);
@@ -287,7 +294,34 @@ impl<'a> MainLoop<'a> {
         let mut helpers: BTreeSet<u32> = feed.chain(observers.map(|pid| pid.0)).collect();
         helpers.extend(self.judge.helpers());
         helpers.extend(self.told.memfds.helper());
+        helpers.extend(self.parts.files.as_ref().map(Files::reader));
         self.children.set_helpers(helpers);
+    }
+
+    /// File events that were asked for, as they come.
+    fn take_files(&mut self, now: RunNs) {
+        if let Some(files) = self.parts.files.as_mut().filter(|files| files.fd().is_some()) {
+            let found = files.records();
+            self.parts.records.push_json(now, found);
+        }
+    }
+
+    /// After the command's end: the file events that are left, when somebody will read of them.
+    pub(in crate::run) fn finish_files(&mut self, is_kept: bool) {
+        let Some(mut files) = self.parts.files.take() else { return };
+        let now = self.now();
+        let records = &mut self.parts.records;
+        if is_kept {
+            let mut take = |found| {
+                records.push_json(now, found);
+                records.pump();
+            };
+            // What was asked for before comes first.
+            files.wait(LAST_FILES, &mut take);
+            files.ask();
+            files.wait(LAST_FILES, take);
+        }
+        files.end();
     }
 
     /// Tells the watchdog, and does what it says.
@@ -327,6 +361,9 @@ impl<'a> MainLoop<'a> {
         // It has said why and leaves at once.
         while self.children.end_of(root).is_none() && crate::kernel::open_process(root).is_some() {
             self.reap(now);
+        }
+        if let Some(files) = self.parts.files.take() {
+            files.end();
         }
         if let Some(feed) = self.parts.records.feed.take() {
             feed.finish(crate::write::Verdict::Drop, Duration::from_secs(2));
