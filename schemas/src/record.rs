@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 pub use crate::action::{Action, Deed};
 use crate::fact::{FdFact, FileLockFact, FuseFact, Gap, MountFact, ProcessFact, SocketFact, TaskState, ThreadFact};
+pub use crate::kernel_event::{Doer, KernelDeed, KernelEvent, LockOutcome, LockRequest, SignalAction};
 pub use crate::primitive::Primitive;
 use crate::{
     Big, ClockAnchor, Inode, PhaseId, Pid, ProcessId, Report, ResourceKey, RunNs, SnapshotId, ThreadId, Tid, Version,
@@ -37,6 +38,8 @@ pub enum Record {
     PhaseState(PhaseState),
     /// The command wrote something.
     Output(Output),
+    /// The kernel's own recorder saw something.
+    KernelEvent(KernelEvent),
     /// The watchdog fired.
     Trigger(Trigger),
     /// A snapshot begins; its facts follow, each with the snapshot's number.
@@ -93,6 +96,7 @@ impl Record {
             Self::PhaseClose(close) => close.when.t,
             Self::PhaseState(state) => state.when.t,
             Self::Output(output) => output.when.t,
+            Self::KernelEvent(event) => event.when.t,
             Self::Trigger(trigger) => trigger.when.t,
             Self::SnapshotBegin(begin) => begin.when.t,
             Self::Process(fact) => fact.when.t,
@@ -134,6 +138,7 @@ impl Record {
         "phase_close",
         "phase_state",
         "output",
+        "kernel_event",
         "trigger",
         "snapshot_begin",
         "process",
@@ -165,6 +170,7 @@ impl Record {
             Self::PhaseClose(_) => "phase_close",
             Self::PhaseState(_) => "phase_state",
             Self::Output(_) => "output",
+            Self::KernelEvent(_) => "kernel_event",
             Self::Trigger(_) => "trigger",
             Self::SnapshotBegin(_) => "snapshot_begin",
             Self::Process(_) => "process",
@@ -554,4 +560,15 @@ pub struct Lost {
     pub at: String,
     /// How many.
     pub records: u64,
+}
+
+impl Lost {
+    /// How [`at`](Self::at) begins for events of the kernel's recorder. It is a ring whose oldest events make room for new
+    /// ones, and no conclusion rests on what it no longer has.
+    pub const KERNEL_EVENTS: &str = "kernel events";
+
+    /// Whether these are events of the kernel's recorder.
+    pub fn is_of_kernel_events(&self) -> bool {
+        self.at.starts_with(Self::KERNEL_EVENTS)
+    }
 }
