@@ -10,6 +10,7 @@
 
 mod build;
 mod interval;
+mod kernel_event;
 mod moment;
 mod phase;
 mod phase_state;

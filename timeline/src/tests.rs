@@ -17,6 +17,7 @@ use proptest::prelude::*;
 
 use crate::{BuildError, Lane, Moment, Phase, Timeline};
 
+mod kernel_events;
 mod lives;
 mod phases;
 mod snapshots;

@@ -4,6 +4,7 @@ use hangdog_schemas::record::{Deed, ExitStatus, Stream, TriggerReason};
 use hangdog_schemas::{ProcessId, RunNs};
 use hangdog_timeline::Timeline;
 
+use crate::kernel_event;
 use crate::text::{clean, lasting};
 
 /// Kinds of events, each with a sign of its own.
@@ -12,6 +13,7 @@ pub(crate) enum EventKind {
     Process,
     Phase,
     Output,
+    Kernel,
     Snapshot,
     Trigger,
     Action,
@@ -26,6 +28,7 @@ impl EventKind {
             Self::Process => 'p',
             Self::Phase => '·',
             Self::Output => 'o',
+            Self::Kernel => 'k',
             Self::Snapshot => 'S',
             Self::Trigger => 'T',
             Self::Action => 'a',
@@ -39,6 +42,7 @@ impl EventKind {
             Self::Process => "process",
             Self::Phase => "phase",
             Self::Output => "output",
+            Self::Kernel => "kernel",
             Self::Snapshot => "snapshot",
             Self::Trigger => "trigger",
             Self::Action => "action",
@@ -94,6 +98,9 @@ pub(crate) fn events(timeline: &Timeline) -> Vec<Event> {
         };
         let text = output.text.as_deref().map(|text| format!(": {}", clean(text.trim_end()))).unwrap_or_default();
         add(output.when.t, EventKind::Output, format!("{} bytes to {stream}{text}", output.bytes));
+    }
+    for event in timeline.kernel_events() {
+        add(event.when.t, EventKind::Kernel, kernel_event::words(timeline, event));
     }
     for snapshot in timeline.snapshots() {
         let extent = format!("{:?}", snapshot.extent).to_lowercase();
