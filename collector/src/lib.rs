@@ -5,6 +5,7 @@
 //! | how a command is started, followed and ended | [`mod@run`] |
 //! | when to look closer, and when to act | [`watchdog`] |
 //! | what is done to a hung run, and what never is | [`act`] |
+//! | what the kernel's own recorder saw | [`ktrace`] |
 //! | how the capture gets to a disk that may hang itself | [`mod@write`] |
 //! | what the command says it is doing | [`phases`] |
 //! | who thinks about the facts | [`judge`] |
@@ -16,6 +17,7 @@ pub mod act;
 pub mod clock;
 pub mod judge;
 mod kernel;
+pub mod ktrace;
 pub mod observe;
 pub mod phases;
 pub mod run;
@@ -25,5 +27,6 @@ pub mod write;
 
 pub use judge::{Judge, Moment};
 pub use run::{
-    Ended, KeepCapture, OnHang, RunError, RunOptions, RunOutcome, close_as_at_start, restore_sigpipe, run,
+    Ended, KeepCapture, KernelTrace, OnHang, RunError, RunOptions, RunOutcome, close_as_at_start, restore_sigpipe,
+    run,
 };

@@ -4,6 +4,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::OpenOptionsExt as _;
 
+use hangdog_collector::ktrace::{Missing, available};
 use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, netlink, recv, send, socket_with};
 
 use super::{Check, State};
@@ -204,6 +205,24 @@ pub(super) fn control_groups() -> Check {
     } else {
         let advice = "mount -t cgroup2 none /sys/fs/cgroup";
         Check::short(name, State::Missing, "no freezer is mounted on /sys/fs/cgroup", cost, advice)
+    }
+}
+
+/// The kernel's own recorder, which `run --kernel-trace` uses.
+pub(super) fn recorder() -> Check {
+    let name = "kernel-recorder";
+    let cost = "what led up to a hang in the kernel (FUSE requests, signals, file locks, ends of processes) is not in a capture";
+    match available() {
+        Ok(()) => Check::ok(name, "tracefs gives an instance of its own"),
+        Err(why @ Missing::Denied(_)) => {
+            Check::short(name, State::Limited, why.to_string(), cost, "run hangdog as root, or give it CAP_SYS_ADMIN")
+        }
+        Err(why @ Missing::Namespace) => {
+            let advice =
+                "run hangdog outside of the container, or with the host's processes (`--pid=host`) and CAP_SYS_ADMIN";
+            Check::short(name, State::Limited, why.to_string(), cost, advice)
+        }
+        Err(why) => Check::short(name, State::Missing, why.to_string(), cost, "use a kernel with CONFIG_FTRACE"),
     }
 }
 

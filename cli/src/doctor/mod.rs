@@ -76,6 +76,7 @@ pub(crate) fn examine() -> Vec<Check> {
         kernel::socket_diagnosis(),
         rights::user_namespaces(),
         kernel::control_groups(),
+        kernel::recorder(),
         places::memory(),
         places::captures(),
     ]);

@@ -48,6 +48,7 @@ pub(super) fn finish(mut main_loop: MainLoop<'_>, stop: &Stop, mut notes: Vec<St
     let run = main_loop.parts.records.question.header().run.clone();
     let is_trouble = end != Ended::Code(0) || report.as_ref().is_some_and(|report| report.verdict.is_some());
     let capture = finish_capture(&mut main_loop, report.as_ref(), is_trouble, &mut notes);
+    main_loop.end_kernel_trace();
     RunOutcome { end, report: report.map(|report| with_capture(report, capture.as_ref())), capture, notes, run }
 }
 
@@ -154,6 +155,11 @@ fn finish_capture(
     is_trouble: bool,
     notes: &mut Vec<String>,
 ) -> Option<PathBuf> {
+    let is_named = matches!(main_loop.parts.options.capture, super::options::KeepCapture::In(_));
+    let verdict = if is_trouble || is_named { Verdict::Keep } else { Verdict::Drop };
+    if verdict == Verdict::Keep {
+        main_loop.last_kernel_events();
+    }
     let now = main_loop.now();
     if let Some(report) = report {
         main_loop.parts.records.push(now, &Record::Report(Box::new(report.clone())));
@@ -164,8 +170,6 @@ fn finish_capture(
         remove_directory(main_loop, None, notes);
         return None;
     };
-    let is_named = matches!(main_loop.parts.options.capture, super::options::KeepCapture::In(_));
-    let verdict = if is_trouble || is_named { Verdict::Keep } else { Verdict::Drop };
     let writer = feed.writer();
     let messages = feed.finish(verdict, LAST_BYTES);
     let is_done = messages.iter().any(|message| matches!(message, Message::Done { .. }));

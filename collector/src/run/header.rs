@@ -5,12 +5,18 @@ use std::io;
 
 use hangdog_schemas::{Big, CAPTURE_VERSION, Inode, Pid, ProcessId, RunHeader, redact};
 
-use super::options::{KeepCapture, RunOptions};
+use super::options::{KeepCapture, KernelTrace, RunOptions};
 use crate::clock::RunClock;
 use crate::kernel::start_of_own;
 
-/// Gathers the header. Reads files of our own process and of the kernel only.
-pub(super) fn header(options: &RunOptions, run: &str, clock: RunClock, root: ProcessId) -> io::Result<RunHeader> {
+/// Gathers the header. Reads files of our own process and of the kernel only. `kernel_trace` is what is recorded, which may be less than what was asked for.
+pub(super) fn header(
+    options: &RunOptions,
+    run: &str,
+    clock: RunClock,
+    root: ProcessId,
+    kernel_trace: KernelTrace,
+) -> io::Result<RunHeader> {
     let system = rustix::system::uname();
     let own = std::process::id();
     let text = |part: &std::ffi::CStr| part.to_string_lossy().into_owned();
@@ -36,7 +42,7 @@ pub(super) fn header(options: &RunOptions, run: &str, clock: RunClock, root: Pro
         cwd: std::env::current_dir().map(|path| path.to_string_lossy().into_owned()).unwrap_or_default(),
         environment: redact::environment(std::env::vars_os().filter_map(utf8)).value,
         anchor: clock.anchor(),
-        options: in_force(options),
+        options: in_force(options, kernel_trace),
         terminal: super::command::terminal(),
     })
 }
@@ -48,10 +54,11 @@ fn namespace(name: &str) -> io::Result<Inode> {
     number.map(Big).ok_or_else(|| io::Error::other(format!("/proc/self/ns/{name} is not as documented")))
 }
 
-fn in_force(options: &RunOptions) -> Vec<String> {
+fn in_force(options: &RunOptions, kernel_trace: KernelTrace) -> Vec<String> {
     let mut words = vec![
         format!("--quiet-after={}ms", options.quiet_after.as_millis()),
         format!("--on-hang={}", options.on_hang.word()),
+        format!("--kernel-trace={}", kernel_trace.word()),
     ];
     words.extend(options.timeout.map(|limit| format!("--timeout={}ms", limit.as_millis())));
     if let KeepCapture::In(path) = &options.capture {

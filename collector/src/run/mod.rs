@@ -28,6 +28,6 @@ mod stillness;
 mod tee;
 
 pub(crate) use directory::names;
-pub use options::{Ended, KeepCapture, OnHang, RunError, RunOptions, RunOutcome};
+pub use options::{Ended, KeepCapture, KernelTrace, OnHang, RunError, RunOptions, RunOutcome};
 pub use start::run;
 pub use stdio::{close_as_at_start, restore_sigpipe};

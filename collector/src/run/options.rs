@@ -32,6 +32,29 @@ impl OnHang {
     }
 }
 
+/// What the kernel's own recorder is asked for. Where it cannot be had, nothing is recorded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum KernelTrace {
+    /// Nothing.
+    Off,
+    /// What is rare: life of processes, signals, FUSE requests, file locks, TCP connections.
+    #[default]
+    On,
+    /// All system calls and wake-ups as well.
+    Syscalls,
+}
+
+impl KernelTrace {
+    /// The word on the command line.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Off => "off",
+            Self::On => "on",
+            Self::Syscalls => "syscalls",
+        }
+    }
+}
+
 /// Where the capture goes and when it is kept.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub enum KeepCapture {
@@ -59,6 +82,8 @@ pub struct RunOptions {
     pub capture: KeepCapture,
     /// Whether stdout and stderr of the command are pipes to a relay, so that the capture keeps their text.
     pub tee: bool,
+    /// What the kernel's own recorder is asked for.
+    pub kernel_trace: KernelTrace,
     /// Further options in force, for the header of the capture: `--patience=10s`.
     pub noted: Vec<String>,
 }
@@ -73,6 +98,7 @@ impl RunOptions {
             on_hang: OnHang::default(),
             capture: KeepCapture::default(),
             tee: false,
+            kernel_trace: KernelTrace::default(),
             noted: Vec::new(),
         }
     }

@@ -47,6 +47,18 @@ impl Records {
         }
     }
 
+    /// Notes a record that is written already, for the capture alone.
+    pub(super) fn push_line(&mut self, now: RunNs, json: &[u8]) {
+        if let Some(feed) = &mut self.feed {
+            feed.push_line(now, json);
+        }
+    }
+
+    /// Whether the capture takes more without losing any.
+    pub(super) fn has_room(&self) -> bool {
+        self.feed.as_ref().is_some_and(Feed::has_room)
+    }
+
     /// Notes a complete snapshot; `sample` holds all threads as they were when it was begun.
     pub(super) fn snapshot(&mut self, now: RunNs, began: RunNs, sample: Sample, facts: Vec<Record>) {
         for fact in &facts {

@@ -10,7 +10,7 @@ use super::directory::RunDirectory;
 use super::ending;
 use super::header::{chance, header, name_a_run};
 use super::main_loop::{MainLoop, Parts, Stop};
-use super::options::{KeepCapture, RunError, RunOptions, RunOutcome};
+use super::options::{KeepCapture, KernelTrace, RunError, RunOptions, RunOutcome};
 use super::output::Outputs;
 use super::question::Question;
 use super::records::Records;
@@ -20,6 +20,7 @@ use crate::act::Before;
 use crate::clock::RunClock;
 use crate::judge::Judge;
 use crate::kernel::Children;
+use crate::ktrace::Recorder;
 use crate::observe::{Snapshotter, Tree, baseline};
 use crate::spool::Spool;
 use crate::write::{Feed, Place, default_place};
@@ -67,6 +68,7 @@ fn start(
     let before = Before::look();
     // Helpers are forked first: from a small process, and before there is anything of the command's.
     let feed = start_writer(options, name, &mut notes);
+    let mut ktrace = start_kernel_trace(options, clock, name, feed.as_ref(), &mut notes);
     let (tee, streams) = if options.tee { Tee::start() } else { Ok((Tee::default(), Vec::new())) }
         .map_err(RunError::own("no process can be started that passes the output on"))?;
     let outputs = Outputs::new(tee);
@@ -81,12 +83,17 @@ fn start(
         .map_err(|source| cannot_run(options, source))?;
     let held = plan.fork().map_err(RunError::own("no process can be started for the command"))?;
     children.set_root(held.process.pid.0);
-    let header = header(options, name, clock, held.process).map_err(RunError::own("/proc cannot be read"))?;
+    let recorded = if ktrace.is_some() { options.kernel_trace } else { KernelTrace::Off };
+    let header =
+        header(options, name, clock, held.process, recorded).map_err(RunError::own("/proc cannot be read"))?;
     if let Some(directory) = directory {
         directory.claim(own.0, held.process.pid.0);
     }
     let spool = Spool::new(directory.and_then(|directory| directory.open("spool.jsonl").ok()));
     let records = Records::new(feed, spool, Question::new(header));
+    if let Some(ktrace) = &mut ktrace {
+        ktrace.follow(held.process.pid);
+    }
     let started = held.go();
     // A watchdog that competes with what it watches sees a hang late. Within one session only this counts:
     // the automatic group of a terminal's session holds the command too (KERNEL autogroup: both would rise).
@@ -102,6 +109,7 @@ fn start(
         snapshotter,
         outputs,
         records,
+        ktrace,
         signals,
         started,
         group,
@@ -157,6 +165,29 @@ fn start_writer(options: &RunOptions, name: &str, notes: &mut Vec<String>) -> Op
         Ok(feed) => Some(feed),
         Err(error) => {
             notes.push(format!("no capture is written: its process cannot be started: {error}"));
+            None
+        }
+    }
+}
+
+/// Only for a capture: nothing else takes the events. Who may not have the kernel's recorder is told by `doctor`, and
+/// here only when it was asked for system calls, which is never so by default.
+fn start_kernel_trace(
+    options: &RunOptions,
+    clock: RunClock,
+    name: &str,
+    feed: Option<&Feed>,
+    notes: &mut Vec<String>,
+) -> Option<Recorder> {
+    if options.kernel_trace == KernelTrace::Off || feed.is_none() {
+        return None;
+    }
+    match Recorder::start(options.kernel_trace, clock, name) {
+        Ok(recorder) => Some(recorder),
+        Err(why) => {
+            if options.kernel_trace == KernelTrace::Syscalls {
+                notes.push(format!("system calls are not recorded: {why}; `hangdog doctor` tells how to get them"));
+            }
             None
         }
     }

@@ -72,19 +72,40 @@ impl Feed {
 
     /// Puts a record in the queue, or counts it as lost.
     pub fn push(&mut self, now: RunNs, record: &Record) {
+        if self.takes(now) {
+            self.frame(process::RECORD, record);
+        }
+    }
+
+    /// The same for a record that is JSON already.
+    pub fn push_line(&mut self, now: RunNs, json: &[u8]) {
+        if self.takes(now) {
+            self.queue.push(process::RECORD);
+            self.queue.extend((json.len() as u32).to_le_bytes());
+            self.queue.extend_from_slice(json);
+        }
+    }
+
+    /// Whether there is room for what is not urgent: half of the queue stays free for what is.
+    pub fn has_room(&self) -> bool {
+        self.queue.len() - self.sent < MOST_QUEUED / 2
+    }
+
+    /// Whether a record finds a place. What did not is told before.
+    fn takes(&mut self, now: RunNs) -> bool {
         if self.socket.is_none() {
-            return;
+            return false;
         }
         if self.queue.len() - self.sent > MOST_QUEUED {
             self.lost += 1;
-            return;
+            return false;
         }
         if self.lost > 0 {
             let lost = Lost { when: When::exactly(now), at: "queue".to_owned(), records: self.lost };
             self.lost = 0;
             self.frame(process::RECORD, &Record::Lost(lost));
         }
-        self.frame(process::RECORD, record);
+        true
     }
 
     fn frame(&mut self, kind: u8, record: &Record) {

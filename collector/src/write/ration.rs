@@ -6,7 +6,7 @@
 //! ```text
 //! 0 ─────────────── 1/2 ───────────── 3/4 ──────────── 7/8 ──────────── limit
 //!   samples, phases, │   processes,    │    full         │    triggers, actions,
-//!   output           │   light looks   │    snapshots    │    the end, the report
+//!   output, kernel   │   light looks   │    snapshots    │    the end, the report
 //! ```
 
 use std::collections::BTreeMap;
@@ -58,7 +58,8 @@ impl Ration {
             | Record::PhaseOpen(_)
             | Record::PhaseClose(_)
             | Record::PhaseState(_)
-            | Record::Output(_) => self.limit / 2,
+            | Record::Output(_)
+            | Record::KernelEvent(_) => self.limit / 2,
             Record::ProcessStart(_) | Record::ProcessChange(_) | Record::ProcessEnd(_) | Record::Anchor(_) => {
                 self.limit / 4 * 3
             }
@@ -86,6 +87,7 @@ fn name(record: &Record) -> &'static str {
         Record::Sample(_) => "samples",
         Record::PhaseOpen(_) | Record::PhaseClose(_) | Record::PhaseState(_) => "phases",
         Record::Output(_) => "output",
+        Record::KernelEvent(_) => Lost::KERNEL_EVENTS,
         Record::ProcessStart(_) | Record::ProcessChange(_) | Record::ProcessEnd(_) => "processes",
         Record::Anchor(_) => "clock anchors",
         _ => "facts of snapshots",

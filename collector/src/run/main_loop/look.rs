@@ -37,6 +37,10 @@ impl MainLoop<'_> {
         let (last_progress, news) = self.watchdog.last_progress();
         let trigger = Trigger { when: When::exactly(now), reason, last_progress, progress: news.word().to_owned() };
         self.parts.records.push(now, &Record::Trigger(trigger));
+        // A light look repeats often, and a run that only pauses has many.
+        if extent == SnapshotExtent::Full || matches!(reason, TriggerReason::Signal(_) | TriggerReason::Timeout) {
+            self.ask_for_kernel_events();
+        }
         self.snapshots += 1;
         self.update_helpers();
         let own_cpu = self.own_cpu();

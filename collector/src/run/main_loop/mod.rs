@@ -6,10 +6,12 @@
 //! | what a sample gathers | `sample` |
 //! | how a snapshot is taken | `look` |
 //! | what the judge is asked, and what it answered | `judged` |
+//! | what the kernel's own recorder is asked | `kernel_events` |
 //! | what becomes of signals and ended children | `hear` |
 
 mod hear;
 mod judged;
+mod kernel_events;
 mod look;
 mod sample;
 
@@ -34,6 +36,7 @@ use crate::act::{Before, Owned};
 use crate::clock::RunClock;
 use crate::judge::{Judge, Moment};
 use crate::kernel::{Children, cpu_of, has_ended, timespec};
+use crate::ktrace::Recorder;
 use crate::observe::{Baseline, Snapshotter, Tree};
 use crate::phases::{Lines, Memfds, Phases, Recorders};
 use crate::watchdog::{Action, Event, Policy, Watchdog};
@@ -71,6 +74,7 @@ pub(super) struct Parts<'a> {
     pub(super) snapshotter: Snapshotter,
     pub(super) outputs: Outputs,
     pub(super) records: Records,
+    pub(super) ktrace: Option<Recorder>,
     pub(super) signals: Signals,
     pub(super) started: Started,
     pub(super) group: Group,
@@ -169,6 +173,7 @@ impl<'a> MainLoop<'a> {
             }
             self.hear_signals(now);
             self.parts.records.pump();
+            self.hear_kernel_events(now);
             if has_ended(self.parts.started.pidfd()) {
                 // It may have failed to become the command between the look above and this one.
                 if let Exec::Failed(error) = self.parts.started.look() {
@@ -225,6 +230,9 @@ impl<'a> MainLoop<'a> {
             let wanted = if is_waiting { PollFlags::IN | PollFlags::OUT } else { PollFlags::IN };
             fds.push(PollFd::from_borrowed_fd(fd, wanted));
         }
+        // What the writer has no room for stays with the helper.
+        let has_room = self.parts.records.has_room();
+        fds.extend(self.parts.ktrace.iter().filter(|_| has_room).filter_map(Recorder::fd).map(readable));
         // An interrupted wait is a short one.
         let _ = poll(&mut fds, Some(&timespec(limit)));
         let late = self.now().since(now).saturating_sub(limit);
@@ -240,6 +248,7 @@ impl<'a> MainLoop<'a> {
         let mut helpers: BTreeSet<u32> = feed.chain(observers.map(|pid| pid.0)).collect();
         helpers.extend(self.judge.helpers());
         helpers.extend(self.told.memfds.helper());
+        helpers.extend(self.parts.ktrace.iter().map(Recorder::helper));
         self.children.set_helpers(helpers);
     }
 
