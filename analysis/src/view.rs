@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use hangdog_schemas::fact::{Belonging, MountFact, ProcessFact, Syscall, TaskState, ThreadFact};
+use hangdog_schemas::record::Lost;
 use hangdog_schemas::{Actor, Big, FactRef, Fd, Inode, Pid, Tid, Watched};
 use hangdog_timeline::{Phase, Snapshot, Timeline};
 
@@ -196,7 +197,8 @@ impl<'a> View<'a> {
     pub(crate) fn losses(&self, pid: Pid) -> Option<String> {
         let own = format!("phases of {pid}");
         let is_of_others = |at: &str| at.starts_with("phases of ") && at != own;
-        let lost = self.timeline.lost().iter().find(|lost| lost.records > 0 && !is_of_others(&lost.at))?;
+        let is_of_it = |lost: &&Lost| lost.records > 0 && !is_of_others(&lost.at) && !lost.is_of_kernel_events();
+        let lost = self.timeline.lost().iter().find(is_of_it)?;
         Some(format!("{} records that were lost at {}: they may name another holder", lost.records, lost.at))
     }
 

@@ -5,6 +5,7 @@
 //! | how a command is started, followed and ended | [`mod@run`] |
 //! | when to look closer, and when to act | [`watchdog`] |
 //! | what is done to a hung run, and what never is | [`act`] |
+//! | what the kernel's own recorder saw | [`ktrace`] |
 //! | how the capture gets to a disk that may hang itself | [`mod@write`] |
 //! | what the command says it is doing | [`phases`] |
 //! | who thinks about the facts | [`judge`] |
@@ -17,6 +18,7 @@ pub mod act;
 pub mod clock;
 pub mod judge;
 mod kernel;
+pub mod ktrace;
 pub mod observe;
 pub mod phases;
 pub mod run;
@@ -27,6 +29,6 @@ pub mod write;
 
 pub use judge::{Judge, Moment};
 pub use run::{
-    AttachError, AttachOptions, AttachOutcome, Ended, KeepCapture, Left, OnHang, Published, RunError, RunOptions,
-    RunOutcome, Whom, attach, close_as_at_start, restore_sigpipe, run,
+    AttachError, AttachOptions, AttachOutcome, Ended, KeepCapture, KernelTrace, Left, OnHang, Published, RunError,
+    RunOptions, RunOutcome, Whom, attach, close_as_at_start, restore_sigpipe, run,
 };

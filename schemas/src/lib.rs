@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | the lines of a capture | [`record`] |
 //! | what a snapshot sees | [`fact`] |
+//! | what the kernel's recorder sees | [`kernel_event`] |
 //! | what a report says | [`report`] |
 //! | names of resources | [`resource`] |
 //! | processes, threads, facts as ids | [`id`] |
@@ -22,6 +23,7 @@ pub mod file;
 pub mod file_event;
 pub mod id;
 pub mod json_schema;
+pub mod kernel_event;
 pub mod observed;
 pub mod phase_line;
 pub mod primitive;

@@ -8,6 +8,7 @@ use crate::fact::{
     FdFact, FileLockFact, FuseFact, Gap, MountFact, ProcessFact, SemaphoreFact, SocketFact, TaskState, ThreadFact,
 };
 pub use crate::file_event::{FileEvent, FileOp, FileWatch, WatchedBy, Whose};
+pub use crate::kernel_event::{Doer, KernelDeed, KernelEvent, LockOutcome, LockRequest, SignalAction};
 pub use crate::primitive::Primitive;
 use crate::{
     Big, ClockAnchor, Inode, PhaseId, Pid, ProcessId, Report, ResourceKey, RunNs, SnapshotId, ThreadId, Tid, Version,
@@ -44,6 +45,8 @@ pub enum Record {
     FileWatch(FileWatch),
     /// Something was done to a file.
     FileEvent(FileEvent),
+    /// The kernel's own recorder saw something.
+    KernelEvent(KernelEvent),
     /// The watchdog fired.
     Trigger(Trigger),
     /// A snapshot begins; its facts follow, each with the snapshot's number.
@@ -105,6 +108,7 @@ impl Record {
             Self::Output(output) => output.when.t,
             Self::FileWatch(watch) => watch.when.t,
             Self::FileEvent(event) => event.when.t,
+            Self::KernelEvent(event) => event.when.t,
             Self::Trigger(trigger) => trigger.when.t,
             Self::SnapshotBegin(begin) => begin.when.t,
             Self::Process(fact) => fact.when.t,
@@ -149,6 +153,7 @@ impl Record {
         "output",
         "file_watch",
         "file_event",
+        "kernel_event",
         "trigger",
         "snapshot_begin",
         "process",
@@ -183,6 +188,7 @@ impl Record {
             Self::Output(_) => "output",
             Self::FileWatch(_) => "file_watch",
             Self::FileEvent(_) => "file_event",
+            Self::KernelEvent(_) => "kernel_event",
             Self::Trigger(_) => "trigger",
             Self::SnapshotBegin(_) => "snapshot_begin",
             Self::Process(_) => "process",
@@ -595,4 +601,15 @@ pub struct Lost {
     pub at: String,
     /// How many.
     pub records: u64,
+}
+
+impl Lost {
+    /// How [`at`](Self::at) begins for events of the kernel's recorder. It is a ring whose oldest events make room for new
+    /// ones, and no conclusion rests on what it no longer has.
+    pub const KERNEL_EVENTS: &str = "kernel events";
+
+    /// Whether these are events of the kernel's recorder.
+    pub fn is_of_kernel_events(&self) -> bool {
+        self.at.starts_with(Self::KERNEL_EVENTS)
+    }
 }

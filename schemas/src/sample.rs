@@ -7,9 +7,10 @@ use crate::fact::{
     SocketFamily, SocketState, Syscall, TaskState, Terminal, ThreadFact,
 };
 use crate::record::{
-    Action, Bystander, Deed, ExitStatus, FileEvent, FileOp, FileWatch, Lost, Output, PhaseClose, PhaseMeaning,
-    PhaseOpen, PhaseState, Primitive, ProcessChange, ProcessEnd, ProcessStart, RunEnd, Sample, SnapshotBegin,
-    SnapshotEnd, SnapshotExtent, Stream, ThreadSample, Trigger, TriggerReason, WatchedBy, Whose,
+    Action, Bystander, Deed, Doer, ExitStatus, FileEvent, FileOp, FileWatch, KernelDeed, KernelEvent, LockOutcome,
+    LockRequest, Lost, Output, PhaseClose, PhaseMeaning, PhaseOpen, PhaseState, Primitive, ProcessChange, ProcessEnd,
+    ProcessStart, RunEnd, Sample, SignalAction, SnapshotBegin, SnapshotEnd, SnapshotExtent, Stream, ThreadSample,
+    Trigger, TriggerReason, WatchedBy, Whose,
 };
 use crate::{
     Actor, Address, Big, CAPTURE_VERSION, ClockAnchor, Confidence, Device, Edge, Evidence, FactRef, Fd, Finding,
@@ -405,6 +406,7 @@ pub fn records() -> Vec<Record> {
     for stream in [Stream::Stdout, Stream::Stderr, Stream::Both] {
         records.push(Record::Output(Output { when: ms(9), stream, bytes: 12, text: Some("hello\n".to_owned()) }));
     }
+    records.extend(kernel_events());
     let reasons = [
         TriggerReason::Still,
         TriggerReason::Quiet,
@@ -509,4 +511,46 @@ fn snapshot() -> Vec<Record> {
     records.push(Record::Gap(Gap { snapshot, pid: None, what: "fd".to_owned(), why: Observed::Seen(()) }));
     records.push(Record::SnapshotEnd(SnapshotEnd { when: ms(12), snapshot, stalls: 1 }));
     records
+}
+
+/// What the kernel's recorder sees, each in each shape.
+fn kernel_events() -> Vec<Record> {
+    let (comm, connection) = ("indexd".to_owned(), FuseConnection(41));
+    let lock = |asks, outcome| KernelDeed::FileLock {
+        class: LockClass::Flock,
+        asks,
+        outcome,
+        device: Device { major: 8, minor: 1 },
+        inode: LARGE,
+    };
+    let taken = |action| KernelDeed::SignalTaken { signal: 11, code: 1, action };
+    let deeds = [
+        KernelDeed::FuseSend { connection, unique: LARGE, opcode: "LOOKUP".to_owned() },
+        KernelDeed::FuseEnd { connection, unique: LARGE, error: -103 },
+        KernelDeed::Futex { op: "WAIT".to_owned(), uaddr: Address(u64::MAX), val: 2 },
+        KernelDeed::Wake { woken: Tid(4413), comm: comm.clone() },
+        KernelDeed::Fork { child: Tid(4414), comm: comm.clone() },
+        KernelDeed::Exec { file: "/bin/true".to_owned(), was: None },
+        KernelDeed::Exec { file: "/bin/true".to_owned(), was: Some(Tid(4415)) },
+        KernelDeed::ExitCall { code: -1 },
+        KernelDeed::Exit { comm: comm.clone(), last: Some(true) },
+        KernelDeed::Exit { comm: comm.clone(), last: None },
+        KernelDeed::SignalSent { signal: 9, code: 0, target: Tid(4413), comm, result: 0 },
+        taken(SignalAction::Default),
+        taken(SignalAction::Handler),
+        lock(LockRequest::Read, LockOutcome::Done),
+        lock(LockRequest::Write, LockOutcome::Waits),
+        lock(LockRequest::Unlock, LockOutcome::Failed(35)),
+        KernelDeed::SocketState {
+            local: "127.0.0.1:8080".to_owned(),
+            remote: "127.0.0.1:40312".to_owned(),
+            from: SocketState::SynRecv,
+            to: SocketState::Established,
+        },
+        KernelDeed::Syscall { number: 0, name: "read".to_owned(), args: [Address(u64::MAX); 6] },
+        KernelDeed::SyscallEnd { number: 0, name: "read".to_owned(), result: -4 },
+        KernelDeed::Other { name: "filelock:break_lease_block".to_owned(), text: "i_ino=7".to_owned() },
+    ];
+    let event = |(what, by)| Record::KernelEvent(KernelEvent { when: ms(9), tid: Tid(4412), by, what });
+    deeds.into_iter().zip([Doer::Thread, Doer::Interrupt].into_iter().cycle()).map(event).collect()
 }

@@ -14,6 +14,7 @@ use hangdog_schemas::record::{
 use hangdog_schemas::{ProcessId, Record, Report, RunNs, SnapshotId, ThreadId, When};
 
 use crate::files::Files;
+use crate::kernel_event::KernelEvents;
 use crate::phase::Phases;
 use crate::phase_state::PhaseStates;
 use crate::process::Process;
@@ -65,6 +66,7 @@ struct Builder {
     triggers: Vec<Trigger>,
     actions: Vec<Action>,
     lost: Vec<Lost>,
+    kernel_events: KernelEvents,
     progress: ProgressLog,
     run_end: Option<RunEnd>,
     report: Option<Report>,
@@ -120,6 +122,7 @@ impl Builder {
             }
             Record::Action(action) => self.actions.push(action),
             Record::Lost(lost) => self.lost.push(lost),
+            Record::KernelEvent(event) => self.kernel_events.add(event),
             Record::RunEnd(end) => self.run_end = Some(end),
             Record::Report(report) => self.report = Some(*report),
             // The clocks are converted before records are written; facts were taken above.
@@ -188,6 +191,7 @@ impl Builder {
         self.triggers.sort_by_key(|trigger| trigger.when.t);
         self.actions.sort_by_key(|action| action.when.t);
         self.lost.sort_by_key(|lost| lost.when.t);
+        self.kernel_events.settle(&self.threads);
         let missing = match (self.unplaced, self.other_run) {
             (0, false) => Vec::new(),
             (n, true) => vec![format!("{n} records after the header of a second run were left out")],
@@ -206,6 +210,7 @@ impl Builder {
             triggers: self.triggers,
             actions: self.actions,
             lost: self.lost,
+            kernel_events: self.kernel_events,
             progress: self.progress,
             run_end: self.run_end,
             report: self.report,

@@ -11,6 +11,7 @@
 mod build;
 mod files;
 mod interval;
+mod kernel_event;
 mod moment;
 mod phase;
 mod phase_state;

@@ -18,6 +18,7 @@ use proptest::prelude::*;
 use crate::{BuildError, Lane, Moment, Phase, Timeline};
 
 mod files;
+mod kernel_events;
 mod lives;
 mod phases;
 mod snapshots;

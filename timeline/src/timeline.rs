@@ -2,10 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use hangdog_schemas::record::{Action, Lost, Output, PhaseState, RunEnd, RunHeader, Trigger, TriggerReason};
-use hangdog_schemas::{PhaseId, ProcessId, Report, RunNs, SnapshotId, ThreadId};
+use hangdog_schemas::record::{
+    Action, KernelEvent, Lost, Output, PhaseState, RunEnd, RunHeader, Trigger, TriggerReason,
+};
+use hangdog_schemas::{PhaseId, ProcessId, Report, RunNs, SnapshotId, ThreadId, Tid};
 
 use crate::files::Files;
+use crate::kernel_event::KernelEvents;
 use crate::phase::{Lane, Phase, Phases};
 use crate::phase_state::PhaseStates;
 use crate::process::Process;
@@ -28,6 +31,7 @@ pub struct Timeline {
     pub(crate) triggers: Vec<Trigger>,
     pub(crate) actions: Vec<Action>,
     pub(crate) lost: Vec<Lost>,
+    pub(crate) kernel_events: KernelEvents,
     pub(crate) progress: ProgressLog,
     pub(crate) run_end: Option<RunEnd>,
     pub(crate) report: Option<Report>,
@@ -66,6 +70,27 @@ impl Timeline {
     /// What was done to the run, oldest first.
     pub fn actions(&self) -> &[Action] {
         &self.actions
+    }
+
+    /// What the kernel's recorder saw, oldest first.
+    pub fn kernel_events(&self) -> &[KernelEvent] {
+        self.kernel_events.all()
+    }
+
+    /// The same within `from..=to`.
+    pub fn kernel_events_between(&self, from: RunNs, to: RunNs) -> &[KernelEvent] {
+        self.kernel_events.between(from, to)
+    }
+
+    /// What a thread did or had done to it, as the kernel's recorder saw it, oldest first.
+    pub fn kernel_events_of(&self, thread: ThreadId) -> impl Iterator<Item = &KernelEvent> {
+        let of_number = self.kernel_events.of(thread.tid);
+        of_number.filter(move |event| self.kernel_events.thread(thread.tid, event.when.t) == Some(thread))
+    }
+
+    /// Which sampled thread had this number at this time.
+    pub fn thread_of_number(&self, tid: Tid, t: RunNs) -> Option<ThreadId> {
+        self.kernel_events.thread(tid, t)
     }
 
     /// What was dropped while it was recorded.

@@ -4,6 +4,7 @@ use hangdog_schemas::record::{Deed, ExitStatus, FileEvent, FileOp, Stream, Trigg
 use hangdog_schemas::{ProcessId, RunNs};
 use hangdog_timeline::Timeline;
 
+use crate::kernel_event;
 use crate::text::{clean, lasting};
 
 /// Kinds of events, each with a sign of its own.
@@ -13,6 +14,7 @@ pub(crate) enum EventKind {
     Phase,
     Output,
     File,
+    Kernel,
     Snapshot,
     Trigger,
     Action,
@@ -28,6 +30,7 @@ impl EventKind {
             Self::Phase => '·',
             Self::Output => 'o',
             Self::File => 'f',
+            Self::Kernel => 'k',
             Self::Snapshot => 'S',
             Self::Trigger => 'T',
             Self::Action => 'a',
@@ -42,6 +45,7 @@ impl EventKind {
             Self::Phase => "phase",
             Self::Output => "output",
             Self::File => "file",
+            Self::Kernel => "kernel",
             Self::Snapshot => "snapshot",
             Self::Trigger => "trigger",
             Self::Action => "action",
@@ -100,6 +104,9 @@ pub(crate) fn events(timeline: &Timeline) -> Vec<Event> {
     }
     for file in timeline.file_events() {
         add(file.when.t, EventKind::File, file_event(file));
+    }
+    for event in timeline.kernel_events() {
+        add(event.when.t, EventKind::Kernel, kernel_event::words(timeline, event));
     }
     for snapshot in timeline.snapshots() {
         let extent = format!("{:?}", snapshot.extent).to_lowercase();

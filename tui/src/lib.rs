@@ -24,6 +24,7 @@ mod call;
 mod command;
 mod event;
 mod fold;
+mod kernel_event;
 mod key;
 mod lane;
 mod message;

@@ -5,6 +5,7 @@ use std::io;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
+use hangdog_collector::ktrace::{Missing, available};
 use hangdog_collector::observe::files::fanotify_fails;
 use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, netlink, recv, send, socket_with};
 
@@ -228,6 +229,24 @@ pub(super) fn file_events() -> Check {
             "who made, opened or removed a file of the run is not seen",
             "raise fs.inotify.max_user_instances, or run hangdog as root",
         ),
+    }
+}
+
+/// The kernel's own recorder, which `run --kernel-trace` uses.
+pub(super) fn recorder() -> Check {
+    let name = "kernel-recorder";
+    let cost = "what led up to a hang in the kernel (FUSE requests, signals, file locks, ends of processes) is not in a capture";
+    match available() {
+        Ok(()) => Check::ok(name, "tracefs gives an instance of its own"),
+        Err(why @ Missing::Denied(_)) => {
+            Check::short(name, State::Limited, why.to_string(), cost, "run hangdog as root, or give it CAP_SYS_ADMIN")
+        }
+        Err(why @ Missing::Namespace) => {
+            let advice =
+                "run hangdog outside of the container, or with the host's processes (`--pid=host`) and CAP_SYS_ADMIN";
+            Check::short(name, State::Limited, why.to_string(), cost, advice)
+        }
+        Err(why) => Check::short(name, State::Missing, why.to_string(), cost, "use a kernel with CONFIG_FTRACE"),
     }
 }
 

@@ -77,6 +77,7 @@ pub(crate) fn examine() -> Vec<Check> {
         rights::user_namespaces(),
         kernel::control_groups(),
         kernel::file_events(),
+        kernel::recorder(),
         places::memory(),
         places::captures(),
     ]);

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use hangdog_collector::{Ended, KeepCapture, OnHang, RunError, RunOptions, RunOutcome};
+use hangdog_collector::{Ended, KeepCapture, KernelTrace, OnHang, RunError, RunOptions, RunOutcome};
 use hangdog_report::{escape, github};
 use hangdog_schemas::Report;
 
@@ -27,7 +27,7 @@ Exit codes:
 
 Environment:
   HANGDOG_QUIET_AFTER, HANGDOG_TIMEOUT, HANGDOG_PATIENCE, HANGDOG_ON_HANG, HANGDOG_REPORT, HANGDOG_OUTPUT,
-  HANGDOG_TEE, HANGDOG_WATCH_DIR (with colons between)
+  HANGDOG_TEE, HANGDOG_WATCH_DIR (with colons between), HANGDOG_KERNEL_TRACE
                      the same as the flags; a flag wins
   XDG_STATE_HOME     captures are kept in its `hangdog` directory (~/.local/state/hangdog)
   GITHUB_ACTIONS, GITHUB_STEP_SUMMARY
@@ -73,6 +73,10 @@ pub(crate) struct Arguments {
     /// temporary) those of its processes are kept. May be given several times
     #[arg(long, value_name = "DIR", env = "HANGDOG_WATCH_DIR", value_delimiter = ':')]
     watch_dir: Vec<PathBuf>,
+    /// What the kernel's own recorder keeps of the run, for the capture; where it cannot be had (see `hangdog doctor`)
+    /// nothing is recorded
+    #[arg(long, value_name = "WHAT", env = "HANGDOG_KERNEL_TRACE", value_enum, default_value_t = Traced::On)]
+    kernel_trace: Traced,
     /// The command and its arguments
     #[arg(last = true, required = true, value_name = "CMD")]
     command: Vec<OsString>,
@@ -89,6 +93,27 @@ enum Deed {
     Report,
     /// Say so and leave it for a person to look at; not even --timeout ends it
     Wait,
+}
+
+/// [`KernelTrace`] on the command line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Traced {
+    /// Nothing
+    Off,
+    /// What is rare: life of processes, signals, FUSE requests, file locks, TCP connections
+    On,
+    /// All system calls and wake-ups as well; each call takes some 0.2 µs more
+    Syscalls,
+}
+
+impl From<Traced> for KernelTrace {
+    fn from(traced: Traced) -> Self {
+        match traced {
+            Traced::Off => Self::Off,
+            Traced::On => Self::On,
+            Traced::Syscalls => Self::Syscalls,
+        }
+    }
 }
 
 impl From<Deed> for OnHang {
@@ -111,6 +136,7 @@ pub(crate) fn perform(arguments: Arguments) -> Result<u8, Failure> {
     options.on_hang = on_hang;
     options.tee = arguments.tee;
     options.watch_dirs = arguments.watch_dir;
+    options.kernel_trace = arguments.kernel_trace.into();
     if let Some(file) = arguments.output {
         options.capture = KeepCapture::In(file);
     }

@@ -15,9 +15,11 @@ pub mod files;
 mod parse;
 mod pulse;
 pub mod snapshot;
-mod syscalls;
+pub(crate) mod syscalls;
 pub mod tree;
 pub mod worker;
+
+pub(crate) use parse::text::text as printable;
 
 pub use baseline::{Baseline, baseline};
 pub use snapshot::{Progress, Request, Snapshotter};

@@ -57,6 +57,7 @@ pub(super) fn finish(
     main_loop.finish_asides(&mut notes);
     let keep = Keep { is_trouble, is_named };
     let capture = finish_capture(&mut main_loop, report.as_ref(), keep, &mut notes);
+    main_loop.end_kernel_trace();
     RunOutcome { end, report: report.map(|report| with_capture(report, capture.as_ref())), capture, notes, run }
 }
 
@@ -174,6 +175,10 @@ pub(super) fn finish_capture(
 ) -> Option<PathBuf> {
     let Keep { is_trouble, is_named } = keep;
     main_loop.finish_files(is_trouble || is_named);
+    let verdict = if is_trouble || is_named { Verdict::Keep } else { Verdict::Drop };
+    if verdict == Verdict::Keep {
+        main_loop.last_kernel_events();
+    }
     let now = main_loop.now();
     if let Some(report) = report {
         main_loop.parts.records.push(now, &Record::Report(Box::new(report.clone())));
@@ -184,7 +189,6 @@ pub(super) fn finish_capture(
         remove_directory(main_loop, None, notes);
         return None;
     };
-    let verdict = if is_trouble || is_named { Verdict::Keep } else { Verdict::Drop };
     let writer = feed.writer();
     let messages = feed.finish(verdict, LAST_BYTES);
     let is_done = messages.iter().any(|message| matches!(message, Message::Done { .. }));

@@ -5,7 +5,7 @@ use std::io;
 
 use hangdog_schemas::{Big, CAPTURE_VERSION, Inode, Pid, ProcessId, RunHeader, Watched, redact};
 
-use super::options::{KeepCapture, RunOptions};
+use super::options::{KeepCapture, KernelTrace, RunOptions};
 use crate::clock::RunClock;
 use crate::kernel::start_of_own;
 
@@ -18,10 +18,10 @@ pub(super) struct Header {
 }
 
 impl Header {
-    /// Of a command.
-    pub(super) fn of_command(options: &RunOptions, root: ProcessId) -> Self {
+    /// Of a command. `kernel_trace` is what is recorded, which may be less than what was asked for.
+    pub(super) fn of_command(options: &RunOptions, root: ProcessId, kernel_trace: KernelTrace) -> Self {
         let command = options.command.iter().map(|word| word.to_string_lossy().into_owned()).collect();
-        Self { command, root, options: in_force(options), watched: Watched::Command }
+        Self { command, root, options: in_force(options, kernel_trace), watched: Watched::Command }
     }
 }
 
@@ -66,10 +66,11 @@ fn namespace(name: &str) -> io::Result<Inode> {
     number.map(Big).ok_or_else(|| io::Error::other(format!("/proc/self/ns/{name} is not as documented")))
 }
 
-fn in_force(options: &RunOptions) -> Vec<String> {
+fn in_force(options: &RunOptions, kernel_trace: KernelTrace) -> Vec<String> {
     let mut words = vec![
         format!("--quiet-after={}ms", options.quiet_after.as_millis()),
         format!("--on-hang={}", options.on_hang.word()),
+        format!("--kernel-trace={}", kernel_trace.word()),
     ];
     words.extend(options.timeout.map(|limit| format!("--timeout={}ms", limit.as_millis())));
     if let KeepCapture::In(path) = &options.capture {

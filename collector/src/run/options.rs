@@ -32,6 +32,29 @@ impl OnHang {
     }
 }
 
+/// What the kernel's own recorder is asked for. Where it cannot be had, nothing is recorded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum KernelTrace {
+    /// Nothing.
+    Off,
+    /// What is rare: life of processes, signals, FUSE requests, file locks, TCP connections.
+    #[default]
+    On,
+    /// All system calls and wake-ups as well.
+    Syscalls,
+}
+
+impl KernelTrace {
+    /// The word on the command line.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Off => "off",
+            Self::On => "on",
+            Self::Syscalls => "syscalls",
+        }
+    }
+}
+
 /// Where the capture goes and when it is kept.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub enum KeepCapture {
@@ -61,6 +84,8 @@ pub struct RunOptions {
     pub tee: bool,
     /// Directories in which everybody's file events are kept, besides the run's own directories.
     pub watch_dirs: Vec<PathBuf>,
+    /// What the kernel's own recorder is asked for.
+    pub kernel_trace: KernelTrace,
     /// Further options in force, for the header of the capture: `--patience=10s`.
     pub noted: Vec<String>,
 }
@@ -76,6 +101,7 @@ impl RunOptions {
             capture: KeepCapture::default(),
             tee: false,
             watch_dirs: Vec::new(),
+            kernel_trace: KernelTrace::default(),
             noted: Vec::new(),
         }
     }

@@ -49,10 +49,21 @@ impl Records {
 
     /// Notes records that come as JSON from a helper. They are for the capture alone.
     pub(super) fn push_json(&mut self, now: RunNs, records: Vec<Vec<u8>>) {
-        let Some(feed) = &mut self.feed else { return };
         for record in records {
-            feed.push_json(now, &record);
+            self.push_line(now, &record);
         }
+    }
+
+    /// Notes one such record.
+    pub(super) fn push_line(&mut self, now: RunNs, json: &[u8]) {
+        if let Some(feed) = &mut self.feed {
+            feed.push_line(now, json);
+        }
+    }
+
+    /// Whether the capture takes more without losing any.
+    pub(super) fn has_room(&self) -> bool {
+        self.feed.as_ref().is_some_and(Feed::has_room)
     }
 
     /// Notes a complete snapshot; `sample` holds all threads as they were when it was begun.

@@ -14,7 +14,7 @@ use super::directory::RunDirectory;
 use super::ending;
 use super::header::{Header, chance, header, name_a_run};
 use super::main_loop::{MainLoop, Parts, SAMPLE, Stop};
-use super::options::{KeepCapture, RunError, RunOptions, RunOutcome};
+use super::options::{KeepCapture, KernelTrace, RunError, RunOptions, RunOutcome};
 use super::output::Outputs;
 use super::question::Question;
 use super::records::Records;
@@ -26,6 +26,7 @@ use crate::act::Before;
 use crate::clock::RunClock;
 use crate::judge::Judge;
 use crate::kernel::Children;
+use crate::ktrace::Recorder;
 use crate::observe::files::Files;
 use crate::observe::{Snapshotter, Tree, baseline};
 use crate::spool::Spool;
@@ -82,6 +83,7 @@ fn start(
     // Helpers are forked first: from a small process, and before there is anything of the command's.
     let feed = start_writer(options, name, &mut notes);
     let files = start_files(options, clock, directory, feed.as_ref(), &children);
+    let mut ktrace = start_kernel_trace(options, clock, name, feed.as_ref(), &mut notes);
     let (tee, streams) = if options.tee { Tee::start() } else { Ok((Tee::default(), Vec::new())) }
         .map_err(RunError::own("no process can be started that passes the output on"))?;
     let outputs = Outputs::new(tee);
@@ -96,7 +98,8 @@ fn start(
         .map_err(|source| cannot_run(options, source))?;
     let held = plan.fork().map_err(RunError::own("no process can be started for the command"))?;
     children.set_root(held.process.pid.0);
-    let about = Header::of_command(options, held.process);
+    let recorded = if ktrace.is_some() { options.kernel_trace } else { KernelTrace::Off };
+    let about = Header::of_command(options, held.process, recorded);
     let header = header(about, name, clock).map_err(RunError::own("/proc cannot be read"))?;
     if let Some(directory) = directory {
         directory.claim(held.process);
@@ -109,6 +112,9 @@ fn start(
         files.wait(FILES_READY, |found| records.push_json(RunNs(0), found));
         files
     });
+    if let Some(ktrace) = &mut ktrace {
+        ktrace.follow(held.process.pid);
+    }
     let started = held.go();
     // A watchdog that competes with what it watches sees a hang late. Within one session only this counts:
     // the automatic group of a terminal's session holds the command too (KERNEL autogroup: both would rise).
@@ -124,6 +130,7 @@ fn start(
         outputs,
         records,
         files,
+        ktrace,
         signals,
         subject: Subject::Command(started, group),
         foreign: Vec::new(),
@@ -197,6 +204,29 @@ fn start_writer(options: &RunOptions, name: &str, notes: &mut Vec<String>) -> Op
         Ok(feed) => Some(feed),
         Err(error) => {
             notes.push(format!("no capture is written: its process cannot be started: {error}"));
+            None
+        }
+    }
+}
+
+/// Only for a capture: nothing else takes the events. Who may not have the kernel's recorder is told by `doctor`, and
+/// here only when it was asked for system calls, which is never so by default.
+fn start_kernel_trace(
+    options: &RunOptions,
+    clock: RunClock,
+    name: &str,
+    feed: Option<&Feed>,
+    notes: &mut Vec<String>,
+) -> Option<Recorder> {
+    if options.kernel_trace == KernelTrace::Off || feed.is_none() {
+        return None;
+    }
+    match Recorder::start(options.kernel_trace, clock, name) {
+        Ok(recorder) => Some(recorder),
+        Err(why) => {
+            if options.kernel_trace == KernelTrace::Syscalls {
+                notes.push(format!("system calls are not recorded: {why}; `hangdog doctor` tells how to get them"));
+            }
             None
         }
     }

@@ -72,22 +72,27 @@ impl Feed {
 
     /// Puts a record in the queue, or counts it as lost.
     pub fn push(&mut self, now: RunNs, record: &Record) {
-        if self.has_room(now) {
+        if self.takes(now) {
             self.frame(process::RECORD, record);
         }
     }
 
     /// The same for a record that is JSON already.
-    pub(crate) fn push_json(&mut self, now: RunNs, record: &[u8]) {
-        if self.has_room(now) {
+    pub fn push_line(&mut self, now: RunNs, json: &[u8]) {
+        if self.takes(now) {
             self.queue.push(process::RECORD);
-            self.queue.extend((record.len() as u32).to_le_bytes());
-            self.queue.extend_from_slice(record);
+            self.queue.extend((json.len() as u32).to_le_bytes());
+            self.queue.extend_from_slice(json);
         }
     }
 
-    /// Whether one more fits. Counts it when it does not, and tells of those that did not when it does.
-    fn has_room(&mut self, now: RunNs) -> bool {
+    /// Whether there is room for what is not urgent: half of the queue stays free for what is.
+    pub fn has_room(&self) -> bool {
+        self.queue.len() - self.sent < MOST_QUEUED / 2
+    }
+
+    /// Whether a record finds a place. What did not is told before.
+    fn takes(&mut self, now: RunNs) -> bool {
         if self.socket.is_none() {
             return false;
         }

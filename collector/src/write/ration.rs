@@ -6,7 +6,7 @@
 //! ```text
 //! 0 ─────────────── 1/2 ───────────── 3/4 ──────────── 7/8 ──────────── limit
 //!   samples, phases, │   processes,    │    full         │    triggers, actions,
-//!   output, files    │   light looks   │    snapshots    │    the end, the report
+//!   output, events   │   light looks   │    snapshots    │    the end, the report
 //! ```
 
 use std::collections::BTreeMap;
@@ -59,7 +59,8 @@ impl Ration {
             | Record::PhaseClose(_)
             | Record::PhaseState(_)
             | Record::Output(_)
-            | Record::FileEvent(_) => self.limit / 2,
+            | Record::FileEvent(_)
+            | Record::KernelEvent(_) => self.limit / 2,
             Record::ProcessStart(_) | Record::ProcessChange(_) | Record::ProcessEnd(_) | Record::Anchor(_) => {
                 self.limit / 4 * 3
             }
@@ -88,6 +89,7 @@ fn name(record: &Record) -> &'static str {
         Record::PhaseOpen(_) | Record::PhaseClose(_) | Record::PhaseState(_) => "phases",
         Record::Output(_) => "output",
         Record::FileEvent(_) => "file events",
+        Record::KernelEvent(_) => Lost::KERNEL_EVENTS,
         Record::ProcessStart(_) | Record::ProcessChange(_) | Record::ProcessEnd(_) => "processes",
         Record::Anchor(_) => "clock anchors",
         _ => "facts of snapshots",

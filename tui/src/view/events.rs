@@ -22,7 +22,7 @@ pub(super) const TABLE: Table = Table {
         let current = event.t <= t && model.events.get(i + 1).is_none_or(|next| next.t > t);
         let away = lasting(event.t.0.abs_diff(t.0));
         let style = match event.kind {
-            EventKind::Process | EventKind::Phase | EventKind::Output | EventKind::File => PLAIN,
+            EventKind::Process | EventKind::Phase | EventKind::Output | EventKind::File | EventKind::Kernel => PLAIN,
             _ => MARK,
         };
         vec![

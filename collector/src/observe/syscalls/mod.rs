@@ -28,6 +28,11 @@ fn table(text: &'static str) -> HashMap<u32, &'static str> {
         .collect()
 }
 
+/// The name of a system call.
+pub(crate) fn name(number: u32) -> String {
+    NAMES.get(&number).map_or_else(|| format!("syscall_{number}"), |name| (*name).to_owned())
+}
+
 /// `/proc/PID/task/TID/syscall`. `None` when it is nothing of the kind.
 pub(crate) fn syscall(bytes: &[u8]) -> Option<Syscall> {
     let words: Vec<&[u8]> = words(bytes).collect();
@@ -37,9 +42,8 @@ pub(crate) fn syscall(bytes: &[u8]) -> Option<Syscall> {
         first if first.starts_with(b"-") => Some(Syscall::None { sp: word(1)?, pc: word(2)? }),
         first => {
             let number = number(first)?;
-            let name = NAMES.get(&number).map_or_else(|| format!("syscall_{number}"), |name| (*name).to_owned());
             let args = [word(1)?, word(2)?, word(3)?, word(4)?, word(5)?, word(6)?];
-            Some(Syscall::In { number, name, args, sp: word(7)?, pc: word(8)?, memory: Vec::new() })
+            Some(Syscall::In { number, name: name(number), args, sp: word(7)?, pc: word(8)?, memory: Vec::new() })
         }
     }
 }

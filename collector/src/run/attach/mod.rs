@@ -109,6 +109,7 @@ fn look(
         subject: Subject::Others(others),
         foreign: Vec::new(),
         files: None,
+        ktrace: None,
         pace: if options.stay == Stay::Watch { WATCH_SAMPLE } else { SAMPLE },
     };
     let watch = Watch::Others(Visit::new(options.stay, options.limit));

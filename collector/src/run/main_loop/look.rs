@@ -43,6 +43,10 @@ impl MainLoop<'_> {
         if let Some(files) = self.parts.files.as_mut().filter(|_| reason != TriggerReason::Still) {
             files.ask();
         }
+        // A light look repeats often, and a run that only pauses has many.
+        if extent == SnapshotExtent::Full || matches!(reason, TriggerReason::Signal(_) | TriggerReason::Timeout) {
+            self.ask_for_kernel_events();
+        }
         self.snapshots += 1;
         self.update_helpers();
         let own_cpu = self.own_cpu();

@@ -6,12 +6,14 @@
 //! | what a sample gathers | `sample` |
 //! | how a snapshot is taken | `look` |
 //! | what the judge is asked, and what it answered | `judged` |
+//! | what the kernel's own recorder is asked | `kernel_events` |
 //! | what becomes of signals and ended children | `hear` |
 //! | what is done for `hangdog dump` | `dump` |
 
 mod dump;
 mod hear;
 mod judged;
+mod kernel_events;
 mod look;
 mod sample;
 
@@ -39,6 +41,7 @@ use crate::act::{Before, Owned};
 use crate::clock::RunClock;
 use crate::judge::{Judge, Moment};
 use crate::kernel::{Children, cpu_of, has_ended, timespec};
+use crate::ktrace::Recorder;
 use crate::observe::files::Files;
 use crate::observe::{Baseline, Snapshotter, Tree};
 use crate::phases::{Lines, Memfds, Phases, Recorders};
@@ -84,6 +87,7 @@ pub(super) struct Parts<'a> {
     pub(super) outputs: Outputs,
     pub(super) records: Records,
     pub(super) files: Option<Files>,
+    pub(super) ktrace: Option<Recorder>,
     pub(super) signals: Signals,
     pub(super) subject: Subject,
     /// Where recorders of programs lie that no run has given a place, when it is not a command that is followed.
@@ -198,6 +202,7 @@ impl<'a> MainLoop<'a> {
             self.take_files(now);
             self.parts.records.pump();
             self.pump_asides(now);
+            self.hear_kernel_events(now);
             if let Some(stop) = self.has_ended(now) {
                 return stop;
             }
@@ -278,6 +283,9 @@ impl<'a> MainLoop<'a> {
             fds.push(PollFd::from_borrowed_fd(fd, wanted));
         }
         fds.extend(self.parts.files.as_ref().and_then(Files::fd).map(readable));
+        // What the writer has no room for stays with the helper.
+        let has_room = self.parts.records.has_room();
+        fds.extend(self.parts.ktrace.iter().filter(|_| has_room).filter_map(Recorder::fd).map(readable));
         // An interrupted wait is a short one.
         let _ = poll(&mut fds, Some(&timespec(limit)));
         let late = self.now().since(now).saturating_sub(limit);
@@ -295,6 +303,7 @@ impl<'a> MainLoop<'a> {
         helpers.extend(self.judge.helpers());
         helpers.extend(self.told.memfds.helper());
         helpers.extend(self.parts.files.as_ref().map(Files::reader));
+        helpers.extend(self.parts.ktrace.iter().map(Recorder::helper));
         self.children.set_helpers(helpers);
     }
 
