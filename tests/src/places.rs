@@ -33,6 +33,7 @@ impl Disk {
     /// # Panics
     /// When there can be none.
     #[track_caller]
+    #[expect(clippy::new_without_default, reason = "mounts something: nobody expects that of a default")]
     pub fn new() -> Self {
         let directory = tempfile::Builder::new().prefix("hangdog-tests-").tempdir().expect("a directory");
         let (image, point) = (directory.path().join("image"), directory.path().join("disk"));
