@@ -37,7 +37,7 @@ pub(crate) fn request(only: Option<u32>) -> Request {
 
 pub(crate) fn look(snapshotter: &mut Snapshotter, only: Option<u32>) -> io::Result<Vec<Record>> {
     snapshotter.begin(request(only));
-    let records = snapshotter.run_to_end(Instant::now() + Duration::from_secs(60));
+    let records = snapshotter.run_to_end(Instant::now() + Duration::from_mins(1));
     let is_whole = matches!(records.last(), Some(Record::SnapshotEnd(_)));
     let was_cut = records.iter().any(|r| matches!(r, Record::Gap(gap) if gap.what == "the rest of the snapshot"));
     if is_whole && !was_cut { Ok(records) } else { Err(io::Error::other("the snapshot is not whole")) }
@@ -106,14 +106,12 @@ fn asks() -> io::Result<Vec<Ask>> {
 
 /// The same read without a guard.
 fn inline(ask: &Ask) -> io::Result<Vec<u8>> {
-    match ask.what {
-        What::Link => Ok(rustix::fs::readlink(&ask.path, Vec::new())?.into_bytes()),
-        _ => {
-            let mut bytes = Vec::new();
-            File::open(&ask.path)?.read_to_end(&mut bytes)?;
-            Ok(bytes)
-        }
+    if ask.what == What::Link {
+        return Ok(rustix::fs::readlink(&ask.path, Vec::new())?.into_bytes());
     }
+    let mut bytes = Vec::new();
+    File::open(&ask.path)?.read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 pub(crate) fn guard() -> io::Result<Vec<Row>> {
@@ -130,7 +128,7 @@ pub(crate) fn guard() -> io::Result<Vec<Row>> {
         let copy = asks.clone();
         let began = Instant::now();
         worker.start(copy);
-        let answers = worker.wait(Instant::now() + Duration::from_secs(60));
+        let answers = worker.wait(Instant::now() + Duration::from_mins(1));
         with.push(ms(began.elapsed()));
         if answers.is_none_or(|answers| answers.iter().any(|answer| answer.seen().is_none())) {
             return Err(io::Error::other("a read is missing"));
@@ -163,7 +161,7 @@ pub(crate) fn stuck() -> io::Result<Vec<Row>> {
         if let hangdog_collector::observe::Progress::Done(records) = progress {
             break records;
         }
-        if began.elapsed() > Duration::from_secs(60) {
+        if began.elapsed() > Duration::from_mins(1) {
             return Err(io::Error::other("it does not end"));
         }
     };

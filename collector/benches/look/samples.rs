@@ -47,7 +47,7 @@ pub(crate) fn rate() -> io::Result<Vec<Row>> {
         for _ in 0..PASSES {
             pass();
         }
-        each = each.min((cpu()? - before) / PASSES);
+        each = each.min(cpu()?.saturating_sub(before) / PASSES);
     }
     let share = each.as_secs_f64() * 10.0 * 100.0;
     Ok(vec![

@@ -45,8 +45,8 @@ pub(crate) fn check(bench: &Bench, situation: &Situation, watched: &Watched) {
     match situation.gap {
         None => assert!(stuck.is_empty(), "a read got stuck: {stuck:?}"),
         Some((what, wchan)) => {
-            let is_it = |gap: &&&&Gap| gap.what.starts_with(what) && gap.why == Observed::TimedOut(wchan.to_owned());
-            assert!(stuck.iter().any(|gap| is_it(&&gap)), "no read of {what} stuck in {wchan}: {stuck:?}");
+            let is_it = |gap: &&Gap| gap.what.starts_with(what) && gap.why == Observed::TimedOut(wchan.to_owned());
+            assert!(stuck.iter().any(|gap| is_it(gap)), "no read of {what} stuck in {wchan}: {stuck:?}");
         }
     }
 }

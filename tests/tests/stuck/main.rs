@@ -6,15 +6,17 @@
 //! | [`staged`] | one of them, built under hangdog, with an end whatever comes |
 //! | [`watched`] | what the test itself sees meanwhile: states, requests, readers |
 //! | [`looked`] | what the capture says afterwards |
+//! | [`tools`] | what other tools do beside the same: a table, printed on demand |
 //! | [`own_reads`] | which files hangdog's main process opens while all this goes on |
 
 mod looked;
 mod own_reads;
 mod situations;
 mod staged;
+mod tools;
 mod watched;
 
-use hangdog_tests::{Needs, trial};
+use hangdog_tests::{Needs, root, trial};
 use libtest_mimic::{Arguments, Trial};
 
 fn main() {
@@ -28,5 +30,6 @@ fn main() {
         let what = format!("own reads: {name}");
         trials.push(trial(what, Needs::That(own_reads::missing), move || own_reads::check(name)));
     }
+    trials.push(trial("tools", Needs::That(root), tools::table).with_ignored_flag(true));
     libtest_mimic::run(&arguments, trials).exit();
 }

@@ -92,8 +92,8 @@ impl Staged {
         path.into()
     }
 
-    /// Whether its mount or its connection is still there.
-    fn is_mounted(&self) -> bool {
+    /// Whether its mount is there.
+    pub(crate) fn is_mounted(&self) -> bool {
         let mounts = std::fs::read_to_string("/proc/self/mountinfo").expect("our own mounts");
         mounts.lines().any(|line| line.split(' ').nth(4) == self.place.to_str() && line.contains("fuse.stuck"))
     }

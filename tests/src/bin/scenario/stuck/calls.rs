@@ -23,13 +23,12 @@ pub(super) fn make(name: &str, place: &str) -> Outcome {
     let path = format!("{place}/file");
     let open = || File::options().read(true).write(true).open(&path);
     match name {
-        "open" | "server-sleeps" | "server-died" => drop(open()?),
+        "open" | "close" | "server-sleeps" | "server-died" => drop(open()?),
         "opendir" => drop(fs::read_dir(format!("{place}/dir"))?),
         "getdents" => drop(fs::read_dir(format!("{place}/dir"))?.next()),
-        "stat" => drop(fs::metadata(&path)?),
-        "lookup" => drop(fs::metadata(format!("{place}/never"))?),
+        "stat" => _ = fs::metadata(&path)?,
+        "lookup" => _ = fs::metadata(format!("{place}/never"))?,
         "read" | "read-direct" => drop(open()?.read(&mut [0; 16])?),
-        "close" => drop(open()?),
         "exit" => {
             let _open = open()?;
             std::process::exit(0);
@@ -40,9 +39,9 @@ pub(super) fn make(name: &str, place: &str) -> Outcome {
             kill(Pid::this(), Signal::SIGKILL)?;
         }
         "exec-lock" => {
-            // Opened with O_CLOEXEC, so the exec closes it, and waits.
+            // Opened with O_CLOEXEC, so the exec closes it, and waits. Once it is let go, it ends at once.
             let _open = open()?;
-            return Err(Command::new("sleep").arg("600").exec().into());
+            return Err(Command::new("true").exec().into());
         }
         "execve" => return Err(Command::new(&path).exec().into()),
         "chdir" => std::env::set_current_dir(format!("{place}/dir"))?,

@@ -32,7 +32,7 @@ pub(crate) use self::server::serve;
 /// What the server of a situation leaves unanswered; nothing, when there is no server.
 fn unanswered(name: &str) -> Option<Op> {
     Some(match name {
-        "open" => Op::Open,
+        "open" | "second-thread" => Op::Open,
         "opendir" => Op::OpenDir,
         "getdents" => Op::ReadDir,
         "stat" => Op::GetAttr,
@@ -47,7 +47,6 @@ fn unanswered(name: &str) -> Option<Op> {
         "ioctl" => Op::Ioctl,
         "poll" => Op::Poll,
         "statfs" => Op::StatFs,
-        "second-thread" => Op::Open,
         "server-sleeps" | "server-died" => Op::All,
         _ => return None,
     })
@@ -88,7 +87,7 @@ pub(crate) fn victim(arguments: &[String]) -> Outcome {
     match name.as_str() {
         "inside-mmap" => crate::mapped::twice(&format!("{place}/file"))?,
         "stopped" => nix::sys::signal::raise(Signal::SIGSTOP)?,
-        "frozen-v1" | "frozen-v2" => drop(nix::unistd::pause()),
+        "frozen-v1" | "frozen-v2" => nix::unistd::pause(),
         _ if name.ends_with("-page") => pages::never_filled(name)?,
         _ => calls::make(name, place)?,
     }

@@ -18,7 +18,7 @@ const PAGE: usize = 4096;
 /// `struct uffdio_api`.
 #[repr(C)]
 struct Api {
-    api: u64,
+    version: u64,
     features: u64,
     ioctls: u64,
 }
@@ -45,7 +45,7 @@ fn page() -> io::Result<(OwnedFd, *mut libc::c_void)> {
     let page = unsafe { mmap_anonymous(ptr::null_mut(), PAGE, both, MapFlags::PRIVATE) }?;
     // SAFETY: the descriptor is used for the page above alone, to which no reference exists.
     let faults = unsafe { userfaultfd(UserfaultfdFlags::CLOEXEC) }?;
-    let mut api = Api { api: 0xaa, features: 0, ioctls: 0 };
+    let mut api = Api { version: 0xaa, features: 0, ioctls: 0 };
     // SAFETY: the number says how large the structure is, and it lives through the call.
     if unsafe { libc::ioctl(faults.as_raw_fd(), UFFDIO_API as _, &raw mut api) } != 0 {
         return Err(io::Error::last_os_error());
