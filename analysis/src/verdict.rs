@@ -166,7 +166,7 @@ fn summary(timeline: &Timeline, at: RunNs) -> RunSummary {
             .lost()
             .iter()
             // Nothing is concluded from them, and a ring always loses its oldest.
-            .filter(|lost| !lost.is_of_kernel_events())
+            .filter(|lost| !lost.is_of_events())
             .map(|lost| format!("{} records were lost at {}", lost.records, lost.at))
             .collect(),
     }

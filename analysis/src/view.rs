@@ -197,7 +197,7 @@ impl<'a> View<'a> {
     pub(crate) fn losses(&self, pid: Pid) -> Option<String> {
         let own = format!("phases of {pid}");
         let is_of_others = |at: &str| at.starts_with("phases of ") && at != own;
-        let is_of_it = |lost: &&Lost| lost.records > 0 && !is_of_others(&lost.at) && !lost.is_of_kernel_events();
+        let is_of_it = |lost: &&Lost| lost.records > 0 && !is_of_others(&lost.at) && !lost.is_of_events();
         let lost = self.timeline.lost().iter().find(is_of_it)?;
         Some(format!("{} records that were lost at {}: they may name another holder", lost.records, lost.at))
     }

@@ -604,12 +604,13 @@ pub struct Lost {
 }
 
 impl Lost {
-    /// How [`at`](Self::at) begins for events of the kernel's recorder. It is a ring whose oldest events make room for new
-    /// ones, and no conclusion rests on what it no longer has.
+    /// How [`at`](Self::at) begins for events of the kernel's recorder.
     pub const KERNEL_EVENTS: &str = "kernel events";
+    /// How it begins for file events.
+    pub const FILE_EVENTS: &str = "file events";
 
-    /// Whether these are events of the kernel's recorder.
-    pub fn is_of_kernel_events(&self) -> bool {
-        self.at.starts_with(Self::KERNEL_EVENTS)
+    /// Whether these are events of which only the newest are kept: no conclusion rests on what is no longer there.
+    pub fn is_of_events(&self) -> bool {
+        [Self::KERNEL_EVENTS, Self::FILE_EVENTS].iter().any(|kind| self.at.starts_with(kind))
     }
 }

@@ -6,19 +6,25 @@
 //! | how a program is run, with and without hangdog | [`Bench`] |
 //! | what must be true of a verdict | [`Expected`] |
 //! | what a test needs of the machine | [`Needs`] |
+//! | in which places programs are made to stand still | [`Disk`], [`Group`], [`SmallTmpfs`] |
+//! | what is undone in any case | [`Undo`] |
 //!
 //! The tests use the real kernel, wait for conditions and never for a time, and are not repeated until they are green.
 
 mod bench;
 mod expected;
 mod needs;
+mod places;
 mod signals;
+mod undo;
 mod wait;
 
 pub use bench::{Bench, Ended, Programs};
 pub use expected::{Expected, Wait};
-pub use needs::{Needs, no_ipc_namespace, trial};
+pub use needs::{Needs, no_ipc_namespace, root, trial};
+pub use places::{Disk, Freezer, Group, SmallTmpfs};
 pub use signals::as_in_the_foreground;
+pub use undo::Undo;
 pub use wait::until;
 
 /// The programs under test, as cargo built them for the calling test.

@@ -65,3 +65,8 @@ pub fn trial(name: impl Into<String>, needs: Needs, test: impl FnOnce() + Send +
         Ok(Completion::Completed)
     })
 }
+
+/// Why a test that needs root cannot be run, if so.
+pub fn root() -> Option<String> {
+    (!nix::unistd::geteuid().is_root()).then(|| "needs root".to_owned())
+}

@@ -103,6 +103,11 @@ impl Thread {
             change = Change::Name;
         }
         (self.state, self.voluntary, self.involuntary) = (pulse.state, pulse.voluntary, pulse.involuntary);
+        let slept = |state| state != TaskState::R && state == self.state;
+        if slept(before.0) && (before.1, before.2) == (self.voluntary, self.involuntary) && self.cpu_ns.is_some() {
+            // Whoever sleeps as before and made no switch did not run: nothing else of it can have changed.
+            return Ok(change);
+        }
         let schedstat = self.schedstat.read(dir, || format!("task/{tid}/schedstat"), 0, &mut buffer, budget);
         self.cpu_ns = schedstat.ok().and_then(|n| words(&buffer[..n]).next().and_then(number));
         if change == Change::Nothing && before != (self.state, self.voluntary, self.involuntary, self.cpu_ns) {

@@ -30,6 +30,8 @@ pub use tick::Tick;
 
 /// Files that are held open between passes.
 const HELD_FILES: usize = 256;
+/// Passes after which the children of a thread are looked at, though it did not run.
+const ADOPTION: u64 = 4;
 /// How long a pass waits for start times; those that take longer come with the next pass.
 const START_TIMES: Duration = Duration::from_millis(3);
 
@@ -314,7 +316,13 @@ impl Tree {
                 forget_thread(known, tid, &mut self.budget, out);
                 continue;
             };
-            thread.children(known.dir.fd(), tid, &mut self.budget, queue);
+            // Who did not run started nobody, but may have been given somebody's orphans.
+            if change != Change::Nothing
+                || thread.state == TaskState::R
+                || self.passes % ADOPTION == u64::from(pid.0) % ADOPTION
+            {
+                thread.children(known.dir.fd(), tid, &mut self.budget, queue);
+            }
             if change == Change::Name && known.has_new_tick(tid) {
                 // It may have been told before it had its name.
                 out.sample.gone.extend(known.id.map(|process| ThreadId { process, tid }));

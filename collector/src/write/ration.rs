@@ -88,7 +88,7 @@ fn name(record: &Record) -> &'static str {
         Record::Sample(_) => "samples",
         Record::PhaseOpen(_) | Record::PhaseClose(_) | Record::PhaseState(_) => "phases",
         Record::Output(_) => "output",
-        Record::FileEvent(_) => "file events",
+        Record::FileEvent(_) => Lost::FILE_EVENTS,
         Record::KernelEvent(_) => Lost::KERNEL_EVENTS,
         Record::ProcessStart(_) | Record::ProcessChange(_) | Record::ProcessEnd(_) => "processes",
         Record::Anchor(_) => "clock anchors",

@@ -1,8 +1,7 @@
 //! A disk that is frozen stops whoever writes to it, and nobody who only records: the recorder is never there.
 
-use hangdog_tests::until;
+use hangdog_tests::{Disk, until};
 
-use crate::places::Disk;
 use crate::traced::{Traced, phase};
 use crate::work::{self, SLEEPLESS, check_never_held_up};
 

@@ -5,9 +5,8 @@ use std::path::Path;
 use std::process::Command;
 
 use hangdog_flight::{ClockSource, Loss, Reader};
-use hangdog_tests::programs;
+use hangdog_tests::{SmallTmpfs, programs};
 
-use crate::places::SmallTmpfs;
 use crate::traced::{Traced, phase, read};
 use crate::work::{self, SLEEPLESS, check_works, make_rounds};
 

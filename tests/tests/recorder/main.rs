@@ -8,24 +8,20 @@
 //! | [`many`] | programs with very many phases, threads and children |
 //! | [`hostile`] | others who write to the recorder's file |
 //! | [`traced`], [`work`] | a traced program, looked at from outside |
-//! | [`places`], [`silent`] | what it is made to stand still by, and how that is [undone](undo) |
+//! | [`silent`] | a server that it is made to stand still by |
 
 mod disk;
 mod fuse;
 mod hostile;
 mod limits;
 mod many;
-mod places;
 mod silent;
 mod states;
 mod traced;
-mod undo;
 mod work;
 
-use hangdog_tests::{Needs, programs, trial};
+use hangdog_tests::{Disk, Freezer, Needs, programs, root, trial};
 use libtest_mimic::Arguments;
-
-use crate::places::Freezer;
 
 fn main() {
     hangdog_tests::as_in_the_foreground();
@@ -33,14 +29,14 @@ fn main() {
     let trials = vec![
         trial("killed", Needs::Nothing, states::killed),
         trial("stopped", Needs::Nothing, states::stopped),
-        trial("in a frozen group, v1", Needs::That(|| freezer(Freezer::V1)), || {
+        trial("in a frozen group, v1", Needs::That(|| Freezer::V1.missing()), || {
             states::in_a_frozen_group(Freezer::V1);
         }),
-        trial("in a frozen group, v2", Needs::That(|| freezer(Freezer::V2)), || {
+        trial("in a frozen group, v2", Needs::That(|| Freezer::V2.missing()), || {
             states::in_a_frozen_group(Freezer::V2);
         }),
-        trial("a disk that freezes", Needs::That(disk), disk::frozen_at_work),
-        trial("a disk that is frozen before the start", Needs::That(disk), disk::frozen_before_the_start),
+        trial("a disk that freezes", Needs::That(Disk::missing), disk::frozen_at_work),
+        trial("a disk that is frozen before the start", Needs::That(Disk::missing), disk::frozen_before_the_start),
         trial("a server that does not answer inside mmap", Needs::That(root), fuse::waits_inside_mmap),
         trial("a FUSE server that does not answer", Needs::That(root), fuse::waits_for_a_server),
         trial("under a limit", Needs::Nothing, limits::all),
@@ -61,21 +57,4 @@ fn main() {
         trial("a memfd cannot be shortened", Needs::Mounts(programs!()), hostile::a_memfd_cannot_be_shortened),
     ];
     libtest_mimic::run(&arguments, trials).exit();
-}
-
-fn root() -> Option<String> {
-    (!nix::unistd::geteuid().is_root()).then(|| "needs root".to_owned())
-}
-
-fn disk() -> Option<String> {
-    let missing = ["mkfs.ext4", "mount", "fsfreeze"]
-        .into_iter()
-        .find(|program| std::process::Command::new(program).arg("-V").output().is_err());
-    root()
-        .or_else(|| missing.map(|program| format!("needs {program}")))
-        .or_else(|| (!std::path::Path::new("/dev/loop-control").exists()).then(|| "needs loop devices".to_owned()))
-}
-
-fn freezer(freezer: Freezer) -> Option<String> {
-    root().or_else(|| freezer.root().is_none().then(|| format!("needs control groups with a freezer, {freezer:?}")))
 }

@@ -16,10 +16,9 @@ use fuser::{
     BsdFileFlags, Errno, FileAttr, FileHandle, FileType, Filesystem, FopenFlags, Generation, INodeNo, LockOwner,
     OpenFlags, ReplyAttr, ReplyData, ReplyEntry, ReplyOpen, ReplyWrite, Request, TimeOrNow, WriteFlags,
 };
+use hangdog_tests::Undo;
 use nix::mount::{MsFlags, mount};
 use tempfile::TempDir;
-
-use crate::undo::Undo;
 
 const LONG: Duration = Duration::from_hours(1);
 const DATA: INodeNo = INodeNo(2);

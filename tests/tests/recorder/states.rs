@@ -3,10 +3,9 @@
 use std::os::unix::process::ExitStatusExt as _;
 
 use hangdog_flight::Recording;
-use hangdog_tests::until;
+use hangdog_tests::{Freezer, Group, until};
 use nix::sys::signal::Signal;
 
-use crate::places::{Freezer, Group};
 use crate::traced::{Traced, phase, read, rounds};
 use crate::work::{self, SLEEPLESS, make_rounds};
 

@@ -5,7 +5,7 @@
 #![expect(unsafe_code, reason = "ioctl, setns and descriptor clean-up of a forked helper")]
 
 use std::ffi::CStr;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::Ordering;
 
 use rustix::fs::{CWD, Mode, OFlags};
@@ -79,6 +79,7 @@ fn settle(parent: u32) {
 fn batch(shared: &mut Shared) {
     let mut n = 0;
     let mut used = None;
+    let mut near = Near { dir: None, len: 0, path: [0; LONGEST_NEAR] };
     loop {
         let slot = if n < super::shared::SLOTS { shared.slot(n) } else { return };
         if slot.kind == 0 {
@@ -86,7 +87,9 @@ fn batch(shared: &mut Shared) {
         }
         // The first slot says where the results may begin.
         let at = used.unwrap_or(slot.at as usize);
-        match one(shared, slot, at) {
+        let next = if n + 1 < super::shared::SLOTS { shared.slot(n + 1) } else { Slot::default() };
+        near.step(shared, slot, next);
+        match one(shared, slot, at, &near) {
             // No room left for it: the supervisor empties the arena and asks again from here.
             Done { cut: true, .. } if n > 0 => return,
             Done { outcome, len, cut } => {
@@ -144,7 +147,7 @@ impl Room<'_> {
     }
 }
 
-fn one(shared: &mut Shared, slot: Slot, at: usize) -> Done {
+fn one(shared: &mut Shared, slot: Slot, at: usize, near: &Near) -> Done {
     let control = std::ptr::from_ref(shared.control());
     let arena = shared.all();
     let at = at.min(arena.len());
@@ -155,10 +158,11 @@ fn one(shared: &mut Shared, slot: Slot, at: usize) -> Done {
         return Done { outcome: Err(Errno::INVAL), len: 0, cut: false };
     };
     let mut room = Room { free, len: 0, cut: false, control };
+    let (from, name) = near.shorten(path);
     let outcome = match slot.kind {
-        FILE => file(path, &mut room),
-        LINK => link(path, &mut room),
-        DIR => dir(path, &mut room),
+        FILE => file(from, name, &mut room),
+        LINK => link(from, name, &mut room),
+        DIR => dir(from, name, &mut room),
         MAPPING => mapping(path, slot.number, &mut room),
         MEMORY => memory(path, slot.number, slot.size as usize, &mut room),
         SEMAPHORE => semaphore(path, slot.number as u32, slot.size, &mut room),
@@ -174,12 +178,58 @@ fn one(shared: &mut Shared, slot: Slot, at: usize) -> Done {
     Done { outcome, len: room.len, cut: room.cut }
 }
 
-fn open(path: &CStr, flags: OFlags) -> Result<OwnedFd, Errno> {
-    rustix::fs::openat(CWD, path, flags | OFlags::CLOEXEC | OFlags::NOCTTY, Mode::empty())
+/// `/proc/4194304/task/4194304/` and longer.
+const LONGEST_NEAR: usize = 64;
+
+/// The directory of the last request, kept open while the next ones lie in it: most come in such rows, and the
+/// way from the root costs as much as a link itself.
+struct Near {
+    dir: Option<OwnedFd>,
+    /// Length of its path with the last slash.
+    len: usize,
+    path: [u8; LONGEST_NEAR],
 }
 
-fn file(path: &CStr, room: &mut Room<'_>) -> Result<(), Errno> {
-    let fd = open(path, OFlags::RDONLY)?;
+impl Near {
+    /// Goes along to the directory of `slot`, if the one after it lies there too.
+    fn step(&mut self, shared: &mut Shared, slot: Slot, next: Slot) {
+        let arena = shared.all();
+        let path = |slot: Slot| arena.get(slot.path_at as usize..(slot.path_at + slot.path_len) as usize);
+        let len = |path: &[u8]| path.iter().rposition(|&byte| byte == b'/').map_or(0, |at| at + 1);
+        let Some(here) = path(slot) else { return };
+        let here = &here[..len(here)];
+        if self.dir.is_some() && &self.path[..self.len] == here {
+            return;
+        }
+        self.dir = None;
+        let is_row =
+            matches!(next.kind, FILE | LINK | DIR) && path(next).is_some_and(|next| &next[..len(next)] == here);
+        if !is_row || !here.starts_with(b"/proc/") || here.len() >= self.path.len() {
+            return;
+        }
+        self.len = here.len();
+        self.path = [0; LONGEST_NEAR];
+        self.path[..self.len].copy_from_slice(here);
+        let Ok(name) = CStr::from_bytes_until_nul(&self.path) else { return };
+        self.dir = open(CWD, name, OFlags::PATH | OFlags::DIRECTORY).ok();
+    }
+
+    /// A path as it is from there.
+    fn shorten<'a>(&'a self, path: &'a CStr) -> (BorrowedFd<'a>, &'a CStr) {
+        let rest = path.to_bytes().strip_prefix(&self.path[..self.len]).map(|_| &path[self.len..]);
+        match (&self.dir, rest) {
+            (Some(dir), Some(rest)) => (dir.as_fd(), rest),
+            _ => (CWD, path),
+        }
+    }
+}
+
+fn open(from: BorrowedFd<'_>, path: &CStr, flags: OFlags) -> Result<OwnedFd, Errno> {
+    rustix::fs::openat(from, path, flags | OFlags::CLOEXEC | OFlags::NOCTTY, Mode::empty())
+}
+
+fn file(from: BorrowedFd<'_>, path: &CStr, room: &mut Room<'_>) -> Result<(), Errno> {
+    let fd = open(from, path, OFlags::RDONLY)?;
     room.tick();
     loop {
         if room.rest().is_empty() {
@@ -193,19 +243,19 @@ fn file(path: &CStr, room: &mut Room<'_>) -> Result<(), Errno> {
     }
 }
 
-fn link(path: &CStr, room: &mut Room<'_>) -> Result<(), Errno> {
+fn link(from: BorrowedFd<'_>, path: &CStr, room: &mut Room<'_>) -> Result<(), Errno> {
     let limit = room.rest().len().min(4096);
     if limit < 4096 {
         room.cut = true;
         return Ok(());
     }
-    let n = rustix::fs::readlinkat_raw(CWD, path, &mut room.rest()[..limit])?;
+    let n = rustix::fs::readlinkat_raw(from, path, &mut room.rest()[..limit])?;
     room.add(n);
     Ok(())
 }
 
-fn dir(path: &CStr, room: &mut Room<'_>) -> Result<(), Errno> {
-    let fd = open(path, OFlags::RDONLY | OFlags::DIRECTORY)?;
+fn dir(from: BorrowedFd<'_>, path: &CStr, room: &mut Room<'_>) -> Result<(), Errno> {
+    let fd = open(from, path, OFlags::RDONLY | OFlags::DIRECTORY)?;
     room.tick();
     loop {
         // The kernel refuses a buffer that holds no single name.
@@ -253,7 +303,7 @@ struct ProcmapQuery {
 const PROCMAP_QUERY: u64 = 0xc068_6611;
 
 fn mapping(path: &CStr, address: u64, room: &mut Room<'_>) -> Result<(), Errno> {
-    let fd = open(path, OFlags::RDONLY)?;
+    let fd = open(CWD, path, OFlags::RDONLY)?;
     room.tick();
     let mut name = [0_u8; 256];
     let mut query = ProcmapQuery {
@@ -286,7 +336,7 @@ fn mapping(path: &CStr, address: u64, room: &mut Room<'_>) -> Result<(), Errno> 
 }
 
 fn memory(path: &CStr, address: u64, len: usize, room: &mut Room<'_>) -> Result<(), Errno> {
-    let fd = open(path, OFlags::RDONLY)?;
+    let fd = open(CWD, path, OFlags::RDONLY)?;
     room.tick();
     if room.rest().len() < len {
         room.cut = true;
@@ -325,7 +375,7 @@ fn within(
     if theirs.is_empty() {
         return work(room);
     }
-    let (own, theirs) = (open(own, OFlags::RDONLY)?, open(theirs, OFlags::RDONLY)?);
+    let (own, theirs) = (open(CWD, own, OFlags::RDONLY)?, open(CWD, theirs, OFlags::RDONLY)?);
     room.tick();
     enter(&theirs, kind)?;
     let outcome = work(room);

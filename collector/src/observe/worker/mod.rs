@@ -244,6 +244,9 @@ impl Worker {
     /// Hands the worker as much as fits, after what needs no asking.
     fn submit(&mut self, now: Instant) {
         while let Some(answer) = self.asks.get(self.next).and_then(|ask| self.skip(ask)) {
+            // It got stuck for an earlier snapshot and still is: this one misses it as well.
+            let ask = &self.asks[self.next];
+            self.stalls.extend(self.abandoned.iter().map(|old| &old.stall).find(|old| old.ask == *ask).cloned());
             self.answers[self.next] = answer;
             self.next += 1;
         }

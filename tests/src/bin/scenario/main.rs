@@ -6,6 +6,7 @@
 //! | in | are |
 //! | --- | --- |
 //! | [`pipes`], [`sockets`], [`locks`], [`processes`], [`terminal`], [`traced`], [`primitives`], [`mapped`] | hangs |
+//! | [`stuck`] | threads that are stuck in the kernel, in every way that is known |
 //! | [`healthy`] | programs that only look as if they hung |
 //! | [`phases`] | programs with open phases |
 //! | [`at_work`], [`family`], [`held`], [`crowd`] | programs with phases that open and close all the time, in children, in great number; [`told`] what to do |
@@ -29,6 +30,7 @@ mod primitives;
 mod processes;
 mod role;
 mod sockets;
+mod stuck;
 mod terminal;
 mod told;
 mod traced;
@@ -106,6 +108,10 @@ const SCENARIOS: &[(&str, Scenario)] = &[
     ("traced-busy-pool", primitives::busy_pool),
     ("traced-late-notification", primitives::late_notification),
     ("traced-select-polled", primitives::select_polled),
+    ("stuck", stuck::stuck),
+    ("stuck-server", stuck::serve),
+    ("stuck-victim", stuck::victim),
+    ("stuck-holder", stuck::holder),
     ("on-small-disk", places::on_small_disk),
     ("without-fuse", places::without_fuse),
     ("on-terminal", places::on_terminal),

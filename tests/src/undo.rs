@@ -7,12 +7,16 @@ use std::process::{Child, Command, Stdio};
 
 /// A shell that waits for the end of its input, which comes when this is dropped or its process is gone, and then runs a
 /// script.
-pub(crate) struct Undo(Child);
+#[derive(Debug)]
+pub struct Undo(Child);
 
 impl Undo {
     /// `script` finds the arguments in `$1`, `$2` …
+    ///
+    /// # Panics
+    /// When there is no shell.
     #[track_caller]
-    pub(crate) fn by<S: AsRef<OsStr>>(script: &str, arguments: impl IntoIterator<Item = S>) -> Self {
+    pub fn by<S: AsRef<OsStr>>(script: &str, arguments: impl IntoIterator<Item = S>) -> Self {
         let script = format!("read _; {script}");
         let mut command = Command::new("sh");
         command.args(["-c", &script, "undo"]).args(arguments);

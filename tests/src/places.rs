@@ -5,22 +5,36 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use hangdog_tests::until;
 use nix::mount::{MsFlags, mount};
 use tempfile::TempDir;
 
-use crate::undo::Undo;
+use crate::{Undo, until};
 
 /// A small ext4 on a file.
-pub(crate) struct Disk {
+#[derive(Debug)]
+pub struct Disk {
     /// The loop device goes with the last user of the mount.
     _unmount: Undo,
     directory: TempDir,
 }
 
 impl Disk {
+    /// Why there can be none here, if so.
+    pub fn missing() -> Option<String> {
+        let programs = ["mkfs.ext4", "mount", "fsfreeze"];
+        let missing = programs.into_iter().find(|program| Command::new(program).arg("-V").output().is_err());
+        crate::needs::root()
+            .or_else(|| missing.map(|program| format!("needs {program}")))
+            .or_else(|| (!Path::new("/dev/loop-control").exists()).then(|| "needs loop devices".to_owned()))
+    }
+
+    /// A new one, mounted.
+    ///
+    /// # Panics
+    /// When there can be none.
     #[track_caller]
-    pub(crate) fn new() -> Self {
+    #[expect(clippy::new_without_default, reason = "mounts something: nobody expects that of a default")]
+    pub fn new() -> Self {
         let directory = tempfile::Builder::new().prefix("hangdog-tests-").tempdir().expect("a directory");
         let (image, point) = (directory.path().join("image"), directory.path().join("disk"));
         fs::File::create(&image).and_then(|file| file.set_len(16 << 20)).expect("an image");
@@ -32,13 +46,16 @@ impl Disk {
     }
 
     /// Where it is mounted.
-    pub(crate) fn path(&self) -> PathBuf {
+    pub fn path(&self) -> PathBuf {
         self.directory.path().join("disk")
     }
 
     /// Nobody writes to it until the result is dropped.
+    ///
+    /// # Panics
+    /// When it cannot be frozen.
     #[track_caller]
-    pub(crate) fn freeze(&self) -> Undo {
+    pub fn freeze(&self) -> Undo {
         let thaw = Undo::by(r#"fsfreeze -u "$1""#, [self.path()]);
         run("fsfreeze", &["-f".as_ref(), self.path().as_ref()]);
         thaw
@@ -53,14 +70,22 @@ fn run(program: &str, arguments: &[&Path]) {
 
 /// The two kinds of control groups that can be frozen.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Freezer {
+pub enum Freezer {
+    /// A hierarchy of its own.
     V1,
+    /// The unified one.
     V2,
 }
 
 impl Freezer {
+    /// Why it cannot be used here, if so.
+    pub fn missing(self) -> Option<String> {
+        let none = || self.root().is_none().then(|| format!("needs control groups with a freezer, {self:?}"));
+        crate::needs::root().or_else(none)
+    }
+
     /// Where its groups are.
-    pub(crate) fn root(self) -> Option<PathBuf> {
+    pub fn root(self) -> Option<PathBuf> {
         let table = fs::read_to_string("/proc/self/mounts").ok()?;
         table.lines().find_map(|line| {
             let mut fields = line.split(' ').skip(1);
@@ -83,7 +108,8 @@ const REMOVE_GROUP: &str = r#"cd "$1" || exit
     cd .. && rmdir "$1""#;
 
 /// A control group of its own.
-pub(crate) struct Group {
+#[derive(Debug)]
+pub struct Group {
     freezer: Freezer,
     path: PathBuf,
     _remove: Undo,
@@ -91,8 +117,11 @@ pub(crate) struct Group {
 
 impl Group {
     /// One with this process in it.
+    ///
+    /// # Panics
+    /// When it cannot be made.
     #[track_caller]
-    pub(crate) fn of(freezer: Freezer, pid: u32) -> Self {
+    pub fn of(freezer: Freezer, pid: u32) -> Self {
         let path = freezer.root().expect("looked for before").join(format!("hangdog-tests-{pid}"));
         let remove = Undo::by(REMOVE_GROUP, [&path]);
         fs::create_dir(&path).expect("a control group");
@@ -102,20 +131,33 @@ impl Group {
     }
 
     /// Freezes it, and waits until all of it stands still.
+    ///
+    /// # Panics
+    /// When it does not.
     #[track_caller]
-    pub(crate) fn freeze(&self) {
-        let (file, word, told, said) = match self.freezer {
-            Freezer::V1 => ("freezer.state", "FROZEN", "freezer.state", "FROZEN"),
-            Freezer::V2 => ("cgroup.freeze", "1", "cgroup.events", "frozen 1"),
+    pub fn freeze(&self) {
+        let (file, word) = match self.freezer {
+            Freezer::V1 => ("freezer.state", "FROZEN"),
+            Freezer::V2 => ("cgroup.freeze", "1"),
         };
         fs::write(self.path.join(file), word).expect("to freeze");
-        until("the frozen group", || {
-            fs::read_to_string(self.path.join(told)).expect("a group").contains(said).then_some(())
-        });
+        until("the frozen group", || self.is_frozen().then_some(()));
+    }
+
+    /// Whether all of it stands still.
+    pub fn is_frozen(&self) -> bool {
+        let (told, said) = match self.freezer {
+            Freezer::V1 => ("freezer.state", "FROZEN"),
+            Freezer::V2 => ("cgroup.events", "frozen 1"),
+        };
+        fs::read_to_string(self.path.join(told)).is_ok_and(|text| text.contains(said))
     }
 
     /// Lets it go on.
-    pub(crate) fn thaw(&self) {
+    ///
+    /// # Panics
+    /// When it cannot.
+    pub fn thaw(&self) {
         let (file, word) = match self.freezer {
             Freezer::V1 => ("freezer.state", "THAWED"),
             Freezer::V2 => ("cgroup.freeze", "0"),
@@ -125,14 +167,19 @@ impl Group {
 }
 
 /// A tmpfs of its own, so small that it can be filled.
-pub(crate) struct SmallTmpfs {
+#[derive(Debug)]
+pub struct SmallTmpfs {
     _unmount: Undo,
     directory: TempDir,
 }
 
 impl SmallTmpfs {
+    /// A new one, mounted.
+    ///
+    /// # Panics
+    /// When it cannot be mounted.
     #[track_caller]
-    pub(crate) fn new(bytes: u64) -> Self {
+    pub fn new(bytes: u64) -> Self {
         let directory = tempfile::Builder::new().prefix("hangdog-tests-").tempdir().expect("a directory");
         let unmount = Undo::by(r#"umount -l "$1"; rmdir "$1""#, [directory.path()]);
         let options = format!("size={bytes},mode=700");
@@ -142,13 +189,16 @@ impl SmallTmpfs {
     }
 
     /// Where it is mounted.
-    pub(crate) fn path(&self) -> &Path {
+    pub fn path(&self) -> &Path {
         self.directory.path()
     }
 
     /// Takes all that is left of it, until the result is dropped.
+    ///
+    /// # Panics
+    /// When it has no end.
     #[track_caller]
-    pub(crate) fn fill(&self) -> fs::File {
+    pub fn fill(&self) -> fs::File {
         let path = self.path().join("filler");
         let mut file = fs::File::create(&path).expect("a file");
         fs::remove_file(path).expect("our own file");

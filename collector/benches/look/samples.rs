@@ -1,0 +1,85 @@
+//! The look several times a second, and what samples and snapshots take in a capture.
+
+use std::collections::BTreeSet;
+use std::io;
+use std::time::Duration;
+
+use hangdog_collector::clock::RunClock;
+use hangdog_collector::observe::{Adopted, Snapshotter, Tree};
+use hangdog_schemas::file::Writer;
+use hangdog_schemas::{Pid, Record, RunNs, sample};
+use nix::sys::resource::{UsageWho, getrusage};
+use nix::sys::time::TimeValLike as _;
+
+use crate::crowd;
+use crate::looks::look;
+use crate::row::Row;
+
+/// Between two samples of a run, ns.
+const INTERVAL: u64 = 250_000_000;
+
+fn tree() -> io::Result<Tree> {
+    Tree::new(RunClock::start(), Pid(std::process::id()), Vec::new())
+}
+
+/// Processor time of this process so far.
+fn cpu() -> io::Result<Duration> {
+    let usage = getrusage(UsageWho::RUSAGE_SELF)?;
+    let micros = usage.user_time().num_microseconds() + usage.system_time().num_microseconds();
+    Ok(Duration::from_micros(micros as u64))
+}
+
+pub(crate) fn rate() -> io::Result<Vec<Row>> {
+    const PASSES: u32 = 20;
+    crowd::start(500)?;
+    let mut tree = tree()?;
+    let mut now = RunNs(0);
+    let mut pass = || {
+        now = now.plus(INTERVAL);
+        tree.pass(now, &BTreeSet::new(), &Adopted::OfRun)
+    };
+    for _ in 0..20 {
+        pass();
+    }
+    let mut each = Duration::MAX;
+    for _ in 0..10 {
+        let before = cpu()?;
+        for _ in 0..PASSES {
+            pass();
+        }
+        each = each.min(cpu()?.saturating_sub(before) / PASSES);
+    }
+    let share = each.as_secs_f64() * 10.0 * 100.0;
+    Ok(vec![
+        Row::new("one sample of 500 processes", each.as_secs_f64() * 1e3, "ms"),
+        Row::new("500 processes, ten samples a second, of one core", share, "%").at_most(2.0),
+    ])
+}
+
+/// Bytes of a capture with these records.
+fn bytes(records: impl IntoIterator<Item = Record>) -> io::Result<f64> {
+    let failed = |error: hangdog_schemas::file::WriteError| io::Error::other(error.to_string());
+    let mut writer = Writer::new(Vec::new()).map_err(failed)?;
+    writer.write(&Record::Run(Box::new(sample::header()))).map_err(failed)?;
+    for record in records {
+        writer.write(&record).map_err(failed)?;
+    }
+    Ok(writer.finish().map_err(failed)?.len() as f64 / 1e6)
+}
+
+pub(crate) fn sizes() -> io::Result<Vec<Row>> {
+    crowd::start(50)?;
+    let mut tree = tree()?;
+    let mut quiet = Vec::new();
+    for n in 1..=2400 {
+        quiet.extend(tree.pass(RunNs(n * INTERVAL), &BTreeSet::new(), &Adopted::OfRun).into_records());
+    }
+    let quiet = bytes(quiet)?;
+    crowd::start(450)?;
+    let mut snapshotter = Snapshotter::new(RunClock::start())?;
+    let snapshot = bytes(look(&mut snapshotter, None)?)?;
+    Ok(vec![
+        Row::new("a snapshot of 500 processes in the capture", snapshot, "MB").at_most(0.5),
+        Row::new("ten minutes of 50 quiet processes in the capture", quiet, "MB").at_most(1.0),
+    ])
+}
