@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use hangdog_flight::{PhaseId, Primitive, ResourceId, Role};
+#[cfg(feature = "tokio")]
+use hangdog_flight::ResourceId;
+use hangdog_flight::{PhaseId, Primitive, Role};
 
 use super::known::{Known, Name};
 use super::sites;

@@ -23,6 +23,7 @@ pub struct Held<Hold, Guard> {
     pub(crate) guard: Guard,
 }
 
+#[cfg(any(feature = "parking_lot", feature = "tokio"))]
 impl<Hold, Guard> Held<Hold, Guard> {
     /// The same hold with another guard of the same lock.
     pub(crate) fn with_guard<Other>(self, map: impl FnOnce(Guard) -> Other) -> Held<Hold, Other> {

@@ -39,6 +39,7 @@ impl For {
     }
 
     /// Follows a future that waits for it.
+    #[cfg(feature = "tokio")]
     pub(crate) fn follow<F>(self, known: &Known, future: F) -> Waits<'_, F> {
         Waits { future, wait: Wait { known, wants: self, phase: None } }
     }
@@ -55,6 +56,7 @@ pin_project! {
     }
 }
 
+#[cfg(feature = "tokio")]
 impl<F> Waits<'_, F> {
     pub(crate) fn inner(self: Pin<&mut Self>) -> Pin<&mut F> {
         self.project().future
