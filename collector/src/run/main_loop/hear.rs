@@ -9,6 +9,7 @@ use rustix::process::{Signal, pidfd_send_signal};
 
 use super::MainLoop;
 use crate::judge::Moment;
+use crate::kernel::has_ended;
 use crate::run::signals::Heard;
 use crate::run::subject::Subject;
 
@@ -19,12 +20,14 @@ impl MainLoop<'_> {
     /// After the command's end: waits until its output is through. Who is asked to end does not wait for a
     /// reader that takes nothing.
     pub(in crate::run) fn finish_output(&mut self, limit: Option<Duration>) {
+        // It may have come when the command had ended already, and been taken for one that is the command's.
+        let is_asked = self.is_asked_to_end || !self.to_pass.is_empty();
         let parts = &mut self.parts;
         let (signals, group) = (&mut parts.signals, parts.subject.group());
         let Ok(interrupt) = signals.fd().try_clone_to_owned() else { return };
         parts.outputs.tee.finish(limit, interrupt.as_fd(), || {
             let mut heard = std::iter::from_fn(|| signals.next(group));
-            heard.any(|heard| matches!(heard, Heard::PassAfterLook(_) | Heard::AlreadyThere(_)))
+            is_asked || heard.any(|heard| matches!(heard, Heard::PassAfterLook(_) | Heard::AlreadyThere(_)))
         });
         let now = self.now();
         for record in self.parts.outputs.tee.rest(now) {
@@ -62,6 +65,7 @@ impl MainLoop<'_> {
         let due: Vec<(i32, RunNs)> = due;
         for (signal, _) in due {
             self.last_signal = Some(signal);
+            self.is_asked_to_end |= self.has_command_ended();
             self.pass(now, signal);
             if let Some(report) = self.report.clone().filter(|report| report.verdict.is_some()) {
                 self.announce(&report, Moment::Signal(signal));
@@ -71,6 +75,10 @@ impl MainLoop<'_> {
 
     fn is_of_others(&self) -> bool {
         matches!(self.parts.subject, Subject::Others(_))
+    }
+
+    fn has_command_ended(&self) -> bool {
+        matches!(&self.parts.subject, Subject::Command(started, _) if has_ended(started.pidfd()))
     }
 
     fn pass(&mut self, now: RunNs, signal: i32) {
