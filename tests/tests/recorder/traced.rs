@@ -95,6 +95,15 @@ impl Traced {
         until("the end of the traced program", || self.child.try_wait().expect("our own child"))
     }
 
+    /// The same, while somebody goes on doing something to it.
+    #[track_caller]
+    pub(crate) fn ended_under(&mut self, mut act: impl FnMut()) -> ExitStatus {
+        until("the end of the traced program", || {
+            act();
+            self.child.try_wait().expect("our own child")
+        })
+    }
+
     /// Lets its input end, and waits for its own end.
     #[track_caller]
     pub(crate) fn end(&mut self) -> ExitStatus {
