@@ -1,4 +1,4 @@
-//! The tick: a word that a thread of the recorder's own writes 20 times a second (0.1 % of a core), so that a
+//! The tick: a word that a thread of the recorder's own writes 20 times a second (0.3 % of a core), so that a
 //! recorded phase costs a load instead of a look at a clock.
 //!
 //! The thread takes no lock and no signal of the program, and is never waited for. It says in the file which
