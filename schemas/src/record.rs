@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 pub use crate::action::{Action, Deed};
 use crate::fact::{
-    FdFact, FileLockFact, FuseFact, Gap, MountFact, ProcessFact, SemaphoreFact, SocketFact, TaskState, ThreadFact,
+    FdFact, FileLockFact, FuseFact, Gap, MessageQueueFact, MountFact, ProcessFact, SemaphoreFact, SocketFact, TaskState, ThreadFact,
 };
 pub use crate::file_event::{FileEvent, FileOp, FileWatch, WatchedBy, Whose};
 pub use crate::kernel_event::{Doer, KernelDeed, KernelEvent, LockOutcome, LockRequest, SignalAction};
@@ -67,6 +67,8 @@ pub enum Record {
     FileLock(FileLockFact),
     /// Fact: a semaphore of System V.
     Semaphore(SemaphoreFact),
+    /// Fact: a message queue of System V.
+    MessageQueue(MessageQueueFact),
     /// Fact: a socket.
     Socket(Box<SocketFact>),
     /// Something that could not be read.
@@ -95,6 +97,7 @@ impl Record {
             | Self::Fuse(_)
             | Self::FileLock(_)
             | Self::Semaphore(_)
+            | Self::MessageQueue(_)
             | Self::Socket(_)
             | Self::Gap(_) => return None,
             Self::Anchor(anchor) => anchor.t,
@@ -132,6 +135,7 @@ impl Record {
             Self::Fuse(fact) => fact.snapshot,
             Self::FileLock(fact) => fact.snapshot,
             Self::Semaphore(fact) => fact.snapshot,
+            Self::MessageQueue(fact) => fact.snapshot,
             Self::Socket(fact) => fact.snapshot,
             Self::Gap(fact) => fact.snapshot,
             Self::SnapshotEnd(fact) => fact.snapshot,
@@ -164,6 +168,7 @@ impl Record {
         "fuse",
         "file_lock",
         "semaphore",
+        "message_queue",
         "socket",
         "gap",
         "snapshot_end",
@@ -199,6 +204,7 @@ impl Record {
             Self::Fuse(_) => "fuse",
             Self::FileLock(_) => "file_lock",
             Self::Semaphore(_) => "semaphore",
+            Self::MessageQueue(_) => "message_queue",
             Self::Socket(_) => "socket",
             Self::Gap(_) => "gap",
             Self::SnapshotEnd(_) => "snapshot_end",

@@ -3,7 +3,7 @@
 
 use crate::fact::{
     Access, Argument, Belonging, EpollTarget, FdDetail, FdFact, FdLock, FileLockFact, FuseFact, Gap, LockClass,
-    LockMode, MountFact, Namespaces, PollFd, ProcessFact, SemaphoreFact, SemaphoreOperation, Signals, SocketFact,
+    LockMode, MessageQueueFact, MountFact, Namespaces, PollFd, ProcessFact, SemaphoreFact, SemaphoreOperation, Signals, SocketFact,
     SocketFamily, SocketState, Syscall, TaskState, Terminal, ThreadFact,
 };
 use crate::record::{
@@ -496,6 +496,15 @@ fn snapshot() -> Vec<Record> {
         value: 0,
         waiting: 2,
         last: Pid(4412),
+        made_by_run: true,
+    }));
+    records.push(Record::MessageQueue(MessageQueueFact {
+        snapshot,
+        queue: 7,
+        messages: 2,
+        bytes: 64,
+        last_sender: Pid(4412),
+        last_receiver: Pid(0),
         made_by_run: true,
     }));
     for family in [SocketFamily::Tcp, SocketFamily::Udp] {

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use hangdog_schemas::fact::{
-    FdDetail, FdFact, FileLockFact, FuseFact, Gap, MountFact, ProcessFact, SemaphoreFact, SocketFact, ThreadFact,
+    FdDetail, FdFact, FileLockFact, FuseFact, Gap, MessageQueueFact, MountFact, ProcessFact, SemaphoreFact, SocketFact, ThreadFact,
 };
 use hangdog_schemas::record::{Bystander, Record, SnapshotBegin, SnapshotExtent, TriggerReason};
 use hangdog_schemas::{Fd, FuseConnection, Inode, Pid, RunNs, SnapshotId, Tid};
@@ -42,6 +42,8 @@ pub struct Snapshot {
     pub locks: Vec<FileLockFact>,
     /// Semaphores of System V at which somebody waits.
     pub semaphores: Vec<SemaphoreFact>,
+    /// Message queues of System V at which somebody waits.
+    pub message_queues: Vec<MessageQueueFact>,
     /// Sockets.
     pub sockets: Vec<SocketFact>,
     /// Processes that were only seen.
@@ -76,6 +78,7 @@ impl Snapshot {
             fuse: BTreeMap::new(),
             locks: Vec::new(),
             semaphores: Vec::new(),
+            message_queues: Vec::new(),
             sockets: Vec::new(),
             bystanders: BTreeMap::new(),
             gaps: Vec::new(),
@@ -119,6 +122,7 @@ impl Snapshot {
             }
             Record::FileLock(fact) => self.locks.push(fact),
             Record::Semaphore(fact) => self.semaphores.push(fact),
+            Record::MessageQueue(fact) => self.message_queues.push(fact),
             Record::Socket(fact) => self.sockets.push(*fact),
             Record::Gap(fact) => self.gaps.push(fact),
             Record::SnapshotEnd(fact) => {

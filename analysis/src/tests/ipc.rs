@@ -174,6 +174,28 @@ fn a_semaphore_that_a_dead_process_took() {
 }
 
 #[test]
+fn message_queues_of_system_v_tell_who_sent_and_received_last() {
+    let scene = "proc 10 starter <5 wait4(11)
+         proc 11 one <10 msgrcv(6,0,8,2,0)
+         proc 12 two <10 msgsnd(7,0,8,0)
+         messages 6 12 11
+         messages 7 12 11";
+    check(scene, "deadlock-cycle likely: 11 12; 10>11 child-exit, 11>12 shared-event, 12>11 shared-event");
+    check_sentence(
+        scene,
+        "deadlock: one[11] waits for a message in message queue 6 from two[12], which waits for room in message queue 7 from \
+         one[11]; behind it starter[10] waits for the exit of one[11]",
+    );
+    check(&scene.replace("msgsnd(7,0,8,0)", "clock_nanosleep()"), "nothing");
+    check(&scene.replace("messages 6 12 11", "messages 6 12 11 foreign"), "nothing");
+    // Nobody of the run has ever sent to it, and all of them wait.
+    let alone = "proc 10 starter <5 wait4(11)
+         proc 11 one <10 msgrcv(6,0,8,2,0)
+         messages 6 0 0";
+    check(alone, "orphan-wait likely: ; 10>11 child-exit, 11>nobody shared-event");
+}
+
+#[test]
 fn queues_of_messages_are_used_by_those_who_have_them() {
     let scene = "proc 10 starter <5 wait4(11)
          proc 11 one <10 mq_timedreceive(3,0,0,0,0)

@@ -13,6 +13,7 @@
 //! locked flock 11 8:1:77                  /proc/locks: 11 waits
 //! ended 40 worker 9                       a process that was there before, and the signal that killed it
 //! semaphore 5 0 0 40                      set, number, value, who changed it last; `foreign`: not the run's
+//! messages 6 12 11                        number of a queue, who sent last, who received last; `foreign`: not the run's
 //! phase 12.13 1 0 walk /tmp; serve=fuse:/mnt link=a>b
 //! phase 12.13/7 2 0 lock; wait=lock:m as=async-mutex left     of async task 7, which thread 13 polled last
 //! lost phases of 12                       records that were lost there
@@ -321,6 +322,18 @@ fn fact(line: &str, snapshot: SnapshotId, when: When) -> Vec<Record> {
                 value: words[2],
                 waiting: 1,
                 last: Pid(words[3]),
+                made_by_run: !rest.ends_with("foreign"),
+            })]
+        }
+        "messages" => {
+            let words: Vec<u32> = rest.split(' ').filter_map(|word| word.parse().ok()).collect();
+            vec![Record::MessageQueue(MessageQueueFact {
+                snapshot,
+                queue: words[0],
+                messages: 0,
+                bytes: 0,
+                last_sender: Pid(words[1]),
+                last_receiver: Pid(words[2]),
                 made_by_run: !rest.ends_with("foreign"),
             })]
         }

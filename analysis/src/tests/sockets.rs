@@ -84,6 +84,25 @@ fn two_halves_of_a_socket_pair() {
 }
 
 #[test]
+fn a_unix_connection_that_its_own_server_has_not_accepted() {
+    let scene = "proc 10 client <5 recvfrom(3)
+         proc 11 server <10 recvfrom(4)
+         fd 10.3 socket:[70]
+         fd 11.5 socket:[71]
+         fd 11.6 socket:[60]
+         fd 11.4 socket:[72]
+         unix 70 71
+         unix 71 70 /run/s
+         unix 60 - /run/s listen pending=72
+         unix 72 -";
+    check(scene, "self-deadlock likely: 11; 10>11 unix-socket-data, 11>11 unix-socket-accept");
+    // Another process listens there, too, and is at work.
+    check_possible(&format!("{scene}\nproc 12 helper <10 clock_nanosleep()\nfd 12.6 socket:[60]"), "nothing");
+    // Without the listener's list nobody knows where the connection leads.
+    check(&scene.replace(" pending=72", ""), "nothing");
+}
+
+#[test]
 fn a_threaded_server_with_a_free_acceptor_is_judged_by_its_busy_thread() {
     // The acceptor is idle; the thread that handles the request waits with a limit: live.
     check(

@@ -107,6 +107,8 @@ fn outcome(view: &View<'_>, thread: &ThreadFact, syscall: &Syscall, name: &str) 
         "mq_timedreceive" => ipc::queue(view, thread, syscall, Direction::Read),
         "mq_timedsend" => ipc::queue(view, thread, syscall, Direction::Write),
         "semop" | "semtimedop" => ipc::semaphore(view, thread, syscall),
+        "msgrcv" => ipc::message_queue(view, thread, syscall, Direction::Read),
+        "msgsnd" => ipc::message_queue(view, thread, syscall, Direction::Write),
         "wait4" | "waitid" => child::waited_for(view, thread, syscall, name),
         "vfork" | "clone" | "clone3" => child::vforked(view, thread),
         "flock" | "fcntl" if lock::waits(syscall, name) => lock::wait(view, thread, syscall, name),

@@ -1,8 +1,8 @@
-//! What processes share by a number or a name. Semaphores of System V have no owner; the kernel tells who changed one last, and
-//! any process that knows the number may change it. Queues of POSIX have descriptors, and a name until it is removed.
+//! What processes share by a number or a name. Semaphores and message queues of System V have no owner; the kernel tells who
+//! changed one last, or sent and received last, and any process that knows the number may do so. Queues of POSIX have descriptors, and a name until it is removed.
 
 use hangdog_schemas::fact::{Access, Argument, FdFact, SemaphoreFact, Syscall, ThreadFact};
-use hangdog_schemas::{Confidence, ResourceKey, Watched};
+use hangdog_schemas::{Confidence, Pid, ResourceKey, Watched};
 
 use super::call::{Outcome, descriptor};
 use super::fd::Direction;
@@ -41,20 +41,10 @@ fn wait(view: &View<'_>, thread: &ThreadFact, fact: &SemaphoreFact) -> Wait {
     let mut wait = Wait::new(Class::Semaphore, key, &name)
         .because(format!("{name} is {}, and {} wait for it to grow", fact.value, fact.waiting), facts.clone())
         .at_most(Confidence::Likely, "who would change the semaphore next: it has no owner");
-    let last = fact.last;
-    let is_known = view.process(last).is_some() || view.snapshot.bystanders.contains_key(&last);
-    if last.0 == 0 {
+    if fact.last.0 == 0 {
         wait = wait.because("no process has changed it yet".to_owned(), facts);
-    } else if is_known {
-        wait = wait.because(format!("{}[{last}] changed it last", view.comm(last)), facts.clone());
-        if last != process.pid {
-            wait = wait.resolved(view.all_threads(last, "changed it last", &facts));
-        }
     } else {
-        let named = view.timeline.processes().filter(|gone| gone.id.pid == last).max_by_key(|gone| gone.start.t);
-        let name = named.map_or("process", |gone| gone.comm_at(view.snapshot.begin));
-        wait =
-            wait.because(format!("{name}[{last}], which changed it last, has ended and did not give it back"), facts);
+        wait = by_the_last(view, wait, thread, fact.last, ["changed it last", " and did not give it back"]);
     }
     let wait = wait.resolved(anybody_of_the_run(view));
     if fact.made_by_run && is_all_of_it(view) {
@@ -64,7 +54,49 @@ fn wait(view: &View<'_>, thread: &ThreadFact, fact: &SemaphoreFact) -> Wait {
     }
 }
 
-/// A message in a queue, or room for one.
+/// Whoever did it last is the likeliest to do it again.
+fn by_the_last(view: &View<'_>, wait: Wait, thread: &ThreadFact, last: Pid, [did, not]: [&str; 2]) -> Wait {
+    let process = thread.thread.process;
+    let facts = view.thread_ref((process.pid, thread.thread.tid));
+    if view.process(last).is_some() || view.snapshot.bystanders.contains_key(&last) {
+        let wait = wait.because(format!("{}[{last}] {did}", view.comm(last)), facts.clone());
+        return if last == process.pid { wait } else { wait.resolved(view.all_threads(last, did, &facts)) };
+    }
+    let named = view.timeline.processes().filter(|gone| gone.id.pid == last).max_by_key(|gone| gone.start.t);
+    let name = named.map_or("process", |gone| gone.comm_at(view.snapshot.begin));
+    wait.because(format!("{name}[{last}], which {did}, has ended{not}"), facts)
+}
+
+/// A message in a queue of System V, or room for one.
+pub(super) fn message_queue(view: &View<'_>, thread: &ThreadFact, syscall: &Syscall, direction: Direction) -> Outcome {
+    let process = thread.thread.process;
+    let number = syscall.arg(0).and_then(|queue| u32::try_from(queue).ok());
+    let fact = number.and_then(|number| view.snapshot.message_queues.iter().find(|fact| fact.queue == number));
+    let Some(fact) = fact else {
+        return Outcome::Opaque("the message queue that it waits for could not be read".to_owned());
+    };
+    let (wanted, last, did) = match direction {
+        Direction::Read => ("a message in", fact.last_sender, "sent to it last"),
+        _ => ("room in", fact.last_receiver, "received from it last"),
+    };
+    let facts = view.thread_ref((process.pid, thread.thread.tid));
+    let (queue, messages, bytes) = (fact.queue, fact.messages, fact.bytes);
+    let mut wait =
+        Wait::new(Class::SharedEvent, ResourceKey::new("msg", queue), format!("{wanted} message queue {queue}"))
+            .because(format!("message queue {queue} holds {messages} messages of {bytes} bytes"), facts)
+            .at_most(Confidence::Likely, "who would use the message queue next: it has no owner");
+    if last.0 != 0 {
+        wait = by_the_last(view, wait, thread, last, [did, ""]);
+    }
+    let wait = wait.resolved(anybody_of_the_run(view));
+    if fact.made_by_run && is_all_of_it(view) {
+        Outcome::Waits(vec![wait])
+    } else {
+        Outcome::Waits(vec![wait.open_to("another process that knows the message queue")])
+    }
+}
+
+/// A message in a queue of POSIX, or room for one.
 pub(super) fn queue(view: &View<'_>, thread: &ThreadFact, syscall: &Syscall, direction: Direction) -> Outcome {
     let pid = thread.thread.process.pid;
     let Some(fact) = descriptor(syscall, 0).and_then(|number| view.snapshot.fd(pid, number)) else {

@@ -352,6 +352,15 @@ fn unix(view: &View<'_>, thread: &ThreadFact, fact: &FdFact, socket: &SocketFact
     let named = |name: &str| {
         if name.is_empty() { format!("unix socket {}", socket.inode) } else { format!("unix socket {name}") }
     };
+    // A connection that nobody has accepted has no inode at its other end; the listener lists the client's.
+    let listener = view.snapshot.sockets.iter().find(|other| other.pending.contains(&socket.inode));
+    if let Some(listener) = listener {
+        let wait = Wait::new(Class::UnixAccept, listener_key(listener), named(&listener.local)).because(
+            format!("fd {} is connected to {}, and nobody has accepted the connection", fact.fd, listener.local),
+            vec![own],
+        );
+        return Outcome::Waits(vec![hidden_holders(view, accepts(view, wait, listener))]);
+    }
     let Some(peer) = socket.peer else {
         if socket.family == SocketFamily::UnixDatagram {
             let wait = Wait::new(class, key, named(&socket.local))
@@ -360,18 +369,6 @@ fn unix(view: &View<'_>, thread: &ThreadFact, fact: &FdFact, socket: &SocketFact
         }
         return Outcome::Opaque(format!("the other end of the unix socket at fd {} is not known", fact.fd));
     };
-    let listener = view
-        .snapshot
-        .sockets
-        .iter()
-        .find(|other| other.pending.contains(&peer) || other.pending.contains(&socket.inode));
-    if let Some(listener) = listener.filter(|_| owners(view, peer).next().is_none()) {
-        let wait = Wait::new(Class::UnixAccept, listener_key(listener), named(&listener.local)).because(
-            format!("fd {} is connected to {}, and nobody has accepted the connection", fact.fd, listener.local),
-            vec![own],
-        );
-        return Outcome::Waits(vec![accepts(view, wait, listener)]);
-    }
     let peer_name = view.snapshot.socket(peer).map_or("", |peer| peer.local.as_str());
     let name = named(if socket.local.is_empty() { peer_name } else { &socket.local });
     let wait = Wait::new(class, key, name)

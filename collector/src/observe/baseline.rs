@@ -1,4 +1,4 @@
-//! Mounts, FUSE connections and semaphores that were there before the run: what is not among them, the run made
+//! Mounts, FUSE connections, semaphores and message queues that were there before the run: what is not among them, the run made
 //! (or somebody else did meanwhile: whoever acts on it must have a second reason).
 
 use std::collections::BTreeSet;
@@ -15,6 +15,7 @@ pub struct Baseline {
     devices: BTreeSet<Device>,
     connections: BTreeSet<FuseConnection>,
     semaphore_sets: BTreeSet<u32>,
+    message_queues: BTreeSet<u32>,
 }
 
 impl Baseline {
@@ -31,7 +32,8 @@ impl Baseline {
             devices: lines.iter().map(|line| line.device).collect(),
             mounts: lines.into_iter().map(|line| (line.mount, line.device, line.mount_point)).collect(),
             connections,
-            semaphore_sets: semaphore_sets(),
+            semaphore_sets: numbers("/proc/sysvipc/sem"),
+            message_queues: numbers("/proc/sysvipc/msg"),
         })
     }
 
@@ -50,15 +52,20 @@ impl Baseline {
         !self.semaphore_sets.contains(&set)
     }
 
+    /// Whether a message queue of System V is new.
+    pub(super) fn is_new_message_queue(&self, queue: u32) -> bool {
+        !self.message_queues.contains(&queue)
+    }
+
     /// Whether a connection is new.
     pub(super) fn is_new_connection(&self, connection: FuseConnection) -> bool {
         !self.connections.contains(&connection) && !self.devices.contains(&Device { major: 0, minor: connection.0 })
     }
 }
 
-/// Sets of System V semaphores. A kernel without them has no such file.
-fn semaphore_sets() -> BTreeSet<u32> {
-    let table = std::fs::read_to_string("/proc/sysvipc/sem").unwrap_or_default();
+/// Numbers of what System V IPC has there. A kernel without it has no such file.
+fn numbers(table: &str) -> BTreeSet<u32> {
+    let table = std::fs::read_to_string(table).unwrap_or_default();
     table.lines().filter_map(|line| line.split_whitespace().nth(1)?.parse().ok()).collect()
 }
 

@@ -74,6 +74,26 @@ pub struct SemaphoreFact {
     pub made_by_run: bool,
 }
 
+/// A message queue of System V at which somebody waits.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct MessageQueueFact {
+    /// The snapshot.
+    pub snapshot: SnapshotId,
+    /// Number of the queue.
+    pub queue: u32,
+    /// Messages in it.
+    pub messages: u32,
+    /// Bytes of these.
+    pub bytes: u32,
+    /// The process that sent last, as the observer's namespace numbers it; 0 for none.
+    pub last_sender: Pid,
+    /// The process that received last, as the observer's namespace numbers it; 0 for none.
+    pub last_receiver: Pid,
+    /// Whether the queue was not there when the run began.
+    #[serde(default)]
+    pub made_by_run: bool,
+}
+
 /// A line of `/proc/locks`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct FileLockFact {

@@ -10,7 +10,7 @@ mod socket;
 mod syscall;
 
 pub use fd::{Access, EpollTarget, FdDetail, FdFact, FdLock, LockClass, LockMode};
-pub use kernel::{FileLockFact, FuseFact, Gap, MountFact, SemaphoreFact};
+pub use kernel::{FileLockFact, FuseFact, Gap, MessageQueueFact, MountFact, SemaphoreFact};
 pub use process::{Belonging, Namespaces, ProcessFact, Signals, TaskState, Terminal, ThreadFact};
 pub use socket::{SocketFact, SocketFamily, SocketState};
 pub use syscall::{Argument, PollFd, SemaphoreOperation, Syscall};

@@ -23,6 +23,7 @@ impl Taking {
         self.read_mounts(pids).await;
         self.read_memory(pids).await;
         self.read_semaphores(pids).await;
+        self.read_message_queues(pids).await;
         self.read_epoll_infos(pids).await;
         self.read_sockets(pids).await;
         self.read_frozen(pids).await;

@@ -42,6 +42,7 @@ impl Taking {
         let mut semaphores = std::mem::take(&mut self.scene.semaphores);
         semaphores.dedup();
         out.extend(semaphores.into_iter().map(Record::Semaphore));
+        out.extend(self.scene.message_queues.drain(..).map(Record::MessageQueue));
         out.extend(sockets(&self.scene).into_iter().map(|fact| Record::Socket(Box::new(fact.clone()))));
         let others = self.scene.processes.values().filter(|seen| seen.kept.is_none());
         out.extend(others.map(|seen| {

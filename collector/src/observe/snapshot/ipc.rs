@@ -1,11 +1,13 @@
-//! Semaphores of System V at which kept threads wait: who changed one last is as near as the kernel comes to a holder.
+//! Semaphores and message queues of System V at which kept threads wait: who changed one last, or sent and received last, is as
+//! near as the kernel comes to a holder.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use hangdog_schemas::fact::{Argument, SemaphoreFact};
+use hangdog_schemas::fact::{Argument, MessageQueueFact, SemaphoreFact, Syscall};
 use hangdog_schemas::{Inode, Observed, Pid};
 
 use super::Taking;
+use crate::observe::parse::text::{lines, number, words};
 use crate::observe::worker::{Ask, Hazard, What};
 
 impl Taking {
@@ -34,11 +36,11 @@ impl Taking {
             ((set, number, elsewhere), Ask { pid: elsewhere.then_some(pid), hazard, path, what })
         });
         for ((set, number, elsewhere), answer) in self.reader.ask_for(asks.collect()).await {
-            let words = match &answer {
-                Observed::Seen(bytes) => words(bytes),
+            let values = match &answer {
+                Observed::Seen(bytes) => three_words(bytes),
                 _ => None,
             };
-            let Some([value, waiting, last]) = words else {
+            let Some([value, waiting, last]) = values else {
                 self.gap(None, &format!("semaphore {set}"), answer.map(|_| ()));
                 continue;
             };
@@ -48,9 +50,75 @@ impl Taking {
             self.scene.semaphores.push(SemaphoreFact { snapshot, set, number, value, waiting, last, made_by_run });
         }
     }
+
+    /// The kernel shows the queues of the reader's own IPC namespace.
+    pub(super) async fn read_message_queues(&mut self, pids: &[Pid]) {
+        let mut wanted: BTreeSet<u32> = BTreeSet::new();
+        let mut elsewhere = false;
+        for seen in pids.iter().filter_map(|pid| self.scene.processes.get(pid)) {
+            let namespace = seen.namespaces.seen().map(|namespaces| namespaces.ipc);
+            let queues = seen.tasks.iter().filter_map(|task| task.waits_in()).filter_map(queue_of);
+            if namespace.is_some() && namespace == self.own_ipc {
+                wanted.extend(queues);
+            } else {
+                elsewhere |= queues.count() > 0;
+            }
+        }
+        if elsewhere {
+            self.gap(None, "message queues of another IPC namespace", Observed::Unsupported);
+        }
+        if wanted.is_empty() {
+            return;
+        }
+        let bytes = match self.reader.ask_one(Ask::table("/proc/sysvipc/msg")).await {
+            Observed::Seen(bytes) => bytes,
+            other => return self.gap(None, "/proc/sysvipc/msg", other.map(|_| ())),
+        };
+        let snapshot = self.request.snapshot;
+        let rows = lines(&bytes).filter_map(queue_line).filter(|[queue, ..]| wanted.contains(queue));
+        self.scene.message_queues = rows
+            .map(|[queue, bytes, messages, sender, receiver]| MessageQueueFact {
+                snapshot,
+                queue,
+                messages,
+                bytes,
+                last_sender: Pid(sender),
+                last_receiver: Pid(receiver),
+                made_by_run: self.request.baseline.is_new_message_queue(queue),
+            })
+            .collect();
+    }
 }
 
-fn words(bytes: &[u8]) -> Option<[u32; 3]> {
+/// Which queue a call waits at.
+fn queue_of(call: &Syscall) -> Option<u32> {
+    let is_of_queues = matches!(call.name(), Some("msgsnd" | "msgrcv"));
+    call.arg(0).filter(|_| is_of_queues).and_then(|queue| u32::try_from(queue).ok())
+}
+
+/// A line of `/proc/sysvipc/msg` (ipc/msg.c, `sysvipc_msg_proc_show`): key, number, permissions, bytes, messages, last sender, last receiver.
+fn queue_line(line: &[u8]) -> Option<[u32; 5]> {
+    let mut words = words(line).skip(1);
+    let queue = number(words.next()?)?;
+    let mut rest = words.skip(1).map_while(number);
+    Some([queue, rest.next()?, rest.next()?, rest.next()?, rest.next()?])
+}
+
+fn three_words(bytes: &[u8]) -> Option<[u32; 3]> {
     let word = |n: usize| Some(u32::from_ne_bytes(bytes.get(n * 4..n * 4 + 4)?.try_into().ok()?));
     Some([word(0)?, word(1)?, word(2)?])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_of_the_message_queues() {
+        let header = b"       key      msqid perms      cbytes       qnum lspid lrpid   uid   gid  cuid  cgid      stime      rtime      ctime";
+        assert_eq!(queue_line(header), None);
+        let line = b"         0      32769   600          16          2  4412     0     0     0     0     0  1795294532          0 1795294532";
+        assert_eq!(queue_line(line), Some([32769, 16, 2, 4412, 0]));
+        assert_eq!(queue_line(b"         0      32769   600  16"), None);
+    }
 }
