@@ -8,6 +8,7 @@ use crate::cause::Cause;
 use crate::detect::Story;
 use crate::graph::{Graph, Link};
 use crate::liveness::Liveness;
+use crate::runtime::{self, Runtime};
 use crate::signature;
 use crate::view::View;
 use crate::wait::{Class, Wait};
@@ -36,11 +37,28 @@ pub(crate) fn finding(view: &View<'_>, graph: &Graph, cause: &Cause<'_>) -> Find
         culprits,
         signature: signature::of(cause.kind, &edges),
         edges,
-        advice: told.advice,
+        advice: told.advice.into_iter().chain(from_inside(&story)).collect(),
         rescue: rescue(&story),
         unknown: unseen(&story),
         id: String::new(),
     }
+}
+
+/// How to see more where a process waits for itself, or for want of work: which part of it for which is in no fact.
+fn from_inside(story: &Story<'_>) -> Option<String> {
+    let Story { view, graph, cause } = story;
+    let at_futex = |wait: &Wait| matches!(wait.class, Class::Event | Class::SharedEvent);
+    let is_alone = cause.kind == FindingKind::SelfDeadlock && cause.wait.is_none();
+    let task = match cause.cycle.iter().find(|link| at_futex(link.wait)) {
+        Some(link) => link.waiter,
+        None if is_alone || cause.wait.is_some_and(|wait| wait.class.is_waiting_for_work() || at_futex(wait)) => {
+            cause.at
+        }
+        None => return None,
+    };
+    let pid = graph.tasks[task].key.pid();
+    let is_plain = Runtime::of(view, pid) == Runtime::Native && !graph.waits(task).iter().any(at_futex);
+    (view.is_of_run(pid) && !is_plain).then(|| runtime::advice(view, pid))
 }
 
 fn edges(story: &Story<'_>) -> Vec<Edge> {

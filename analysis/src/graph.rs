@@ -277,13 +277,24 @@ impl Graph {
                 _ => Vec::new(),
             })
             .collect();
-        components(&next)
-            .into_iter()
-            .filter(|ring| ring.iter().all(|task| self.alive[*task] == Liveness::Dead))
-            .filter(|ring| ring.len() > 1 || ring.iter().all(|task| next[*task].contains(task)))
-            // Terminal: whatever a member waits for is a member. Others only wait for such a ring.
-            .filter(|ring| ring.iter().all(|task| next[*task].iter().all(|to| ring.contains(to))))
-            .collect()
+        closed(&next, |task| self.alive[task] == Liveness::Dead)
+    }
+
+    /// Idle tasks that wait for each other in a ring: but for the outside (a signal, a new client) it would be dead. What a task
+    /// without work waits for does not count, nor do tasks that wait for nothing else.
+    pub(crate) fn idle_rings(&self) -> Vec<BTreeSet<usize>> {
+        let is_firm = |wait: &Wait| !wait.class.is_waiting_for_work() && wait.class != Class::SharedEvent;
+        let owes = |task: usize| self.alive[task] == Liveness::Idle && self.waits(task).iter().any(is_firm);
+        let next: Vec<Vec<usize>> = (0..self.tasks.len())
+            .map(|task| match owes(task) {
+                true => {
+                    let links = self.links(task).filter(|link| is_firm(link.wait));
+                    links.map(|link| link.to).filter(|to| owes(*to)).collect()
+                }
+                false => Vec::new(),
+            })
+            .collect();
+        closed(&next, owes)
     }
 
     /// The shortest closed way within a ring, named threads preferred.
@@ -347,6 +358,16 @@ fn alternative(wait: &Wait, index: &BTreeMap<Key, usize>) -> Alternative {
         }
     }
     Alternative { needs: groups.into_values().collect(), when_live, open: wait.outside.is_some() }
+}
+
+/// Rings of such tasks that are terminal: whatever a member waits for is a member. Others only wait for such a ring.
+fn closed(next: &[Vec<usize>], is_one: impl Fn(usize) -> bool) -> Vec<BTreeSet<usize>> {
+    components(next)
+        .into_iter()
+        .filter(|ring| ring.iter().all(|task| is_one(*task)))
+        .filter(|ring| ring.len() > 1 || ring.iter().all(|task| next[*task].contains(task)))
+        .filter(|ring| ring.iter().all(|task| next[*task].iter().all(|to| ring.contains(to))))
+        .collect()
 }
 
 /// Strongly connected components (Tarjan 1972), without recursion.

@@ -15,6 +15,7 @@
 //! | live, idle, dead | `liveness.rs` |
 //! | rings, orphans, idle and stopped holders | `cause.rs` |
 //! | a finding's sentence and advice | `detect/` |
+//! | how Go, Java, Node, Python, Ruby are asked for what only they know | `runtime.rs` |
 
 mod cause;
 mod detect;
@@ -23,6 +24,7 @@ mod graph;
 mod key;
 mod liveness;
 mod phases;
+mod runtime;
 mod signature;
 mod verdict;
 mod view;

@@ -15,6 +15,13 @@ const NAME_LIMIT: usize = 90;
 pub(crate) fn phrase(graph: &Graph, task: usize, wait: &Wait, resolver: &str) -> String {
     let name = short(&wait.name);
     let call = graph.tasks[task].call.as_deref().map_or_else(|| "a system call".to_owned(), short);
+    let holds = matches!(
+        wait.class,
+        Class::TcpRoom | Class::UnixData | Class::UnixRoom | Class::PipeData | Class::PipeRoom | Class::TerminalRoom
+    );
+    if holds && resolver.is_empty() {
+        return format!("waits for {}", short(&wanted(wait)));
+    }
     match wait.class {
         Class::FuseReply => format!("is in {call} on a FUSE mount served by {resolver}"),
         Class::TcpReply => {

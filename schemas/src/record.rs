@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 
 pub use crate::action::{Action, Deed};
 use crate::fact::{
-    FdFact, FileLockFact, FuseFact, Gap, MessageQueueFact, MountFact, ProcessFact, SemaphoreFact, SocketFact, TaskState, ThreadFact,
+    FdFact, FileLockFact, FuseFact, Gap, MessageQueueFact, MountFact, ProcessFact, SemaphoreFact, SocketFact,
+    TaskState, ThreadFact,
 };
 pub use crate::file_event::{FileEvent, FileOp, FileWatch, WatchedBy, Whose};
 pub use crate::kernel_event::{Doer, KernelDeed, KernelEvent, LockOutcome, LockRequest, SignalAction};

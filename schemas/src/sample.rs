@@ -3,8 +3,8 @@
 
 use crate::fact::{
     Access, Argument, Belonging, EpollTarget, FdDetail, FdFact, FdLock, FileLockFact, FuseFact, Gap, LockClass,
-    LockMode, MessageQueueFact, MountFact, Namespaces, PollFd, ProcessFact, SemaphoreFact, SemaphoreOperation, Signals, SocketFact,
-    SocketFamily, SocketState, Syscall, TaskState, Terminal, ThreadFact,
+    LockMode, MessageQueueFact, MountFact, Namespaces, PollFd, ProcessFact, SemaphoreFact, SemaphoreOperation,
+    Signals, SocketFact, SocketFamily, SocketState, Syscall, TaskState, Terminal, ThreadFact,
 };
 use crate::record::{
     Action, Bystander, Deed, Doer, ExitStatus, FileEvent, FileOp, FileWatch, KernelDeed, KernelEvent, LockOutcome,

@@ -6,7 +6,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use hangdog_schemas::fact::{
-    FdDetail, FdFact, FileLockFact, FuseFact, Gap, MessageQueueFact, MountFact, ProcessFact, SemaphoreFact, SocketFact, ThreadFact,
+    FdDetail, FdFact, FileLockFact, FuseFact, Gap, MessageQueueFact, MountFact, ProcessFact, SemaphoreFact,
+    SocketFact, ThreadFact,
 };
 use hangdog_schemas::record::{Bystander, Record, SnapshotBegin, SnapshotExtent, TriggerReason};
 use hangdog_schemas::{Fd, FuseConnection, Inode, Pid, RunNs, SnapshotId, Tid};

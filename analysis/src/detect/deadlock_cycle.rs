@@ -9,8 +9,9 @@ pub(super) fn tell(story: &Story<'_>) -> Told {
     let ring = ring_from_its_mount(&story.cause.cycle);
     let through_fuse = ring.first().is_some_and(|link| link.wait.class == Class::FuseReply);
     let head = if through_fuse { "deadlock through a FUSE mount" } else { "deadlock" };
-    let bare = format!("{head}: {}", words::chain(story.view, story.graph, &ring));
-    let with_phases = format!("{head}: {}", words::chain_with(story.view, story.graph, &ring, Phases::Named));
+    let but = story.breakable();
+    let bare = format!("{head}: {}{but}", words::chain(story.view, story.graph, &ring));
+    let with_phases = format!("{head}: {}{but}", words::chain_with(story.view, story.graph, &ring, Phases::Named));
     let whole = format!("{with_phases}{}", story.behind());
     let fits = |text: &String| text.chars().count() <= words::SENTENCE_LIMIT;
     let sentence = [whole, with_phases].into_iter().find(fits).unwrap_or(bare);

@@ -88,6 +88,20 @@ impl Story<'_> {
         text
     }
 
+    /// `, which only somebody who sends a signal could break`: of a ring that is dead but for the outside.
+    fn breakable(&self) -> String {
+        let mut whom: Vec<&str> = Vec::new();
+        for link in &self.cause.cycle {
+            let outside = self.graph.waits(link.waiter).iter().filter_map(|wait| wait.outside);
+            for one in outside {
+                if !whom.contains(&one) {
+                    whom.push(one);
+                }
+            }
+        }
+        if whom.is_empty() { String::new() } else { format!("; only {} could break that", whom.join(" or ")) }
+    }
+
     /// `task 7 of svc[10] (in GET /a > get)`.
     fn name_in_phase(&self, task: usize) -> String {
         let phase = self.view.phase_names(self.graph.tasks[task].key);

@@ -16,7 +16,8 @@ pub(super) fn tell(story: &Story<'_>) -> Told {
         _ => story.phrase(task, link.wait, "itself"),
     });
     let phrase = phrase.unwrap_or_default();
-    let sentence = format!("self-deadlock: {} {phrase}{}", story.name_in_phase(task), story.behind());
+    let name = story.name_in_phase(task);
+    let sentence = format!("self-deadlock: {name} {phrase}{}{}", story.breakable(), story.behind());
     let advice = match story.cause.cycle.first().map(|link| link.wait.class) {
         Some(Class::PipeData) => "close the write end of the pipe in the process that reads it, right after the fork",
         Some(Class::PipeRoom) => "read the pipe in another thread or process than the one that fills it",

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use hangdog_schemas::{Confidence, Finding, FindingKind};
 
 use crate::graph::Graph;
+use crate::runtime::{self, Runtime};
 use crate::signature;
 use crate::view::View;
 use crate::wait::Rest;
@@ -53,14 +54,24 @@ pub(crate) fn unknown(view: &View<'_>, graph: &Graph) -> Finding {
         )),
         culprits: Vec::new(),
         edges: Vec::new(),
-        advice: vec![
-            "add the tracing layer or `hangdog phase` to the programs, so that their operations are recorded"
-                .to_owned(),
-            "run `hangdog doctor` to see what this machine hides from hangdog".to_owned(),
-        ],
+        advice: advice(view),
         rescue: Vec::new(),
         unknown: reasons,
         id: String::new(),
         signature: signature::of(FindingKind::Unknown, &[]),
     }
+}
+
+/// Programs that are asked one by one.
+const ASKED: usize = 2;
+
+fn advice(view: &View<'_>) -> Vec<String> {
+    let mut advice = vec![
+        "add the tracing layer or `hangdog phase` to the programs, so that their operations are recorded".to_owned(),
+        "run `hangdog doctor` to see what this machine hides from hangdog".to_owned(),
+    ];
+    let of_run = view.snapshot.processes.keys().copied().filter(|pid| view.is_of_run(*pid));
+    let with_runtime = of_run.filter(|pid| Runtime::of(view, *pid) != Runtime::Native);
+    advice.extend(with_runtime.take(ASKED).map(|pid| runtime::advice(view, pid)));
+    advice
 }

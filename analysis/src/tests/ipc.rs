@@ -1,6 +1,6 @@
 //! What threads and processes share: mutexes, joins, futexes with and without an owner, semaphores, queues.
 
-use super::scene::{check, check_sentence};
+use super::scene::{check, check_sentence, report};
 
 #[test]
 fn two_mutexes_in_two_orders() {
@@ -119,6 +119,25 @@ fn the_monitor_of_a_go_program_is_no_timer() {
     // A program in C with the same time limit, and a timer of Go that is due sooner.
     check(&scene.replace(" sp=c00004fe78", ""), "nothing");
     check(&scene.replace("1@60000000000", "1@59000000000"), "nothing");
+    // With parts in C its threads have stacks of C, and park in Go's heap.
+    check(
+        &scene.replace(" sp=c00004fe78", "").replace("futex(0x500", "futex(0xc000040948"),
+        "idle-holder likely: 11; 10>13 event, 13>11 pipe-data, 11>nobody timer",
+    );
+}
+
+#[test]
+fn a_runtime_is_asked_for_what_only_it_knows() {
+    let advice = |scene: &str| report(scene).verdict.expect("it hangs").advice.last().cloned().unwrap_or_default();
+    let scene = "proc 10 job <5 futex(0x500,0x189,0,0,0,-1) exe=/usr/bin/python3.11";
+    assert!(advice(scene).contains("`py-spy dump --pid 10`"), "{}", advice(scene));
+    assert!(advice(&scene.replace("python3.11", "node")).contains("node inspect -p 10"));
+    assert!(advice(&scene.replace("python3.11", "bank")).contains("gdb -p 10"));
+    let go = scene.replace("0x500", "0xc000040948").replace("/usr/bin/python3.11", "/tmp/bank");
+    assert!(advice(&go).contains("kill -QUIT 10"), "{}", advice(&go));
+    // A pipe whose ends are known needs no runtime to explain it.
+    let pipe = "proc 10 job <5 read(3) exe=/usr/bin/job\nfd 10.3 pipe:[7] r\nfd 10.4 pipe:[7] w";
+    assert!(!advice(pipe).contains("gdb"), "{}", advice(pipe));
 }
 
 #[test]

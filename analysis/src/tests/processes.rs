@@ -1,6 +1,6 @@
 //! Children, stopped and frozen processes, terminals.
 
-use super::scene::{check, check_sentence, report};
+use super::scene::{check, check_possible, check_sentence, report};
 
 #[test]
 fn a_stopped_child() {
@@ -82,4 +82,67 @@ fn one_snapshot_alone_proves_nothing() {
     let alone = crate::analyse(&timeline, &crate::Options::default());
     assert!(alone.verdict.is_none());
     assert!(report(scene).verdict.is_some());
+}
+
+#[test]
+fn a_full_terminal_whose_reader_waits_for_its_writer() {
+    let scene = "proc 10 expect <5 wait4(11)
+         proc 11 yes <10 write(1)
+         fd 10.4 /dev/ptmx pty=7
+         fd 11.1 /dev/pts/7";
+    check(scene, "deadlock-cycle likely: 10 11; 10>11 child-exit, 11>10 terminal-room");
+    check(&scene.replace("wait4(11)", "clock_nanosleep()"), "nothing");
+    // Somebody else shows the terminal, or one who has a terminal of his own.
+    let outside = scene.replace("fd 10.4 /dev/ptmx", "proc 9 sshd <1 poll([4r],1,-1) outside\nfd 9.4 /dev/ptmx");
+    check(&outside, "nothing");
+    check_possible(
+        &format!("{outside}\ndeclared"),
+        "external-wait possible: 11; 10>11 child-exit, 11>nobody terminal-room",
+    );
+}
+
+#[test]
+fn a_ring_that_only_the_outside_could_break_is_told_when_a_hang_is_declared() {
+    // An event loop hears of signals; the reader of a FIFO hears of whoever opens it.
+    let scene = "proc 10 shell <5 wait4(11)
+         proc 11 cat <10 read(0)
+         fd 11.0 /tmp/f r
+         fd 10.9 /tmp/f w";
+    let scene = scene.replace("read(0)", "read(0) @pipe_read");
+    check(&scene, "nothing");
+    let declared = format!("{scene}\ndeclared");
+    check_possible(&declared, "deadlock-cycle possible: 10 11; 10>11 child-exit, 11>10 pipe-data");
+    check_sentence(
+        &declared,
+        "deadlock: shell[10] waits for the exit of cat[11], which waits for data or the end of FIFO /tmp/f, whose write end is \
+         held by shell[10]; only whoever opens the FIFO could break that",
+    );
+    let event_loop = "proc 10 node <5 epoll_wait(3,0,8,-1) caught=4602
+         proc 11 child <10 read(0)
+         fd 10.3 anon_inode:[eventpoll] epoll=4+5
+         fd 10.4 anon_inode:[eventfd] eventfd=7
+         fd 10.5 pipe:[80] r
+         fd 11.1 pipe:[80] w
+         fd 11.0 pipe:[81] r
+         fd 10.6 pipe:[81] w";
+    check(event_loop, "nothing");
+    check_possible(
+        &format!("{event_loop}\ndeclared"),
+        "deadlock-cycle possible: 10 11; 10>11 pipe-data, 11>10 pipe-data, 10>10 event",
+    );
+    // The pipe by which an event loop wakes itself is no ring; a connection to itself is.
+    let server = "proc 10 server <5 epoll_wait(3,0,8,-1) caught=4602
+         task 10.12 server futex(0x500,0x189,0,0,0,-1)
+         fd 10.3 anon_inode:[eventpoll] epoll=4+5
+         fd 10.4 pipe:[80] r
+         fd 10.6 pipe:[80] w
+         fd 10.5 socket:[90]
+         tcp 90 127.0.0.1:100 0.0.0.0:0 listen
+         declared";
+    check_possible(server, "external-wait possible: 10; 10>nobody new-client");
+    check_sentence(
+        server,
+        "server[10] waits for a client of 127.0.0.1:100, which only a new client could end; all its other threads (1) are parked \
+         at futexes",
+    );
 }

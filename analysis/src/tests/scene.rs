@@ -26,7 +26,7 @@
 //! and polled in between, `polled` inside its thread. Without, it is plain code. `12.-` is no known thread.
 //!
 //! After `moved` at the end of a proc or task line its switches differ between the snapshots; `caught=10000` and
-//! `timers=1` (hexadecimal) behind a proc line are the signals that it catches and its timers; `sp=` is a thread's stack. `map=` is
+//! `timers=1` (hexadecimal) behind a proc line are the signals that it catches and its timers; `exe=` is its program; `sp=` is a thread's stack. `map=` is
 //! what is mapped at its futex, `fork` without a name; `semop(5,#0-1,1)` takes 1 from number 0 of set 5. A
 //! thread that is `running computes` used the processor in between. An argument `1@60` points at a time of 60 ns.
 
@@ -378,7 +378,7 @@ fn process(text: &str, snapshot: SnapshotId, when: When) -> Vec<Record> {
         tracer: None,
         uid: Some(0),
         cmdline: Observed::NotAsked,
-        exe: Observed::NotAsked,
+        exe: words_after(rest, "exe=").map_or(Observed::NotAsked, Observed::Seen),
         cwd: Observed::Seen("/work".to_owned()),
         root: Observed::NotAsked,
         namespaces: Observed::NotAsked,
@@ -392,6 +392,10 @@ fn process(text: &str, snapshot: SnapshotId, when: When) -> Vec<Record> {
         threads: 1,
     }));
     vec![process, main]
+}
+
+fn words_after(text: &str, word: &str) -> Option<String> {
+    text.split(' ').find_map(|part| part.strip_prefix(word)).map(str::to_owned)
 }
 
 /// A number behind a word such as `caught=`, in hexadecimal.

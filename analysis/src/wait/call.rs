@@ -54,7 +54,7 @@ pub(super) fn rest(view: &View<'_>, thread: &ThreadFact, syscall: &Syscall) -> R
         Syscall::None { .. } => return path::page_fault(view, thread).into_rest(),
         Syscall::In { name, .. } => name.as_str(),
     };
-    if has_time_limit(name, syscall) && !futex::is_go_monitor(syscall) {
+    if has_time_limit(name, syscall) && !futex::is_go_monitor(view, thread, syscall) {
         return Rest::Timed(limit_ns(name, syscall));
     }
     outcome(view, thread, syscall, name).into_rest()

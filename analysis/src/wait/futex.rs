@@ -8,6 +8,7 @@ use hangdog_schemas::{Address, Confidence, Observed, Pid, ResourceKey, Tid};
 use super::call::Outcome;
 use super::{Class, Resolver, Wait, ipc};
 use crate::key::Key;
+use crate::runtime;
 use crate::view::View;
 
 const PRIVATE: u64 = 0x80;
@@ -40,17 +41,15 @@ pub(super) fn is_parked(syscall: &Syscall) -> bool {
 
 /// Whether it is the monitor thread of a Go program (`sysmon` of runtime/proc.go) while there is nothing to monitor: then it
 /// sleeps for half the time after which a collection is due in any case, or less if a timer is due sooner. Nothing comes of
-/// its waking up. Threads of Go run on stacks of Go's own heap.
-pub(super) fn is_go_monitor(syscall: &Syscall) -> bool {
+/// its waking up.
+pub(super) fn is_go_monitor(view: &View<'_>, thread: &ThreadFact, syscall: &Syscall) -> bool {
     const HALF_A_FORCED_COLLECTION: u64 = 60_000_000_000;
-    const GO_HEAP: std::ops::Range<u64> = 0xc0_0000_0000..0xc1_0000_0000;
-    let Syscall::In { name, sp, .. } = syscall else { return false };
     let plain_private_wait = syscall.arg(1).is_some_and(|op| op & 0xffff_ffff == FUTEX_WAIT | PRIVATE);
-    name == "futex"
+    syscall.name() == Some("futex")
         && plain_private_wait
         && syscall.arg(2).is_some_and(|value| value as u32 == 0)
         && syscall.time(3) == Some(HALF_A_FORCED_COLLECTION)
-        && GO_HEAP.contains(&sp.0)
+        && view.snapshot.threads_of(thread.thread.process.pid).any(runtime::is_in_go_heap)
 }
 
 pub(super) fn wait(view: &View<'_>, thread: &ThreadFact, syscall: &Syscall) -> Outcome {

@@ -68,7 +68,12 @@ fn by_the_last(view: &View<'_>, wait: Wait, thread: &ThreadFact, last: Pid, [did
 }
 
 /// A message in a queue of System V, or room for one.
-pub(super) fn message_queue(view: &View<'_>, thread: &ThreadFact, syscall: &Syscall, direction: Direction) -> Outcome {
+pub(super) fn message_queue(
+    view: &View<'_>,
+    thread: &ThreadFact,
+    syscall: &Syscall,
+    direction: Direction,
+) -> Outcome {
     let process = thread.thread.process;
     let number = syscall.arg(0).and_then(|queue| u32::try_from(queue).ok());
     let fact = number.and_then(|number| view.snapshot.message_queues.iter().find(|fact| fact.queue == number));

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use hangdog_schemas::fact::{FdFact, SocketFact, SocketFamily, SocketState, ThreadFact};
 use hangdog_schemas::{Confidence, Device, Pid, ResourceKey};
 
-use super::fd::Direction;
-use super::{Class, Wait};
+use super::fd::{Direction, hidden_holders};
+use super::{Class, Resolver, Wait};
 use crate::view::View;
 
 /// Major number of Unix98 pseudo terminals (Documentation/admin-guide/devices.txt).
@@ -46,10 +46,20 @@ pub(super) fn of_slave(view: &View<'_>, thread: &ThreadFact, fact: &FdFact, dire
     if !direction.reads() {
         let mut wait = Wait::new(Class::TerminalRoom, key, fact.target.clone())
             .because(format!("{} waits to write to {}", view.comm(pid), fact.target), facts.clone());
-        for master in masters {
-            wait = wait.resolved(view.all_threads(master, "holds the master side", &facts));
+        for master in &masters {
+            wait = wait.resolved(view.all_threads(*master, "holds the master side", &facts));
         }
-        return wait.open_to("whoever resumes the terminal");
+        if masters.is_empty() || masters.iter().any(|master| passes_on(view, *master, index)) {
+            return wait.open_to("whoever resumes the terminal");
+        }
+        for user in users(view, index).filter(|user| user.process.pid != pid) {
+            // Output that was stopped can be resumed from this side too (tcflow).
+            let user = user.process.pid;
+            let may = view.all_threads(user, "uses the terminal", &facts).into_iter().map(Resolver::untold);
+            wait = wait.resolved(may.collect());
+        }
+        let wait = wait.at_most(Confidence::Likely, "whether the output was stopped by Ctrl-S, or is full");
+        return hidden_holders(view, wait);
     }
     let own = view.timeline.header().terminal;
     let mut wait = Wait::new(Class::TerminalInput, key, format!("terminal {}", fact.target))
@@ -63,9 +73,8 @@ pub(super) fn of_slave(view: &View<'_>, thread: &ThreadFact, fact: &FdFact, dire
             evidence,
         );
     }
-    // Where the run itself holds the master side, nobody can type unless that program passes it on from elsewhere.
-    let passes_on = |master: &Pid| !view.is_of_run(*master) || has_far_end(view, *master, index);
-    let person_is_there = device.is_some() && device == own || masters.is_empty() || masters.iter().any(passes_on);
+    let may_type = |master: &Pid| passes_on(view, *master, index);
+    let person_is_there = device.is_some() && device == own || masters.is_empty() || masters.iter().any(may_type);
     let cap = if person_is_there { Confidence::Possible } else { Confidence::Likely };
     wait.at_most(cap, "whether somebody will type")
 }
@@ -73,24 +82,29 @@ pub(super) fn of_slave(view: &View<'_>, thread: &ThreadFact, fact: &FdFact, dire
 /// The program that holds the master side and waits for output of the terminal's users, or for room.
 pub(super) fn of_master(view: &View<'_>, fact: &FdFact, index: u32, direction: Direction) -> Wait {
     let pid = fact.process.pid;
-    let users: Vec<&FdFact> = view
-        .snapshot
-        .fds
-        .values()
-        .flat_map(|fds| fds.values())
-        .filter(|other| index_of(view, other) == Some(index))
-        .collect();
     let class = if direction.reads() { Class::TerminalOutput } else { Class::TerminalRoom };
     let mut wait = Wait::new(class, ResourceKey::pty(index), format!("terminal /dev/pts/{index}"))
         .because(format!("{} holds the master side of /dev/pts/{index}", view.comm(pid)), view.fd_ref(pid, fact.fd));
     let mut seen = BTreeSet::new();
-    for user in users {
+    for user in users(view, Some(index)) {
         if seen.insert(user.process.pid) {
             let how = format!("uses the terminal as fd {}", user.fd);
             wait = wait.resolved(view.all_threads(user.process.pid, &how, &view.fd_ref(user.process.pid, user.fd)));
         }
     }
     wait
+}
+
+/// Descriptors of programs at a terminal.
+fn users<'v>(view: &'v View<'_>, index: Option<u32>) -> impl Iterator<Item = &'v FdFact> {
+    let all = view.snapshot.fds.values().flat_map(|fds| fds.values());
+    all.filter(move |other| index.is_some() && index_of(view, other) == index)
+}
+
+/// Whether somebody may be behind the master side. Where the run itself holds it, nobody can type or resume unless that program
+/// passes it on from elsewhere.
+fn passes_on(view: &View<'_>, master: Pid, index: Option<u32>) -> bool {
+    !view.is_of_run(master) || has_far_end(view, master, index)
 }
 
 /// Whether a program could pass on what somebody types elsewhere: it has another terminal, or a connection to

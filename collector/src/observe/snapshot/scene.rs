@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use hangdog_schemas::fact::{
-    Belonging, FdDetail, FileLockFact, Gap, MessageQueueFact, Namespaces, SemaphoreFact, SocketFact, Syscall, TaskState,
+    Belonging, FdDetail, FileLockFact, Gap, MessageQueueFact, Namespaces, SemaphoreFact, SocketFact, Syscall,
+    TaskState,
 };
 use hangdog_schemas::{Device, Fd, FuseConnection, Inode, Observed, Pid, ProcessId, Tid, When};
 
