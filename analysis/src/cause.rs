@@ -9,7 +9,7 @@
 
 use std::collections::BTreeSet;
 
-use hangdog_schemas::{Confidence, FindingKind, Pid};
+use hangdog_schemas::{Confidence, FindingKind};
 
 use crate::graph::{Graph, Link};
 use crate::key::Key;
@@ -59,7 +59,7 @@ pub(crate) fn causes<'g>(view: &View<'_>, graph: &'g Graph, from: &[usize]) -> V
         found.extend(near.take(NEAREST).filter_map(|(distance, ring)| {
             let mut cause = ring_cause(graph, &from, ring)?;
             cause.confidence = Confidence::Possible;
-            (!is_own_bell(graph, &cause.cycle)).then_some((distance, cause))
+            Some((distance, cause))
         }));
     }
     let mut ends: Vec<(usize, usize)> = reach.iter().map(|(task, distance)| (*distance, *task)).collect();
@@ -149,20 +149,6 @@ fn ring_cause<'g>(graph: &'g Graph, from: &[usize], ring: &BTreeSet<usize>) -> O
     Some(Cause { kind, way, cycle, at, wait: None, blame, confidence })
 }
 
-/// Whether a ring is merely the pipe or pair of sockets by which an event loop wakes itself.
-fn is_own_bell(graph: &Graph, cycle: &[Link<'_>]) -> bool {
-    let process = |link: &Link<'_>| graph.tasks[link.waiter].key.pid();
-    let is_one_process = cycle.windows(2).all(|pair| process(&pair[0]) == process(&pair[1]));
-    is_one_process && cycle.iter().all(|link| is_bell(link.wait, process(link)))
-}
-
-/// Data that only the process itself could send: an event loop wakes itself so when a signal or another thread has something for it.
-fn is_bell(wait: &Wait, pid: Pid) -> bool {
-    matches!(wait.class, Class::PipeData | Class::UnixData)
-        && wait.outside.is_none()
-        && wait.resolvers.iter().all(|resolver| resolver.who.pid() == pid)
-}
-
 /// A thread that any thread of its process could wake, and all of them are parked like it.
 fn parked_cause<'g>(graph: &'g Graph, from: &[usize], task: usize) -> Option<Cause<'g>> {
     let is_last = graph.links(task).all(|link| graph.tasks[link.to].key.is_async());
@@ -220,7 +206,7 @@ fn end_of_the_line<'g>(
             if is_command && !view.is_declared() {
                 return None; // A server without clients is no hang, unless somebody says so.
             }
-            let has_no_work = waits.iter().all(|wait| wait.class.is_waiting_for_work() || is_bell(wait, pid));
+            let has_no_work = waits.iter().all(|wait| wait.is_for_work(pid));
             if has_no_work && view.is_of_run(pid) && view.is_orphan(pid) {
                 (FindingKind::IdleHolder, open, Confidence::Likely)
             } else if has_no_work || !view.is_of_run(pid) {

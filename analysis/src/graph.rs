@@ -89,7 +89,8 @@ impl Graph {
         let waits = self.waits(task);
         // What would merely wake it is told where nothing else is known of who could.
         let mut order: Vec<(usize, &Wait)> = waits.iter().enumerate().collect();
-        order.sort_by_key(|(_, wait)| wait.class.is_waiting_for_work());
+        let pid = self.tasks[task].key.pid();
+        order.sort_by_key(|(_, wait)| wait.is_for_work(pid));
         for (wait, Wait { resolvers, .. }) in order {
             let told = |(_, resolver): &(usize, &Resolver)| resolver.counts == Counts::Fully;
             for (resolver, Resolver { who, .. }) in resolvers.iter().enumerate().filter(told) {
@@ -283,17 +284,16 @@ impl Graph {
     /// Idle tasks that wait for each other in a ring: but for the outside (a signal, a new client) it would be dead. What a task
     /// without work waits for does not count, nor do tasks that wait for nothing else.
     pub(crate) fn idle_rings(&self) -> Vec<BTreeSet<usize>> {
-        let is_firm = |wait: &Wait| !wait.class.is_waiting_for_work() && wait.class != Class::SharedEvent;
-        let owes = |task: usize| self.alive[task] == Liveness::Idle && self.waits(task).iter().any(is_firm);
-        let next: Vec<Vec<usize>> = (0..self.tasks.len())
-            .map(|task| match owes(task) {
-                true => {
-                    let links = self.links(task).filter(|link| is_firm(link.wait));
-                    links.map(|link| link.to).filter(|to| owes(*to)).collect()
-                }
-                false => Vec::new(),
-            })
-            .collect();
+        let pid = |task: usize| self.tasks[task].key.pid();
+        let is_firm = |task, wait: &Wait| !wait.is_for_work(pid(task)) && wait.class != Class::SharedEvent;
+        let owes = |task: usize| {
+            self.alive[task] == Liveness::Idle && self.waits(task).iter().any(|wait| is_firm(task, wait))
+        };
+        let owed = |task: usize| -> Vec<usize> {
+            let links = self.links(task).filter(|link| owes(task) && is_firm(task, link.wait));
+            links.map(|link| link.to).filter(|to| owes(*to)).collect()
+        };
+        let next: Vec<Vec<usize>> = (0..self.tasks.len()).map(owed).collect();
         closed(&next, owes)
     }
 

@@ -25,7 +25,7 @@ mod task;
 mod terminal;
 
 use hangdog_schemas::fact::{Syscall, TaskState, ThreadFact};
-use hangdog_schemas::{Confidence, Evidence, FactRef, ResourceKey};
+use hangdog_schemas::{Confidence, Evidence, FactRef, Pid, ResourceKey};
 
 use crate::key::Key;
 use crate::view::View;
@@ -207,6 +207,15 @@ impl Wait {
             unseen: Vec::new(),
             came_before: false,
         }
+    }
+
+    /// Whether this is what a task of a process waits for when it has no work. A pipe or a pair of sockets of which only the
+    /// process itself has the other end is the bell by which an event loop wakes itself, for a signal or for another thread.
+    pub(crate) fn is_for_work(&self, pid: Pid) -> bool {
+        let is_own = || self.resolvers.iter().all(|resolver| resolver.who.pid() == pid);
+        let is_bell =
+            || matches!(self.class, Class::PipeData | Class::UnixData) && self.outside.is_none() && is_own();
+        self.class.is_waiting_for_work() || is_bell()
     }
 
     pub(crate) fn because(mut self, text: impl Into<String>, facts: Vec<FactRef>) -> Self {
