@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 
 pub use crate::action::{Action, Deed};
 use crate::fact::{
-    FdFact, FileLockFact, FuseFact, Gap, MountFact, ProcessFact, SemaphoreFact, SocketFact, TaskState, ThreadFact,
+    FdFact, FileLockFact, FuseFact, Gap, LockFileFact, MountFact, ProcessFact, SemaphoreFact, SocketFact, TaskState,
+    ThreadFact,
 };
 pub use crate::file_event::{FileEvent, FileOp, FileWatch, WatchedBy, Whose};
 pub use crate::kernel_event::{Doer, KernelDeed, KernelEvent, LockOutcome, LockRequest, SignalAction};
@@ -65,6 +66,8 @@ pub enum Record {
     Fuse(FuseFact),
     /// Fact: a line of `/proc/locks`.
     FileLock(FileLockFact),
+    /// Fact: a file that may be a lock.
+    LockFile(Box<LockFileFact>),
     /// Fact: a semaphore of System V.
     Semaphore(SemaphoreFact),
     /// Fact: a socket.
@@ -113,6 +116,7 @@ impl Record {
             Self::SnapshotBegin(begin) => begin.when.t,
             Self::Process(fact) => fact.when.t,
             Self::Thread(fact) => fact.when.t,
+            Self::LockFile(fact) => fact.when.t,
             Self::SnapshotEnd(end) => end.when.t,
             Self::Action(action) => action.when.t,
             Self::RunEnd(end) => end.when.t,
@@ -131,6 +135,7 @@ impl Record {
             Self::Mount(fact) => fact.snapshot,
             Self::Fuse(fact) => fact.snapshot,
             Self::FileLock(fact) => fact.snapshot,
+            Self::LockFile(fact) => fact.snapshot,
             Self::Semaphore(fact) => fact.snapshot,
             Self::Socket(fact) => fact.snapshot,
             Self::Gap(fact) => fact.snapshot,
@@ -163,6 +168,7 @@ impl Record {
         "mount",
         "fuse",
         "file_lock",
+        "lock_file",
         "semaphore",
         "socket",
         "gap",
@@ -198,6 +204,7 @@ impl Record {
             Self::Mount(_) => "mount",
             Self::Fuse(_) => "fuse",
             Self::FileLock(_) => "file_lock",
+            Self::LockFile(_) => "lock_file",
             Self::Semaphore(_) => "semaphore",
             Self::Socket(_) => "socket",
             Self::Gap(_) => "gap",

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use hangdog_schemas::fact::{
-    Belonging, FdDetail, FileLockFact, Gap, Namespaces, SemaphoreFact, SocketFact, Syscall, TaskState,
+    Belonging, FdDetail, FileLockFact, Gap, LockFileFact, Namespaces, SemaphoreFact, SocketFact, Syscall, TaskState,
 };
 use hangdog_schemas::{Device, Fd, FuseConnection, Inode, Observed, Pid, ProcessId, Tid, When};
 
@@ -111,6 +111,7 @@ pub(super) struct Scene {
     /// By network namespace.
     pub(super) sockets: BTreeMap<Inode, Vec<SocketFact>>,
     pub(super) locks: Vec<FileLockFact>,
+    pub(super) lock_files: Vec<LockFileFact>,
     pub(super) semaphores: Vec<SemaphoreFact>,
     pub(super) fuse: BTreeMap<FuseConnection, Observed<u32>>,
     pub(super) gaps: Vec<Gap>,
