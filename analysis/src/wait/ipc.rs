@@ -64,6 +64,26 @@ fn wait(view: &View<'_>, thread: &ThreadFact, fact: &SemaphoreFact) -> Wait {
     }
 }
 
+/// A queue of System V: any process that knows its number may use it.
+pub(super) fn message(view: &View<'_>, thread: &ThreadFact, syscall: &Syscall, wanted: &str) -> Outcome {
+    const IPC_NOWAIT: u64 = 0o4000;
+    let Some(queue) = syscall.arg(0).and_then(|queue| u32::try_from(queue).ok()) else {
+        return Outcome::Opaque("the queue that it waits for could not be read".to_owned());
+    };
+    let flags = if wanted.starts_with("room") { syscall.arg(3) } else { syscall.arg(4) };
+    if flags.is_some_and(|flags| flags & IPC_NOWAIT != 0) {
+        return Outcome::Ready;
+    }
+    let key = (thread.thread.process.pid, thread.thread.tid);
+    let wait =
+        Wait::new(Class::SharedEvent, ResourceKey::new("msg", queue), format!("{wanted} System V queue {queue}"))
+            .because(format!("{} waits for {wanted} queue {queue}", view.name(key)), view.thread_ref(key))
+            .resolved(anybody_of_the_run(view))
+            .at_most(Confidence::Likely, "who of those that know the queue would use it")
+            .open_to("another process that knows the queue");
+    Outcome::Waits(vec![wait])
+}
+
 /// A message in a queue, or room for one.
 pub(super) fn queue(view: &View<'_>, thread: &ThreadFact, syscall: &Syscall, direction: Direction) -> Outcome {
     let pid = thread.thread.process.pid;
