@@ -2,11 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use hangdog_schemas::{Actor, Edge, Finding, FindingKind, FuseConnection, Pid};
+use hangdog_schemas::{Actor, Confidence, Edge, Evidence, Finding, FindingKind, FuseConnection, Pid, Resource};
 
 use crate::cause::Cause;
 use crate::detect::Story;
 use crate::graph::{Graph, Link};
+use crate::key::Key;
 use crate::liveness::Liveness;
 use crate::runtime::{self, Runtime};
 use crate::signature;
@@ -21,7 +22,7 @@ const UNSAID: usize = 3;
 /// Threads parked beside it that are shown as those who could wake it.
 const TOGETHER: usize = 3;
 /// Other tasks shown that wait for the cause.
-const BEHIND: usize = 4;
+const BEHIND: usize = 6;
 
 /// The finding that tells of a cause.
 pub(crate) fn finding(view: &View<'_>, graph: &Graph, cause: &Cause<'_>) -> Finding {
@@ -72,7 +73,6 @@ fn edges(story: &Story<'_>) -> Vec<Edge> {
     };
     // That a thread waits for each of the tasks of its process says no more than that it waits for one.
     let adds = |link: &Link<'_>| !graph.tasks[link.to].key.is_async() || link.wait.class != Class::Event;
-    let is_same = |link: &Link<'_>| graph.is_own_future(link.waiter, link.to);
     let main: Vec<Link<'_>> = story.links().copied().collect();
     for link in &main {
         draw(link);
@@ -84,21 +84,7 @@ fn edges(story: &Story<'_>) -> Vec<Edge> {
         }
     }
     let told: BTreeSet<usize> = main.iter().flat_map(|link| [link.waiter, link.to]).chain([cause.at]).collect();
-    let ring: BTreeSet<usize> = cause.blame.iter().copied().chain([cause.at]).collect();
-    let mut behind = 0;
-    for task in (0..graph.tasks.len()).filter(|task| view.is_of_run(graph.tasks[*task].key.pid())) {
-        // Who could be woken by somebody else too, or is merely parked, is not behind it.
-        let is_stuck = graph.alive(task) != Liveness::Live
-            && graph
-                .waits(task)
-                .iter()
-                .all(|wait| wait.outside.is_none() && !matches!(wait.class, Class::Event | Class::Poll));
-        let onto = graph.links(task).find(|link| is_stuck && ring.contains(&link.to) && !is_same(link));
-        if let Some(link) = onto.filter(|_| !ring.contains(&task) && behind < BEHIND) {
-            behind += usize::from(!told.contains(&task));
-            draw(&link);
-        }
-    }
+    behind(story, &told).iter().for_each(&mut draw);
     for task in &told {
         if *task != cause.at {
             for link in graph.links(*task).filter(|link| told.contains(&link.to) && adds(link)).take(BESIDE) {
@@ -114,7 +100,73 @@ fn edges(story: &Story<'_>) -> Vec<Edge> {
             }
         }
     }
+    edges.extend(foreground(story));
     edges
+}
+
+/// Others of the run that wait for the cause, and who waits for those.
+fn behind<'s>(story: &Story<'s>, told: &BTreeSet<usize>) -> Vec<Link<'s>> {
+    let Story { view, graph, cause } = story;
+    let of_run: Vec<usize> =
+        (0..graph.tasks.len()).filter(|task| view.is_of_run(graph.tasks[*task].key.pid())).collect();
+    // Who could be woken by somebody else too, or is merely parked, is not behind it.
+    let is_stuck = |task: usize| {
+        let is_firm = |wait: &Wait| wait.outside.is_none() && !matches!(wait.class, Class::Event | Class::Poll);
+        graph.alive(task) != Liveness::Live && graph.waits(task).iter().all(is_firm)
+    };
+    let mut links = Vec::new();
+    let mut seen: BTreeSet<usize> = cause.blame.iter().copied().chain([cause.at]).collect();
+    let mut nearest = seen.clone();
+    let mut count = 0;
+    while !nearest.is_empty() {
+        let mut next = BTreeSet::new();
+        for task in of_run.iter().copied().filter(|task| !seen.contains(task)) {
+            let is_same = |link: &Link<'_>| graph.is_own_future(link.waiter, link.to);
+            let onto = graph.links(task).find(|link| nearest.contains(&link.to) && !is_same(link) && is_stuck(task));
+            if let Some(link) = onto.filter(|_| count < BEHIND) {
+                links.push(link);
+                if !told.contains(&task) {
+                    count += 1;
+                    next.insert(task);
+                }
+            }
+        }
+        seen.extend(&next);
+        nearest = next;
+    }
+    links
+}
+
+/// Of a process that its terminal stopped: who would put it into the foreground.
+fn foreground(story: &Story<'_>) -> Option<Edge> {
+    let Story { view, graph, cause } = story;
+    cause.wait.filter(|wait| wait.class == Class::Continue)?;
+    let pid = graph.tasks[cause.at].key.pid();
+    let process = view.process(pid)?;
+    let (terminal, group) = (process.terminal.seen()?.as_ref()?, process.group.seen()?);
+    if i64::from(terminal.foreground) == i64::from(group.0) {
+        return None;
+    }
+    let index = terminal.device.minor;
+    let master = view.snapshot.pty_masters(index).next()?;
+    let holder = master.process.pid;
+    let text = format!(
+        "group {group} of {}[{pid}] is in the background of /dev/pts/{index}, whose master side {}[{holder}] holds as fd {}",
+        view.comm(pid),
+        view.comm(holder),
+        master.fd
+    );
+    Some(Edge {
+        waiter: view.actor(graph.tasks[cause.at].key),
+        resource: Resource {
+            kind: Class::Continue.word().to_owned(),
+            name: format!("SIGCONT in the foreground of /dev/pts/{index}"),
+            call: graph.tasks[cause.at].call.clone(),
+        },
+        resolver: Some(view.actor(Key::main_of(holder))),
+        confidence: Confidence::Possible,
+        evidence: vec![Evidence { text, facts: view.fd_ref(holder, master.fd) }],
+    })
 }
 
 /// The threads of a process that are all parked, each with each, when they are few: which of them holds what another
@@ -178,8 +230,11 @@ fn thaw(view: &View<'_>, pid: Pid) -> Option<String> {
         })
     };
     let v1 = path("freezer").filter(|path| !path.is_empty());
-    v1.map(|path| format!("echo THAWED > /sys/fs/cgroup/freezer/{path}/freezer.state"))
-        .or_else(|| path("").map(|path| format!("echo 0 > /sys/fs/cgroup/{path}/cgroup.freeze")))
+    v1.map(|path| format!("echo THAWED > /sys/fs/cgroup/freezer/{path}/freezer.state")).or_else(|| {
+        path("").map(|path| {
+            format!("echo 0 > /sys/fs/cgroup/{path}/cgroup.freeze    # or that of the group above it that was frozen")
+        })
+    })
 }
 
 /// What was assumed, and what could not be read of those involved.

@@ -91,6 +91,7 @@ fn findings_at(timeline: &Timeline, snapshot: &Snapshot, patience: Duration) -> 
         of_command = findings.len();
     }
     if let Some(before) = before {
+        findings.extend(detect::stale_lock(&view, &graph, before));
         findings.extend(detect::zombie(&view, &graph, before));
         findings.extend(detect::spinning(&view, &graph, before));
         findings.extend(detect::polling(&view, &graph, before));

@@ -14,6 +14,14 @@ const NAME_LIMIT: usize = 90;
 /// `is in openat("/mnt/x") on a mount served by fuse.test[4390]`.
 pub(crate) fn phrase(graph: &Graph, task: usize, wait: &Wait, resolver: &str) -> String {
     let name = short(&wait.name);
+    // What the words for a resolver would go round.
+    let stands_alone = matches!(
+        wait.class,
+        Class::FifoPeer | Class::Continue | Class::Thaw | Class::TerminalInput | Class::Notification | Class::Poll
+    );
+    if resolver.is_empty() && !stands_alone {
+        return format!("waits for {}", short(&wanted(wait)));
+    }
     let call = graph.tasks[task].call.as_deref().map_or_else(|| "a system call".to_owned(), short);
     let holds = matches!(
         wait.class,
@@ -42,7 +50,8 @@ pub(crate) fn phrase(graph: &Graph, task: usize, wait: &Wait, resolver: &str) ->
         Class::PipeRoom => format!("waits for room in the full {name}, which is not read by {resolver}"),
         Class::ChildExit => format!("waits for the exit of {resolver}"),
         Class::ThreadExit => format!("waits for the end of thread {resolver}"),
-        Class::Mutex | Class::Named | Class::FileLock | Class::Lock | Class::Pool => {
+        Class::Page => format!("waits for {name}, to be filled by {resolver}"),
+        Class::Mutex | Class::MemoryLock | Class::Named | Class::FileLock | Class::Lock | Class::Pool => {
             format!("waits for {name}, held by {resolver}")
         }
         Class::LockTurn => format!("waits for {name} behind {resolver}"),
@@ -64,7 +73,6 @@ pub(crate) fn phrase(graph: &Graph, task: usize, wait: &Wait, resolver: &str) ->
         Class::RemoteReply | Class::Signal | Class::NewClient | Class::FuseRequest | Class::Timer => {
             format!("waits for {name}")
         }
-        Class::Semaphore | Class::Event | Class::SharedEvent if resolver.is_empty() => format!("waits for {name}"),
         Class::Semaphore => format!("waits for {name}, which was changed last by {resolver}"),
         Class::Event | Class::SharedEvent => format!("waits for {name} from {resolver}"),
     }

@@ -94,6 +94,7 @@ fn an_exec_that_never_ends_stops_nobody_but_itself() {
         run: started.iter().map(|start| start.process).collect(),
         ticks: BTreeSet::new(),
         baseline: Baseline::default(),
+        lock_files: Vec::new(),
     });
     let records = snapshotter.run_to_end(limit);
     let Some(Record::SnapshotEnd(end)) = records.last() else { panic!("it has no end") };

@@ -226,6 +226,11 @@ impl FactRef {
         Self(format!("snapshot:{snapshot}/socket:{inode}"))
     }
 
+    /// A file of a snapshot that may be a lock.
+    pub fn lock_file(snapshot: SnapshotId, inode: Inode) -> Self {
+        Self(format!("snapshot:{snapshot}/lock_file:{inode}"))
+    }
+
     /// A line of `/proc/locks` in a snapshot.
     pub fn lock(snapshot: SnapshotId, number: u32) -> Self {
         Self(format!("snapshot:{snapshot}/lock:{number}"))

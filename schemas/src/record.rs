@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 
 pub use crate::action::{Action, Deed};
 use crate::fact::{
-    FdFact, FileLockFact, FuseFact, Gap, MessageQueueFact, MountFact, ProcessFact, SemaphoreFact, SocketFact,
-    TaskState, ThreadFact,
+    FdFact, FileLockFact, FuseFact, Gap, LockFileFact, MessageQueueFact, MountFact, ProcessFact, SemaphoreFact,
+    SocketFact, TaskState, ThreadFact,
 };
 pub use crate::file_event::{FileEvent, FileOp, FileWatch, WatchedBy, Whose};
 pub use crate::kernel_event::{Doer, KernelDeed, KernelEvent, LockOutcome, LockRequest, SignalAction};
@@ -66,6 +66,8 @@ pub enum Record {
     Fuse(FuseFact),
     /// Fact: a line of `/proc/locks`.
     FileLock(FileLockFact),
+    /// Fact: a file that may be a lock.
+    LockFile(Box<LockFileFact>),
     /// Fact: a semaphore of System V.
     Semaphore(SemaphoreFact),
     /// Fact: a message queue of System V.
@@ -117,6 +119,7 @@ impl Record {
             Self::SnapshotBegin(begin) => begin.when.t,
             Self::Process(fact) => fact.when.t,
             Self::Thread(fact) => fact.when.t,
+            Self::LockFile(fact) => fact.when.t,
             Self::SnapshotEnd(end) => end.when.t,
             Self::Action(action) => action.when.t,
             Self::RunEnd(end) => end.when.t,
@@ -135,6 +138,7 @@ impl Record {
             Self::Mount(fact) => fact.snapshot,
             Self::Fuse(fact) => fact.snapshot,
             Self::FileLock(fact) => fact.snapshot,
+            Self::LockFile(fact) => fact.snapshot,
             Self::Semaphore(fact) => fact.snapshot,
             Self::MessageQueue(fact) => fact.snapshot,
             Self::Socket(fact) => fact.snapshot,
@@ -168,6 +172,7 @@ impl Record {
         "mount",
         "fuse",
         "file_lock",
+        "lock_file",
         "semaphore",
         "message_queue",
         "socket",
@@ -204,6 +209,7 @@ impl Record {
             Self::Mount(_) => "mount",
             Self::Fuse(_) => "fuse",
             Self::FileLock(_) => "file_lock",
+            Self::LockFile(_) => "lock_file",
             Self::Semaphore(_) => "semaphore",
             Self::MessageQueue(_) => "message_queue",
             Self::Socket(_) => "socket",

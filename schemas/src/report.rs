@@ -138,6 +138,7 @@ impl FindingKind {
                 | Self::StoppedHolder
                 | Self::Frozen
                 | Self::TerminalPrompt
+                | Self::StaleLock
                 | Self::ExternalWait
                 | Self::LostWakeup
                 | Self::PoolExhausted

@@ -3,8 +3,9 @@
 
 use crate::fact::{
     Access, Argument, Belonging, EpollTarget, FdDetail, FdFact, FdLock, FileLockFact, FuseFact, Gap, LockClass,
-    LockMode, MessageQueueFact, MountFact, Namespaces, PollFd, ProcessFact, SemaphoreFact, SemaphoreOperation,
-    Signals, SocketFact, SocketFamily, SocketState, Syscall, TaskState, Terminal, ThreadFact,
+    LockFileFact, LockFileShape, LockMode, Maker, MessageQueueFact, MountFact, NamedProcess, Namespaces, PollFd,
+    ProcessFact, SemaphoreFact, SemaphoreOperation, Signals, SocketFact, SocketFamily, SocketState, Syscall,
+    TaskState, Terminal, ThreadFact,
 };
 use crate::record::{
     Action, Bystander, Deed, Doer, ExitStatus, FileEvent, FileOp, FileWatch, KernelDeed, KernelEvent, LockOutcome,
@@ -488,6 +489,20 @@ fn snapshot() -> Vec<Record> {
             start: Big(0),
             end: Some(LARGE),
         }));
+    }
+    for shape in [LockFileShape::File, LockFileShape::Directory, LockFileShape::Link] {
+        records.push(Record::LockFile(Box::new(LockFileFact {
+            snapshot,
+            when: ms(1),
+            path: "/tmp/publish.lock".to_owned(),
+            shape,
+            device: Device { major: 8, minor: 1 },
+            inode: LARGE,
+            age_ns: 5_000_000_000,
+            text: "4412\n".to_owned().into(),
+            named: vec![NamedProcess { pid: Pid(4412), exists: false }],
+            maker: Some(Maker { pid: Pid(4412), comm: Some("publish".to_owned()), exists: false }),
+        })));
     }
     records.push(Record::Semaphore(SemaphoreFact {
         snapshot,

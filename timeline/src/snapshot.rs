@@ -6,8 +6,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use hangdog_schemas::fact::{
-    FdDetail, FdFact, FileLockFact, FuseFact, Gap, MessageQueueFact, MountFact, ProcessFact, SemaphoreFact,
-    SocketFact, ThreadFact,
+    FdDetail, FdFact, FileLockFact, FuseFact, Gap, LockFileFact, MessageQueueFact, MountFact, ProcessFact,
+    SemaphoreFact, SocketFact, ThreadFact,
 };
 use hangdog_schemas::record::{Bystander, Record, SnapshotBegin, SnapshotExtent, TriggerReason};
 use hangdog_schemas::{Fd, FuseConnection, Inode, Pid, RunNs, SnapshotId, Tid};
@@ -41,6 +41,8 @@ pub struct Snapshot {
     pub fuse: BTreeMap<FuseConnection, FuseFact>,
     /// `/proc/locks`.
     pub locks: Vec<FileLockFact>,
+    /// Files that may be locks.
+    pub lock_files: Vec<LockFileFact>,
     /// Semaphores of System V at which somebody waits.
     pub semaphores: Vec<SemaphoreFact>,
     /// Message queues of System V at which somebody waits.
@@ -78,6 +80,7 @@ impl Snapshot {
             mounts: Vec::new(),
             fuse: BTreeMap::new(),
             locks: Vec::new(),
+            lock_files: Vec::new(),
             semaphores: Vec::new(),
             message_queues: Vec::new(),
             sockets: Vec::new(),
@@ -122,6 +125,7 @@ impl Snapshot {
                 self.fuse.insert(fact.connection, fact);
             }
             Record::FileLock(fact) => self.locks.push(fact),
+            Record::LockFile(fact) => self.lock_files.push(*fact),
             Record::Semaphore(fact) => self.semaphores.push(fact),
             Record::MessageQueue(fact) => self.message_queues.push(fact),
             Record::Socket(fact) => self.sockets.push(*fact),
@@ -183,6 +187,7 @@ impl Snapshot {
         keep_last(&mut self.mounts, |mount| Some((mount.namespace, mount.mount)));
         // Connections that nobody has accepted yet have no inode.
         keep_last(&mut self.sockets, |socket| (socket.inode.0 != 0).then_some(socket.inode));
+        keep_last(&mut self.lock_files, |file| Some(file.path.clone()));
         keep_last(&mut self.locks, |lock| Some((lock.number, lock.waits, lock.pid, lock.start, lock.end)));
     }
 

@@ -3,6 +3,7 @@
 use super::{Story, Told};
 use crate::graph::Link;
 use crate::wait::Class;
+use crate::wait::socket::TOLD_ALREADY;
 use crate::words::{self, Phases};
 
 pub(super) fn tell(story: &Story<'_>) -> Told {
@@ -12,10 +13,23 @@ pub(super) fn tell(story: &Story<'_>) -> Told {
     let but = story.breakable();
     let bare = format!("{head}: {}{but}", words::chain(story.view, story.graph, &ring));
     let with_phases = format!("{head}: {}{but}", words::chain_with(story.view, story.graph, &ring, Phases::Named));
-    let whole = format!("{with_phases}{}", story.behind());
+    let whole = format!("{with_phases}{}{}", missed(story, &ring), story.behind());
     let fits = |text: &String| text.chars().count() <= words::SENTENCE_LIMIT;
     let sentence = [whole, with_phases].into_iter().find(fits).unwrap_or(bare);
     Told { sentence, advice: advice(&ring) }
+}
+
+/// `; fd 4 has 4096 bytes unread, of which its edge-triggered epoll has told already and tells no more`.
+fn missed(story: &Story<'_>, ring: &[Link<'_>]) -> String {
+    let first = ring.iter().find_map(|link| Some((link.waiter, unread(link)?)));
+    first.map_or_else(String::new, |(waiter, text)| {
+        let text = text.split_once(" has ").map_or(text, |(_, rest)| rest);
+        format!("; {} has {text}", story.view.name(story.graph.tasks[waiter].key))
+    })
+}
+
+fn unread<'l>(link: &'l Link<'_>) -> Option<&'l str> {
+    link.wait.evidence.iter().map(|evidence| evidence.text.as_str()).find(|text| text.ends_with(TOLD_ALREADY))
 }
 
 /// A ring through a mount is told from whoever walked into it.
@@ -27,6 +41,9 @@ fn ring_from_its_mount<'g>(cycle: &[Link<'g>]) -> Vec<Link<'g>> {
 fn advice(ring: &[Link<'_>]) -> Vec<String> {
     let has = |class: Class| ring.iter().any(|link| link.wait.class == class);
     let mut advice = Vec::new();
+    if ring.iter().any(|link| unread(link).is_some()) {
+        advice.push("read until there is nothing left (EAGAIN) after each event of an edge-triggered epoll (EPOLLET), or register without EPOLLET".to_owned());
+    }
     if has(Class::FuseReply) {
         advice.push("keep the mount out of the way of whoever its server waits for: skip other file systems in walks, start programs with a working directory outside, or serve the mount from a process of its own".to_owned());
     }

@@ -9,6 +9,6 @@ pub(super) fn tell(story: &Story<'_>) -> Told {
     let sentence = format!("{}{phrase}", story.way_which(task));
     Told {
         sentence: words::sentence(&sentence),
-        advice: vec!["thaw the control group (write 0 to cgroup.freeze, or THAWED to freezer.state)".to_owned()],
+        advice: vec!["thaw the control group, or the one above it that was frozen (write 0 to cgroup.freeze, or THAWED to freezer.state)".to_owned()],
     }
 }

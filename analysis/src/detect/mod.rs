@@ -10,6 +10,7 @@ mod polling;
 mod pool_exhausted;
 mod self_deadlock;
 mod spinning;
+mod stale_lock;
 mod stopped_holder;
 mod terminal_prompt;
 mod unknown;
@@ -17,6 +18,7 @@ mod zombie;
 
 pub(crate) use polling::polling;
 pub(crate) use spinning::spinning;
+pub(crate) use stale_lock::stale_lock;
 pub(crate) use unknown::unknown;
 pub(crate) use zombie::zombie;
 

@@ -4,6 +4,7 @@ mod attached;
 mod files;
 mod ipc;
 mod locks;
+mod memory;
 mod pipes;
 mod polling;
 mod primitives;

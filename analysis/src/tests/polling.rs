@@ -1,6 +1,6 @@
 //! What looks alive and may still wait: threads that compute, polling, a zombie that is polled for.
 
-use super::scene::{check_possible, check_sentence};
+use super::scene::{check_possible, check_sentence, report};
 
 #[test]
 fn threads_that_could_run_all_the_time() {
@@ -35,4 +35,52 @@ fn a_zombie_that_somebody_polls_for() {
     // Nobody polls; its parent is about to reap it.
     check_possible(&scene.replace("clock_nanosleep() moved", "clock_nanosleep()"), "unknown possible: ; ");
     check_possible(&scene.replace("wait4(13)", "wait4(-1)"), "polling possible: 13; ");
+}
+
+const POLLER: &str = "proc 10 make <5 wait4(12)
+     proc 12 publish <10 clock_nanosleep() moved
+     ended 11 publish 9
+     declared
+     ";
+
+#[track_caller]
+fn check_lock(file: &str, expected: &str) {
+    check_possible(&format!("{POLLER}{file}"), expected);
+}
+
+#[test]
+fn a_lock_file_of_the_dead_while_something_polls() {
+    let stale = "stale-lock possible: 11; 12>11 lock-file";
+    let polls = "polling possible: 12; ";
+    check_lock("lockfile /w/a.lock file 9 11-", stale);
+    check_lock("lockfile /w/a.lock file 9 11- by=7-", stale);
+    check_lock("lockfile /w/a.lock link 9 11-", stale);
+    check_lock("lockfile /w/a.lock directory 9 by=11-", stale);
+    check_sentence(
+        &format!("{POLLER}lockfile /w/a.lock file 9 11-"),
+        "publish[12] polls, and the lock file /w/a.lock is stale: it names publish[11], which was killed by signal 9, so nobody \
+         will remove it (written 9 s ago, and nobody has it open)",
+    );
+    // Its owner lives, or is among several that do; nobody is named; it is open.
+    check_lock("lockfile /w/a.lock file 9 12", polls);
+    check_lock("lockfile /w/a.lock file 9 11- 12", polls);
+    check_lock("lockfile /w/Cargo.lock file 9 by=11-", polls);
+    check_lock("lockfile /w/a.lock directory 9 by=12", polls);
+    check_lock("lockfile /w/a.lock file 9 11-\nfd 12.3 /w/a.lock rw", polls);
+    // A zombie is dead; of two the one that the run made and that names its owner is told.
+    check_lock("proc 11 publish <10 exit() Z\nlockfile /w/a.lock file 9 11", stale);
+    check_lock("lockfile /w/old.lock file 99 8-\nlockfile /w/a.lock file 9 11- by=11-", stale);
+    // Nobody polls.
+    let still = POLLER.replace(" moved", "");
+    check_possible(&format!("{still}lockfile /w/a.lock file 9 11-"), "unknown possible: ; ");
+}
+
+#[test]
+fn a_lock_file_whose_number_was_used_again() {
+    // Process 900 began 90 s after the machine.
+    let recycled = "proc 900 other <1 pause() outside\nlockfile /w/a.lock file 0 900";
+    check_lock(recycled, "stale-lock possible: ; 12>nobody lock-file");
+    check_lock("proc 13 other <1 pause() outside\nlockfile /w/a.lock file 0 13", "polling possible: 12; ");
+    let told = report(&format!("{POLLER}{recycled}")).verdict.unwrap();
+    assert!(told.sentence.contains("the one that has this number now is younger"), "{}", told.sentence);
 }

@@ -12,6 +12,7 @@
 //! unix 70 71 /run/x.sock                  a unix socket, its peer, its path
 //! locked flock 11 8:1:77                  /proc/locks: 11 waits
 //! ended 40 worker 9                       a process that was there before, and the signal that killed it
+//! lockfile /w/a.lock file 9 40- by=39- a file, directory or link written 9 s ago that names 40 and was made by 39; `-`: no such process
 //! semaphore 5 0 0 40                      set, number, value, who changed it last; `foreign`: not the run's
 //! messages 6 12 11                        number of a queue, who sent last, who received last; `foreign`: not the run's
 //! phase 12.13 1 0 walk /tmp; serve=fuse:/mnt link=a>b
@@ -312,6 +313,31 @@ fn fact(line: &str, snapshot: SnapshotId, when: When) -> Vec<Record> {
                 start: Big(range(words.get(3).copied()).0),
                 end: range(words.get(3).copied()).1.map(Big),
             })]
+        }
+        "lockfile" => {
+            let words: Vec<&str> = rest.split(' ').collect();
+            let process = |word: &str| {
+                let number = word.trim_end_matches('-');
+                (Pid(number.parse().unwrap()), !word.ends_with('-'))
+            };
+            let named = words[3..].iter().filter(|word| !word.starts_with("by=")).map(|word| process(word));
+            let maker = words.iter().find_map(|word| word.strip_prefix("by=")).map(process);
+            vec![Record::LockFile(Box::new(LockFileFact {
+                snapshot,
+                when,
+                path: words[0].to_owned(),
+                shape: match words[1] {
+                    "directory" => LockFileShape::Directory,
+                    "link" => LockFileShape::Link,
+                    _ => LockFileShape::File,
+                },
+                device: "8:1".parse().unwrap(),
+                inode: Big(77),
+                age_ns: words[2].parse::<u64>().unwrap() * 1_000_000_000,
+                text: Observed::NotAsked,
+                named: named.map(|(pid, exists)| NamedProcess { pid, exists }).collect(),
+                maker: maker.map(|(pid, exists)| Maker { pid, comm: None, exists }),
+            }))]
         }
         "semaphore" => {
             let words: Vec<u32> = rest.split(' ').filter_map(|word| word.parse().ok()).collect();

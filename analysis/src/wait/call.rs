@@ -4,7 +4,7 @@ use hangdog_schemas::fact::{Argument, Syscall, ThreadFact};
 use hangdog_schemas::{Fd, ResourceKey};
 
 use super::fd::{self, Direction};
-use super::{Class, Rest, Wait, child, futex, ipc, lock, path};
+use super::{Class, Rest, Wait, child, futex, ipc, lock, memory, path};
 use crate::view::View;
 
 const AT_FDCWD: i32 = -100;
@@ -118,7 +118,9 @@ fn outcome(view: &View<'_>, thread: &ThreadFact, syscall: &Syscall, name: &str) 
         | "fchown" | "syncfs" => path::by_fd(view, thread, syscall),
         "close" | "close_range" | "exit" | "exit_group" | "dup2" | "dup3" => path::by_close(view, thread),
         _ if path::names_a_path(syscall, name) => path::by_path(view, thread, syscall, name),
-        _ => path::by_kernel_function(view, thread)
+        _ => memory::page_to_fill(view, thread)
+            .or_else(|| memory::change(view, thread))
+            .or_else(|| path::by_kernel_function(view, thread))
             .unwrap_or_else(|| Outcome::Opaque(format!("this version does not know who ends a wait in {name}"))),
     }
 }

@@ -192,12 +192,16 @@ pub(super) fn frozen(view: &View<'_>, thread: &ThreadFact) -> Option<Wait> {
     if process.frozen.seen() != Some(&true) {
         return None;
     }
-    let group =
-        process.cgroups.seen().and_then(|groups| groups.iter().find(|g| g.contains("freezer") || g.starts_with(':')));
+    // The root of a hierarchy is never frozen.
+    let is_named = |group: &&String| !group.ends_with(":/") && (group.contains("freezer") || group.starts_with(':'));
+    let group = process.cgroups.seen().and_then(|groups| groups.iter().find(is_named));
     let name = group.map_or_else(|| "its control group".to_owned(), |group| format!("control group {group}"));
     Some(
         Wait::new(Class::Thaw, ResourceKey::stop(pid), name)
-            .because(format!("the control group of {}[{pid}] is frozen", view.comm(pid)), view.process_ref(pid))
+            .because(
+                format!("the control group of {}[{pid}] is frozen, itself or with one above it", view.comm(pid)),
+                view.process_ref(pid),
+            )
             .open_to("somebody who thaws it")
             .at_most(Confidence::Likely, "whether somebody will thaw it"),
     )

@@ -6,7 +6,7 @@ use hangdog_schemas::fact::{FdDetail, FdFact, ThreadFact};
 use hangdog_schemas::{Confidence, Fd, Inode, Pid, ResourceKey, Watched};
 
 use super::call::{Outcome, no_events};
-use super::{Class, Resolver, Wait, child, path, socket, terminal};
+use super::{Class, Resolver, Wait, child, memory, path, socket, terminal};
 use crate::key::Key;
 use crate::view::View;
 
@@ -106,7 +106,7 @@ pub(crate) fn outcome(view: &View<'_>, thread: &ThreadFact, number: Fd, directio
             // Regular files are always ready; what else could be polled here is not known.
             Outcome::Opaque(format!("what it polls at {} is not known", fact.target))
         }
-        FdDetail::Plain => path::file(view, thread, fact),
+        FdDetail::Plain => memory::of_another(view, thread, fact).unwrap_or_else(|| path::file(view, thread, fact)),
     }
 }
 

@@ -99,16 +99,30 @@ pub(super) fn wait(view: &View<'_>, thread: &ThreadFact, syscall: &Syscall) -> O
     } else {
         Resolver::new(Key::Any(process.pid), "could wake it", facts.clone())
     };
+    let mut wait = Wait::new(Class::Event, key, format!("a wake-up at {address}")).because(text, facts);
+    if let Some(parent) = forked_from(view, process.pid).filter(|_| alone) {
+        wait = wait.because(format!("{}{}", COPIED, view.name(Key::main_of(parent))), view.process_ref(parent));
+    }
     Outcome::Waits(vec![
-        Wait::new(Class::Event, key, format!("a wake-up at {address}"))
-            .because(text, facts)
-            .resolved(vec![any])
-            .at_most(Confidence::Likely, "who holds what it waits for: the futex names no owner"),
+        wait.resolved(vec![any]).at_most(Confidence::Likely, "who holds what it waits for: the futex names no owner"),
     ])
 }
 
 /// What is mapped where memory without a name is shared.
 const UNNAMED: &str = "/dev/zero (deleted)";
+
+/// How evidence begins that a process may have inherited a lock which nobody can give back.
+pub(crate) const COPIED: &str = "it has one thread, and runs the program of its parent since it was forked by ";
+
+/// The parent of a process that runs the same program with the same arguments, so most likely since a fork.
+fn forked_from(view: &View<'_>, pid: Pid) -> Option<Pid> {
+    let process = view.process(pid)?;
+    let parent = view.process(process.parent)?;
+    let same = |one: Option<&String>, other: Option<&String>| one.is_none() || other.is_none() || one == other;
+    let arguments = process.cmdline.seen().filter(|arguments| !arguments.is_empty())?;
+    let is_copy = Some(arguments) == parent.cmdline.seen() && same(process.exe.seen(), parent.exe.seen());
+    is_copy.then_some(process.parent)
+}
 
 /// Memory without a name goes to whoever is forked, a file that was removed to those who had it before. What is a name
 /// elsewhere, or goes from process to process as a descriptor, can be mapped by anybody.

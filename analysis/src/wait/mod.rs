@@ -13,14 +13,15 @@
 mod call;
 mod child;
 mod fd;
-mod futex;
+pub(crate) mod futex;
 mod ipc;
 mod lock;
+mod memory;
 mod path;
 mod phase;
 mod primitive;
 mod signals;
-mod socket;
+pub(crate) mod socket;
 mod task;
 mod terminal;
 
@@ -48,6 +49,8 @@ pub(crate) enum Class {
     ChildExit,
     ThreadExit,
     Mutex,
+    MemoryLock,
+    Page,
     FileLock,
     TerminalInput,
     TerminalOutput,
@@ -91,6 +94,8 @@ impl Class {
             Self::ChildExit => "child-exit",
             Self::ThreadExit => "thread-exit",
             Self::Mutex => "mutex",
+            Self::MemoryLock => "memory-lock",
+            Self::Page => "page",
             Self::FileLock => "file-lock",
             Self::TerminalInput => "terminal-input",
             Self::TerminalOutput => "terminal-output",

@@ -10,7 +10,7 @@ use hangdog_schemas::{Confidence, FactRef, Fd, FuseConnection, Pid, ResourceKey}
 
 use super::call::{Outcome, descriptor, is_cwd};
 use super::fd::hidden_holders;
-use super::{Class, Resolver, Wait, phase};
+use super::{Class, Resolver, Wait, memory, phase};
 use crate::view::{View, reads_fuse};
 
 /// Whether a path argument of the call is known.
@@ -143,7 +143,8 @@ pub(super) fn by_close(view: &View<'_>, thread: &ThreadFact) -> Outcome {
 
 /// Blocked without a system call: a page that has to be read.
 pub(super) fn page_fault(view: &View<'_>, thread: &ThreadFact) -> Outcome {
-    by_kernel_function(view, thread)
+    memory::page_to_fill(view, thread)
+        .or_else(|| by_kernel_function(view, thread))
         .unwrap_or_else(|| Outcome::Opaque("which page it waits for is not visible".to_owned()))
 }
 

@@ -53,6 +53,9 @@ fn capped(outcome: Outcome) -> Outcome {
     }
 }
 
+/// How evidence ends that an edge-triggered epoll does not tell of what is there.
+pub(crate) const TOLD_ALREADY: &str = "of which its edge-triggered epoll has told already and tells no more";
+
 fn behind(view: &View<'_>, thread: &ThreadFact, fact: &FdFact, socket: &SocketFact, direction: Direction) -> Outcome {
     if socket.state == SocketState::Listen {
         return if direction == Direction::Poll && socket.receive_queue.unwrap_or(0) > 0 {
@@ -65,12 +68,21 @@ fn behind(view: &View<'_>, thread: &ThreadFact, fact: &FdFact, socket: &SocketFa
     if direction.reads() && !is_told_already && socket.receive_queue.is_some_and(|bytes| bytes > 0) {
         return Outcome::Ready;
     }
-    match socket.family {
+    let unread = socket.receive_queue.unwrap_or(0);
+    let outcome = match socket.family {
         SocketFamily::Tcp => tcp(view, fact, socket, direction),
         SocketFamily::Udp => Outcome::Waits(vec![udp(view, fact, socket)]),
         SocketFamily::UnixStream | SocketFamily::UnixSeqpacket | SocketFamily::UnixDatagram => {
             unix(view, thread, fact, socket, direction)
         }
+    };
+    match outcome {
+        Outcome::Waits(waits) if is_told_already && unread > 0 => {
+            let text = format!("fd {} has {unread} bytes unread, {TOLD_ALREADY}", fact.fd);
+            let facts = vec![FactRef::socket(view.snapshot.id, socket.inode)];
+            Outcome::Waits(waits.into_iter().map(|wait| wait.because(text.clone(), facts.clone())).collect())
+        }
+        outcome => outcome,
     }
 }
 

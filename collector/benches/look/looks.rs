@@ -31,6 +31,7 @@ pub(crate) fn request(only: Option<u32>) -> Request {
         roots: only.map(Pid).into_iter().collect(),
         run: Vec::new(),
         ticks: BTreeSet::new(),
+        lock_files: Vec::new(),
         baseline: Baseline::default(),
     }
 }

@@ -7,8 +7,8 @@
 //! | how a read that can block for good is done | [`worker`] |
 //! | what was mounted before the run | [`Baseline`] |
 //!
-//! It looks and does nothing else: no path of a watched program is looked up, nothing is attached to,
-//! stopped, signalled, mounted or written. Not here: what the facts mean, and when to look.
+//! It looks and does nothing else: no path of a watched program is looked up (but for files that may be locks, and those on
+//! local file systems only), nothing is attached to, stopped, signalled, mounted or written. Not here: what the facts mean, and when to look.
 
 mod baseline;
 pub mod files;
@@ -19,8 +19,9 @@ pub(crate) mod syscalls;
 pub mod tree;
 pub mod worker;
 
+pub(crate) use parse::lock_file::is_lock_or_pid_name;
 pub(crate) use parse::text::text as printable;
 
 pub use baseline::{Baseline, baseline};
-pub use snapshot::{Progress, Request, Snapshotter};
+pub use snapshot::{LockCandidate, Progress, Request, Snapshotter};
 pub use tree::{Adopted, Pass, ThreadNow, Tick, Tree};

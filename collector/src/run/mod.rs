@@ -19,6 +19,7 @@ mod directory;
 mod ending;
 mod foreign;
 mod header;
+mod lock_files;
 mod main_loop;
 mod new_hangs;
 mod options;

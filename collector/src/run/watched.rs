@@ -5,10 +5,7 @@ use std::path::{Path, PathBuf};
 use hangdog_schemas::record::Whose;
 
 use super::directory::OWN_NAMES;
-use crate::observe::files::Directory;
-
-/// Places of everybody: what happens there is told only where it is told who did it.
-const SHARED: [&str; 4] = ["/", "/tmp", "/var/tmp", "/dev/shm"];
+use crate::observe::files::{Directory, is_shared_place};
 
 /// The working directory, where temporary files go, the run's own directory, and those that were asked for.
 pub(super) fn directories(
@@ -19,7 +16,8 @@ pub(super) fn directories(
 ) -> Vec<Directory> {
     let temporary = temporary.filter(|path| path.is_absolute()).unwrap_or_else(|| PathBuf::from("/tmp"));
     let of_run = |path: PathBuf| {
-        let is_shared = SHARED.iter().any(|shared| Path::new(shared) == path);
+        // What happens there is told only where it is told who did it.
+        let is_shared = is_shared_place(&path);
         Directory { path, whose: Whose::Run, omitted: &[], is_shared }
     };
     // Absolute ones come first: what is relative belongs to the working directory.

@@ -5,12 +5,14 @@
 
 mod fd;
 mod kernel;
+mod lock_file;
 mod process;
 mod socket;
 mod syscall;
 
 pub use fd::{Access, EpollTarget, FdDetail, FdFact, FdLock, LockClass, LockMode};
 pub use kernel::{FileLockFact, FuseFact, Gap, MessageQueueFact, MountFact, SemaphoreFact};
+pub use lock_file::{LockFileFact, LockFileShape, Maker, NamedProcess};
 pub use process::{Belonging, Namespaces, ProcessFact, Signals, TaskState, Terminal, ThreadFact};
 pub use socket::{SocketFact, SocketFamily, SocketState};
 pub use syscall::{Argument, PollFd, SemaphoreOperation, Syscall};

@@ -148,6 +148,7 @@ fn snapshot(victim: u32) -> (String, Option<std::process::Child>) {
         run: Vec::new(),
         ticks: BTreeSet::new(),
         baseline: Baseline::default(),
+        lock_files: Vec::new(),
     });
     let records = snapshotter.run_to_end(began + Duration::from_secs(20));
     let took = began.elapsed().as_millis();

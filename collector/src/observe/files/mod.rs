@@ -31,7 +31,7 @@ mod ring;
 mod share;
 mod watches;
 
-pub(crate) use place::Directory;
+pub(crate) use place::{Directory, is_shared_place, lies_on_local_mounts};
 
 use std::io::{self, ErrorKind, Read};
 use std::os::fd::{AsFd, BorrowedFd};

@@ -26,6 +26,14 @@ const LOCAL: &[&str] = &[
     "overlay", "ramfs", "reiserfs", "rootfs", "squashfs", "tmpfs", "vfat", "xfs", "zfs",
 ];
 
+/// Places of everybody.
+const SHARED: [&str; 4] = ["/", "/tmp", "/var/tmp", "/dev/shm"];
+
+/// Whether strangers use a directory as well.
+pub(crate) fn is_shared_place(path: &Path) -> bool {
+    SHARED.iter().any(|shared| Path::new(shared) == path)
+}
+
 /// As many links as the kernel follows in one path.
 const MOST_LINKS: usize = 40;
 
@@ -70,6 +78,13 @@ fn resolve_in(mounts: &[MountLine], path: &Path, link: impl Fn(&Path) -> Option<
     }
 }
 
+/// Whether a path without links lies on local file systems all the way from the root.
+pub(crate) fn lies_on_local_mounts(mounts: &[MountLine], path: &Path) -> bool {
+    let is_plain = path.components().all(|part| matches!(part, Component::RootDir | Component::Normal(_)));
+    let is_local = |part: &Path| kind_at(mounts, part).is_some_and(|kind| LOCAL.contains(&kind));
+    path.is_absolute() && is_plain && path.ancestors().all(is_local)
+}
+
 /// The names of a path, the first one last.
 fn reversed(path: &Path) -> Vec<OsString> {
     let name = |component: Component<'_>| match component {
@@ -110,6 +125,21 @@ mod tests {
             (Ok(found), Ok(expected)) => assert_eq!(found, Path::new(expected)),
             (Err(found), Err(expected)) => assert!(found.contains(expected), "{found}"),
             (found, expected) => panic!("{found:?}, not {expected:?}"),
+        }
+    }
+
+    #[test]
+    fn every_mount_on_the_way_has_to_be_local() {
+        let mounts = mountinfo(TABLE);
+        for (path, expected) in [
+            ("/home/u/a.lock", true),
+            ("/tmp/a.lock", true),
+            ("/tmp/f/a.lock", false),
+            ("/mnt/far/x/a.lock", false),
+            ("/tmp/../mnt/far/a", false),
+            ("a.lock", false),
+        ] {
+            assert_eq!(lies_on_local_mounts(&mounts, Path::new(path)), expected, "{path}");
         }
     }
 

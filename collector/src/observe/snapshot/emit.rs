@@ -39,6 +39,8 @@ impl Taking {
             out.push(Record::Fuse(FuseFact { snapshot, connection, waiting: waiting.clone(), made_by_run }));
         }
         out.extend(self.scene.locks.iter().cloned().map(Record::FileLock));
+        let lock_files = std::mem::take(&mut self.scene.lock_files);
+        out.extend(lock_files.into_iter().map(|file| Record::LockFile(Box::new(file))));
         let mut semaphores = std::mem::take(&mut self.scene.semaphores);
         semaphores.dedup();
         out.extend(semaphores.into_iter().map(Record::Semaphore));

@@ -13,6 +13,7 @@ mod detail;
 mod emit;
 mod ipc;
 mod join;
+mod lock_files;
 mod memory;
 mod reader;
 mod scan;
@@ -30,6 +31,7 @@ use std::time::{Duration, Instant};
 use hangdog_schemas::record::{SnapshotBegin, SnapshotExtent, TriggerReason};
 use hangdog_schemas::{Device, Inode, Observed, Pid, ProcessId, Record, SnapshotId, ThreadId, When};
 
+pub use self::lock_files::LockCandidate;
 use self::reader::Reader;
 use self::scene::{Scene, Seen};
 use super::baseline::Baseline;
@@ -67,6 +69,8 @@ pub struct Request {
     pub ticks: BTreeSet<ThreadId>,
     /// What was there before the run.
     pub baseline: Baseline,
+    /// Files that may be locks, by file events.
+    pub lock_files: Vec<LockCandidate>,
 }
 
 /// How far a snapshot is.
@@ -200,6 +204,7 @@ impl Taking {
         let mut next: Vec<Pid> = self.scene.kept().map(|(pid, _)| pid).collect();
         self.detail(&next).await;
         self.read_locks().await;
+        self.read_lock_files().await;
         for _ in 0..DEPTH {
             next = self.holders().await;
             if next.is_empty() {

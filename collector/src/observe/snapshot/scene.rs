@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use hangdog_schemas::fact::{
-    Belonging, FdDetail, FileLockFact, Gap, MessageQueueFact, Namespaces, SemaphoreFact, SocketFact, Syscall,
-    TaskState,
+    Belonging, FdDetail, FileLockFact, Gap, LockFileFact, MessageQueueFact, Namespaces, SemaphoreFact, SocketFact,
+    Syscall, TaskState,
 };
 use hangdog_schemas::{Device, Fd, FuseConnection, Inode, Observed, Pid, ProcessId, Tid, When};
 
@@ -112,6 +112,7 @@ pub(super) struct Scene {
     /// By network namespace.
     pub(super) sockets: BTreeMap<Inode, Vec<SocketFact>>,
     pub(super) locks: Vec<FileLockFact>,
+    pub(super) lock_files: Vec<LockFileFact>,
     pub(super) semaphores: Vec<SemaphoreFact>,
     pub(super) message_queues: Vec<MessageQueueFact>,
     pub(super) fuse: BTreeMap<FuseConnection, Observed<u32>>,

@@ -74,6 +74,7 @@ fn request(pid: u32, extent: SnapshotExtent) -> Request {
         roots: [Pid(pid)].into(),
         run: Vec::new(),
         ticks: BTreeSet::new(),
+        lock_files: Vec::new(),
         baseline: Baseline::default(),
     }
 }

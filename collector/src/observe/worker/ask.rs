@@ -14,6 +14,10 @@ pub(super) const MAPPING: u32 = 4;
 pub(super) const MEMORY: u32 = 5;
 /// A netlink `sock_diag` dump, in the network namespace that the path names (empty: our own).
 pub(super) const SOCK_DIAG: u32 = 6;
+/// What a path leads to, no link followed: type, device, inode, size, age, and where a link points.
+pub(super) const STATUS: u32 = 8;
+/// The beginning of a small regular file, no link followed.
+pub(super) const HEAD: u32 = 9;
 /// A semaphore of System V: value, how many wait for more, who changed it last.
 pub(super) const SEMAPHORE: u32 = 7;
 
@@ -57,6 +61,15 @@ pub enum What {
         set: u32,
         /// Which of the set.
         number: u16,
+    },
+    /// What a path of a local file system leads to; no link is followed.
+    Status,
+    /// The beginning of a regular file of a local file system; no link is followed.
+    Head {
+        /// At most so many bytes.
+        len: u32,
+        /// Of a longer file nothing.
+        largest: u64,
     },
     /// Sockets; the path is `/proc/PID/ns/net`, or empty for our own namespace.
     SockDiag {
@@ -118,6 +131,8 @@ impl Ask {
             What::Mapping { .. } => MAPPING,
             What::Memory { .. } => MEMORY,
             What::Semaphore { .. } => SEMAPHORE,
+            What::Status => STATUS,
+            What::Head { .. } => HEAD,
             What::SockDiag { .. } => SOCK_DIAG,
         }
     }

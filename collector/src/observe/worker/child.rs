@@ -13,7 +13,8 @@ use rustix::io::Errno;
 use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType};
 use rustix::thread::futex;
 
-use super::ask::{DIR, FILE, LINK, MAPPING, MEMORY, SEMAPHORE, SOCK_DIAG};
+use super::ask::{DIR, FILE, HEAD, LINK, MAPPING, MEMORY, SEMAPHORE, SOCK_DIAG, STATUS};
+use super::path;
 use super::shared::{Shared, Slot};
 
 /// Ends the process when something unwinds: the code above the fork must never run twice.
@@ -112,7 +113,7 @@ struct Done {
 }
 
 /// The end of the arena where a read puts its result, and the place to say "still alive".
-struct Room<'a> {
+pub(super) struct Room<'a> {
     free: &'a mut [u8],
     len: usize,
     cut: bool,
@@ -120,23 +121,23 @@ struct Room<'a> {
 }
 
 impl Room<'_> {
-    fn rest(&mut self) -> &mut [u8] {
+    pub(super) fn rest(&mut self) -> &mut [u8] {
         &mut self.free[self.len..]
     }
 
     /// `n` more bytes are there.
-    fn add(&mut self, n: usize) {
+    pub(super) fn add(&mut self, n: usize) {
         self.len += n;
         self.tick();
     }
 
-    fn tick(&self) {
+    pub(super) fn tick(&self) {
         // SAFETY: points at the control block of the mapping, which outlives the batch.
         let control = unsafe { &*self.control };
         control.progress.fetch_add(1, Ordering::Release);
     }
 
-    fn push(&mut self, bytes: &[u8]) {
+    pub(super) fn push(&mut self, bytes: &[u8]) {
         match self.free.get_mut(self.len..self.len + bytes.len()) {
             Some(place) => {
                 place.copy_from_slice(bytes);
@@ -165,6 +166,8 @@ fn one(shared: &mut Shared, slot: Slot, at: usize, near: &Near) -> Done {
         DIR => dir(from, name, &mut room),
         MAPPING => mapping(path, slot.number, &mut room),
         MEMORY => memory(path, slot.number, slot.size as usize, &mut room),
+        STATUS => path::status(path, &mut room),
+        HEAD => path::head(path, slot.number, slot.size as usize, &mut room),
         SEMAPHORE => semaphore(path, slot.number as u32, slot.size, &mut room),
         SOCK_DIAG => {
             let message_at = slot.message_at as usize;

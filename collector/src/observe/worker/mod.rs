@@ -15,6 +15,7 @@
 
 mod ask;
 mod child;
+mod path;
 mod process;
 mod shared;
 
@@ -262,6 +263,7 @@ impl Worker {
             let (number, size) = match ask.what {
                 What::Mapping { address } => (address, 0),
                 What::Memory { address, len } => (address, len),
+                What::Head { len, largest } => (largest, len),
                 What::Semaphore { set, number } => (u64::from(set), u32::from(number)),
                 _ => (0, message.len() as u32),
             };

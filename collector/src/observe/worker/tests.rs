@@ -143,3 +143,39 @@ fn a_cut_batch_is_answered_at_once() {
     let answers = run(&mut worker, vec![Ask::table("/proc/self/comm")]);
     assert!(answers[0].seen().is_some());
 }
+
+#[test]
+fn paths_on_local_file_systems() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = |name: &str| dir.path().canonicalize().unwrap().join(name).to_str().unwrap().to_owned();
+    std::fs::write(path("a.lock"), "4412\n").unwrap();
+    std::fs::write(path("long"), [b'x'; 5000]).unwrap();
+    std::os::unix::fs::symlink("host:4412", path("link")).unwrap();
+    std::os::unix::fs::symlink(".", path("here")).unwrap();
+    let waits = fifo(dir.path());
+    let status = |path: String| Ask { what: What::Status, ..Ask::table(path) };
+    let head = |path: String| Ask { what: What::Head { len: 256, largest: 4096 }, ..Ask::table(path) };
+    let mut worker = Worker::spawn(Room::Small).unwrap();
+    let asks = vec![
+        status(path("a.lock")),
+        status(path("link")),
+        head(path("a.lock")),
+        head(path("long")),
+        head(path("link")),
+        head(path("here/a.lock")),
+        head(waits),
+        status(path("gone")),
+    ];
+    let answers = run(&mut worker, asks);
+    let word = |bytes: &[u8], n: usize| u64::from_ne_bytes(bytes[n * 8..n * 8 + 8].try_into().unwrap());
+    let file = answers[0].seen().unwrap();
+    assert_eq!((file.len(), word(file, 0) & 0o170_000, word(file, 4)), (56, 0o100_000, 5));
+    assert!(answers[1].seen().unwrap().ends_with(b"host:4412"));
+    assert_eq!(answers[2].seen().unwrap(), b"4412\n");
+    // What is long, a link, behind a link or no file is not read, and nothing waits for a writer.
+    for answer in &answers[3..7] {
+        assert_eq!(answer.seen(), None, "{answer:?}");
+    }
+    assert_eq!(answers[7], Observed::Vanished);
+    assert_eq!(worker.take_stalls(), []);
+}

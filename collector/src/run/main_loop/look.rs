@@ -70,6 +70,7 @@ impl MainLoop<'_> {
             run: tree.processes().collect(),
             ticks: tree.ticks(),
             baseline: self.parts.baseline.clone(),
+            lock_files: self.lock_files.all(),
         };
         self.looking = Some(Looking { began: now, extent, sample: all_threads(now, tree), states, own_cpu });
         self.parts.snapshotter.begin(request);

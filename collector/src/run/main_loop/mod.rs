@@ -31,6 +31,7 @@ use self::look::Looking;
 use super::aside::Aside;
 use super::command::Exec;
 use super::directory::RunDirectory;
+use super::lock_files::LockFiles;
 use super::new_hangs::NewHangs;
 use super::output::Outputs;
 use super::records::Records;
@@ -129,6 +130,7 @@ pub(super) struct MainLoop<'a> {
     next_anchor: RunNs,
     was_continued: bool,
     snapshots: u32,
+    lock_files: LockFiles,
     dump: Dump,
     /// Captures of single moments that are being written.
     pub(super) asides: Vec<Aside>,
@@ -172,6 +174,7 @@ impl<'a> MainLoop<'a> {
             next_anchor: RunNs(ANCHOR),
             was_continued: false,
             snapshots: 0,
+            lock_files: LockFiles::default(),
             dump: Dump::default(),
             asides: Vec::new(),
             set_asides: 0,
@@ -311,6 +314,7 @@ impl<'a> MainLoop<'a> {
     fn take_files(&mut self, now: RunNs) {
         if let Some(files) = self.parts.files.as_mut().filter(|files| files.fd().is_some()) {
             let found = files.records();
+            self.lock_files.hear(&found);
             self.parts.records.push_json(now, found);
         }
     }
