@@ -3,20 +3,21 @@
 use std::collections::BTreeSet;
 
 use hangdog_schemas::fact::{
-    FdDetail, FdFact, FuseFact, MountFact, ProcessFact, Signals, SocketFact, SocketState, Terminal, ThreadFact,
+    FdFact, FuseFact, MountFact, ProcessFact, Signals, SocketFact, SocketState, Terminal, ThreadFact,
 };
 use hangdog_schemas::record::{Bystander, SnapshotBegin, SnapshotEnd};
 use hangdog_schemas::{Big, Inode, Observed, Pid, Record, ThreadId, When};
 
 use super::Taking;
 use super::join::listens_at;
-use super::scene::{Link, Scene, Seen, Task};
+use super::links::Link;
+use super::scene::{Scene, Seen, Task};
 
 impl Taking {
     /// All records of the snapshot.
     pub(super) fn records(mut self, begin: SnapshotBegin) -> Vec<Record> {
-        let stalls = self.reader.worker.borrow_mut().take_stalls();
-        let truncated = self.reader.worker.borrow_mut().take_truncated();
+        let stalls = self.reader.crew.borrow_mut().take_stalls();
+        let truncated = self.reader.crew.borrow_mut().take_truncated();
         for stall in &stalls {
             self.gap(stall.ask.pid, &stall.ask.name(), Observed::TimedOut(stall.wchan.clone()));
         }
@@ -111,19 +112,19 @@ impl Taking {
     }
 
     fn fd(&self, seen: &Seen, link: &Link) -> FdFact {
-        let info = link.info.as_ref();
+        let info = &link.info;
         FdFact {
             snapshot: self.request.snapshot,
             process: seen.id,
             fd: link.fd,
-            target: link.target.clone(),
-            inode: link.number().map(Big).or_else(|| info.and_then(|info| info.inode)),
-            access: info.and_then(super::FdInfo::access),
-            flags: info.and_then(|info| info.flags),
-            position: info.and_then(|info| info.position),
-            mount: info.and_then(|info| info.mount),
-            detail: info.map_or(FdDetail::Plain, |info| info.detail.clone()),
-            locks: info.map(|info| info.locks.clone()).unwrap_or_default(),
+            target: link.target.to_string(),
+            inode: link.number().map(Big).or_else(|| info.inode()),
+            access: info.access(),
+            flags: info.flags(),
+            position: info.position(),
+            mount: info.mount(),
+            detail: info.detail().cloned().unwrap_or_default(),
+            locks: info.locks().to_vec(),
         }
     }
 
@@ -154,7 +155,7 @@ impl Taking {
 fn sockets(scene: &Scene) -> Vec<&SocketFact> {
     let held: BTreeSet<Inode> = scene
         .kept()
-        .flat_map(|(_, seen)| seen.links.iter().filter(|link| link.is_socket()).filter_map(Link::number))
+        .flat_map(|(_, seen)| seen.links.iter().filter_map(Link::socket))
         .map(Big)
         .collect();
     let all = || scene.sockets.values().flatten();

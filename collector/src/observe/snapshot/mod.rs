@@ -13,6 +13,7 @@ mod detail;
 mod emit;
 mod ipc;
 mod join;
+mod links;
 mod memory;
 mod reader;
 mod scan;
@@ -33,12 +34,11 @@ use hangdog_schemas::{Device, Inode, Observed, Pid, ProcessId, Record, SnapshotI
 use self::reader::Reader;
 use self::scene::{Scene, Seen};
 use super::baseline::Baseline;
-use super::parse::fdinfo::FdInfo;
 use super::parse::mountinfo::MountLine;
 use super::parse::stat::Stat;
 use super::parse::status::Status;
 use super::tree::Adopted;
-use super::worker::{Room, Worker};
+use super::worker::{Crew, Room};
 use crate::clock::RunClock;
 
 /// How far holders of holders are followed outside the run.
@@ -82,7 +82,7 @@ pub enum Progress {
 
 /// Takes snapshots, one at a time, and never blocks whoever polls it.
 ///
-/// Lives in the thread that made it; its worker dies with that thread.
+/// Lives in the thread that made it; its workers die with that thread.
 pub struct Snapshotter {
     reader: Reader,
     clock: RunClock,
@@ -90,17 +90,17 @@ pub struct Snapshotter {
 }
 
 impl Snapshotter {
-    /// Starts the worker. Do it early, while the process is small and alone.
+    /// Starts the workers. Do it early, while the process is small and alone.
     pub fn new(clock: RunClock) -> io::Result<Self> {
-        let worker = Rc::new(RefCell::new(Worker::spawn(Room::Large)?));
+        let crew = Rc::new(RefCell::new(Crew::spawn(Room::Large)?));
         let now = Rc::new(Cell::new(Instant::now()));
-        let reader = Reader { worker, now, cut: Rc::new(Cell::new(false)) };
+        let reader = Reader { crew, now, cut: Rc::new(Cell::new(false)) };
         Ok(Self { reader, clock, going_on: None })
     }
 
     /// Processes of ours that are no part of the run.
     pub fn helpers(&self) -> Vec<Pid> {
-        self.reader.worker.borrow().pids().collect()
+        self.reader.crew.borrow().pids()
     }
 
     /// Begins a snapshot.
@@ -109,7 +109,7 @@ impl Snapshotter {
     /// When one is going on: that is a mistake of the caller.
     pub fn begin(&mut self, request: Request) {
         assert!(self.going_on.is_none(), "a snapshot is going on");
-        self.reader.worker.borrow_mut().forget();
+        self.reader.crew.borrow_mut().forget();
         self.reader.cut.set(false);
         let begin = SnapshotBegin {
             when: When::exactly(self.clock.now()),
@@ -147,12 +147,13 @@ impl Snapshotter {
     /// Polls until it is done or `until` is reached. In between it sleeps, at most a millisecond at a time.
     pub fn work(&mut self, until: Instant) -> Progress {
         loop {
+            let rings = self.reader.crew.borrow().rings();
             let now = Instant::now();
             let progress = self.poll(now);
             if progress != Progress::Working || now >= until {
                 return progress;
             }
-            self.reader.worker.borrow().doze((until - now).min(Duration::from_millis(1)));
+            self.reader.crew.borrow().doze(rings, (until - now).min(Duration::from_millis(1)));
         }
     }
 
@@ -160,7 +161,7 @@ impl Snapshotter {
     pub fn cut(&mut self) {
         if self.going_on.is_some() {
             self.reader.cut.set(true);
-            self.reader.worker.borrow_mut().cut();
+            self.reader.crew.borrow_mut().cut();
         }
     }
 
