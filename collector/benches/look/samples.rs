@@ -12,8 +12,8 @@ use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::TimeValLike as _;
 
 use crate::crowd;
+use crate::figure::Figure;
 use crate::looks::look;
-use crate::row::Row;
 
 /// Between two samples of a run, ns.
 const INTERVAL: u64 = 250_000_000;
@@ -29,7 +29,7 @@ fn cpu() -> io::Result<Duration> {
     Ok(Duration::from_micros(micros as u64))
 }
 
-pub(crate) fn rate() -> io::Result<Vec<Row>> {
+pub(crate) fn rate() -> io::Result<Vec<Figure>> {
     const PASSES: u32 = 20;
     crowd::start(500)?;
     let mut tree = tree()?;
@@ -51,8 +51,8 @@ pub(crate) fn rate() -> io::Result<Vec<Row>> {
     }
     let share = each.as_secs_f64() * 10.0 * 100.0;
     Ok(vec![
-        Row::new("one sample of 500 processes", each.as_secs_f64() * 1e3, "ms"),
-        Row::new("500 processes, ten samples a second, of one core", share, "%").at_most(2.0),
+        Figure::new("one sample of 500 processes", each.as_secs_f64() * 1e3, "ms"),
+        Figure::new("500 processes, ten samples a second, of one core", share, "%").at_most(2.0),
     ])
 }
 
@@ -67,7 +67,7 @@ fn bytes(records: impl IntoIterator<Item = Record>) -> io::Result<f64> {
     Ok(writer.finish().map_err(failed)?.len() as f64 / 1e6)
 }
 
-pub(crate) fn sizes() -> io::Result<Vec<Row>> {
+pub(crate) fn sizes() -> io::Result<Vec<Figure>> {
     crowd::start(50)?;
     let mut tree = tree()?;
     let mut quiet = Vec::new();
@@ -77,9 +77,11 @@ pub(crate) fn sizes() -> io::Result<Vec<Row>> {
     let quiet = bytes(quiet)?;
     crowd::start(450)?;
     let mut snapshotter = Snapshotter::new(RunClock::start())?;
-    let snapshot = bytes(look(&mut snapshotter, None)?)?;
+    let mut records = Vec::new();
+    look(&mut snapshotter, None, |piece| records.extend(piece))?;
+    let snapshot = bytes(records)?;
     Ok(vec![
-        Row::new("a snapshot of 500 processes in the capture", snapshot, "MB").at_most(0.5),
-        Row::new("ten minutes of 50 quiet processes in the capture", quiet, "MB").at_most(1.0),
+        Figure::new("a snapshot of 500 processes in the capture", snapshot, "MB").at_most(0.5),
+        Figure::new("ten minutes of 50 quiet processes in the capture", quiet, "MB").at_most(1.0),
     ])
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use hangdog_schemas::fact::{FdDetail, Namespaces};
 use hangdog_schemas::record::SnapshotExtent;
-use hangdog_schemas::{Fd, Inode, Observed, Pid, RunNs, ThreadId, Tid, When};
+use hangdog_schemas::{Fd, Inode, Observed, Pid, ThreadId, Tid, When};
 
 use super::scene::{Seen, Task};
 use super::{Status, Taking};
@@ -70,7 +70,7 @@ impl Taking {
             }
         });
         read.await;
-        let when = self.since(began);
+        let when = self.clock.since(began);
         for pid in pids {
             let Some(seen) = self.scene.processes.get_mut(pid) else { continue };
             seen.tasks.iter_mut().filter(|task| task.when == When::default()).for_each(|task| task.when = when);
@@ -112,12 +112,6 @@ impl Taking {
         }
         self.read_infos(wanted).await;
     }
-
-    /// A moment that lasted from `began` until now.
-    pub(super) fn since(&self, began: RunNs) -> hangdog_schemas::When {
-        let half = self.clock.now().0.saturating_sub(began.0) / 2;
-        hangdog_schemas::When { t: began.plus(half), err: half }
-    }
 }
 
 fn info(pid: Pid, fd: Fd, hazard: Hazard) -> ((Pid, Fd), Ask) {
@@ -158,21 +152,19 @@ pub(super) fn parsed_bytes<T>(
     otherwise: &str,
 ) -> Observed<T> {
     match member {
-        Observed::Seen(bytes) => {
-            parse(bytes).map_or_else(|| Observed::Garbled(otherwise.to_owned()), Observed::Seen)
-        }
+        Observed::Seen(bytes) => parse(bytes).map_or_else(|| Observed::Garbled(otherwise.to_owned()), Observed::Seen),
         other => other.map(|_| unreachable!("the seen case is above")),
     }
 }
 
 impl Seen {
-    /// Takes over what was read of a thread: the counters, children, kernel function, system call and stack.
+    /// Takes over what was read of a thread: see [`task`].
     fn take_thread(
         &mut self,
         tid: Tid,
         when: When,
         status: Observed<Status>,
-        [schedstat, children, wchan, call, stack]: [Observed<&[u8]>; 5],
+        members: [Observed<&[u8]>; 5],
         ticks: &BTreeSet<ThreadId>,
     ) {
         let Observed::Seen(status) = status else { return };
@@ -181,17 +173,7 @@ impl Seen {
             self.status.threads = self.status.threads.saturating_sub(1);
             return;
         }
-        let numbers = |bytes: &&[u8]| words(bytes).filter_map(number).map(Pid).collect();
-        self.tasks.push(Task {
-            tid,
-            when,
-            status,
-            cpu_ns: schedstat.seen().and_then(|bytes| words(bytes).next().and_then(number)),
-            children: children.seen().map(numbers).unwrap_or_default(),
-            wchan: wchan.map(|bytes| text(bytes.trim_ascii())),
-            syscall: parsed_bytes(call, syscalls::syscall, "no system call line"),
-            stack: stack.map(frames),
-        });
+        self.tasks.push(task(tid, when, status, members));
     }
 
     /// Takes over what was read of the process as a whole.
@@ -210,6 +192,26 @@ impl Seen {
     }
 }
 
+/// A thread by what was read of it: the counters, children, kernel function, system call and stack.
+pub(super) fn task(
+    tid: Tid,
+    when: When,
+    status: Status,
+    [schedstat, children, wchan, call, stack]: [Observed<&[u8]>; 5],
+) -> Task {
+    let numbers = |bytes: &&[u8]| words(bytes).filter_map(number).map(Pid).collect();
+    Task {
+        tid,
+        when,
+        status,
+        cpu_ns: schedstat.seen().and_then(|bytes| words(bytes).next().and_then(number)),
+        children: children.seen().map(numbers).unwrap_or_default(),
+        wchan: wchan.map(|bytes| text(bytes.trim_ascii())),
+        syscall: parsed_bytes(call, syscalls::syscall, "no system call line"),
+        stack: stack.map(frames),
+    }
+}
+
 /// What a row is about.
 #[derive(Clone, Copy)]
 enum About {
@@ -222,7 +224,8 @@ enum About {
 }
 
 fn namespaces(answers: [Observed<&[u8]>; 5]) -> Observed<Namespaces> {
-    let [mnt, net, pid, user, ipc] = answers.map(|answer| parsed_bytes(answer, mountinfo::namespace, "no namespace link"));
+    let [mnt, net, pid, user, ipc] =
+        answers.map(|answer| parsed_bytes(answer, mountinfo::namespace, "no namespace link"));
     let inode = |seen: &Observed<u64>| seen.seen().copied().map(hangdog_schemas::Big);
     let all = |mnt: Inode| {
         Some(Namespaces { mnt, net: inode(&net)?, pid: inode(&pid)?, user: inode(&user)?, ipc: inode(&ipc)? })

@@ -27,8 +27,14 @@ pub(super) struct Reader {
 impl Reader {
     /// Has everything read that is wanted, and gives each answer as it comes, in no order: while workers read, what
     /// they have read is understood. What is not asked any more, once the snapshot is cut, gets no answer.
-    pub(super) async fn each<K>(
+    pub(super) async fn each<K>(&self, wanted: impl IntoIterator<Item = (K, Ask)>, take: impl FnMut(K, Answer)) {
+        self.each_by(BATCH, wanted, take).await;
+    }
+
+    /// The same with so many asks at a time.
+    pub(super) async fn each_by<K>(
         &self,
+        size: usize,
         wanted: impl IntoIterator<Item = (K, Ask)>,
         mut take: impl FnMut(K, Answer),
     ) {
@@ -38,7 +44,7 @@ impl Reader {
         std::future::poll_fn(|_| {
             for (n, batch) in batches.iter_mut().enumerate() {
                 if batch.is_none() {
-                    *batch = self.begin(n, &mut wanted);
+                    *batch = self.begin(n, size, &mut wanted);
                 }
                 let poll = |batch: &Option<Vec<K>>| {
                     batch.as_ref().and_then(|_| self.crew.borrow_mut().poll(n, self.now.get()))
@@ -46,7 +52,7 @@ impl Reader {
                 let mut done = poll(batch);
                 while let Some(answers) = done {
                     // The worker reads on while its answers are understood.
-                    let keys = std::mem::replace(batch, self.begin(n, &mut wanted));
+                    let keys = std::mem::replace(batch, self.begin(n, size, &mut wanted));
                     done = poll(batch);
                     for (key, answer) in keys.into_iter().flatten().zip(answers) {
                         take(key, answer);
@@ -59,11 +65,11 @@ impl Reader {
     }
 
     /// Gives worker `n` its next batch. What its asks are for; `None` when there is nothing more to ask.
-    fn begin<K>(&self, n: usize, wanted: &mut impl Iterator<Item = (K, Ask)>) -> Option<Vec<K>> {
+    fn begin<K>(&self, n: usize, size: usize, wanted: &mut impl Iterator<Item = (K, Ask)>) -> Option<Vec<K>> {
         if self.cut.get() {
             return None;
         }
-        let (keys, asks): (Vec<K>, Vec<Ask>) = wanted.take(BATCH).unzip();
+        let (keys, asks): (Vec<K>, Vec<Ask>) = wanted.take(size).unzip();
         if keys.is_empty() {
             return None;
         }

@@ -188,12 +188,8 @@ impl Ask {
 
     /// The single read in which an ask of several got stuck: number `n` of a row, or something of descriptor `n`.
     pub(super) fn single(&self, kind: Kind, n: u32) -> Self {
-        let alone = |hazard, name: &str, what| Self {
-            pid: self.pid,
-            hazard,
-            path: format!("{}/{name}", self.path),
-            what,
-        };
+        let alone =
+            |hazard, name: &str, what| Self { pid: self.pid, hazard, path: format!("{}/{name}", self.path), what };
         match (&self.what, kind) {
             (What::Row(row), _) => match row.members().get(n as usize) {
                 Some(member) => alone(member.hazard, member.file_name(), member.what()),

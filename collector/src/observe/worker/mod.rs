@@ -372,7 +372,8 @@ impl Worker {
             self.next = at + 1;
         }
         if let (false, Some(pid)) = (gone, self.pid) {
-            let stall = stall.map_or_else(|| Stall { ask: Ask::table("-"), wchan: String::new() }, |(stall, _)| stall);
+            let stall =
+                stall.map_or_else(|| Stall { ask: Ask::table("-"), wchan: String::new() }, |(stall, _)| stall);
             self.held.borrow_mut().abandon(pid, stall);
         }
         self.pid = None;

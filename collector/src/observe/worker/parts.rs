@@ -37,7 +37,9 @@ impl Kind {
     }
 
     pub(super) fn from_number(number: u32) -> Option<Self> {
-        [Self::Member, Self::List, Self::Link, Self::Info, Self::More].into_iter().find(|kind| kind.number() == number)
+        [Self::Member, Self::List, Self::Link, Self::Info, Self::More]
+            .into_iter()
+            .find(|kind| kind.number() == number)
     }
 }
 
