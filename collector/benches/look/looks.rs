@@ -10,7 +10,7 @@ use hangdog_collector::clock::RunClock;
 use hangdog_collector::observe::worker::{Ask, Infos, Room, Row, Worker};
 use hangdog_collector::observe::{Adopted, Baseline, Progress, Request, Snapshotter};
 use hangdog_schemas::record::{SnapshotExtent, TriggerReason};
-use hangdog_schemas::{Pid, Record, SnapshotId};
+use hangdog_schemas::{Big, Pid, ProcessId, Record, SnapshotId, ThreadId, Tid};
 
 use crate::apart::on_one_cpu;
 use crate::figure::{Figure, best_ms, ms};
@@ -128,6 +128,42 @@ fn peak() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
     line.and_then(|line| line.split_whitespace().next()?.parse().ok()).unwrap_or(0)
+}
+
+pub(crate) fn first() -> io::Result<Vec<Figure>> {
+    crowd::start(PROCESSES)?;
+    let threads: Vec<ThreadId> = children()
+        .into_iter()
+        .map(|pid| ThreadId { process: ProcessId { pid: Pid(pid), start: Big(0) }, tid: Tid(pid) })
+        .collect();
+    let mut rows = Vec::new();
+    for (cpus, is_one) in [("one core", true), ("two cores", false)] {
+        on_one_cpu(is_one)?;
+        let mut snapshotter = Snapshotter::new(RunClock::start())?;
+        let (mut earliest, mut all, mut count) = (f64::INFINITY, f64::INFINITY, 0);
+        for _ in 0..ROUNDS {
+            let began = Instant::now();
+            snapshotter.begin_first(SnapshotId(1), threads.clone());
+            let mut seen = 0;
+            // As the main loop does it, with a line for each.
+            while let Progress::First(facts) = snapshotter.work(began + Duration::from_secs(10)) {
+                for fact in &facts {
+                    std::hint::black_box(serde_json::to_vec(fact)?);
+                }
+                if seen == 0 && !facts.is_empty() {
+                    earliest = earliest.min(ms(began.elapsed()));
+                }
+                seen += facts.len();
+            }
+            all = all.min(ms(began.elapsed()));
+            count = seen;
+        }
+        rows.push(
+            Figure::new(format!("first facts of a trigger, {cpus}: the first of them"), earliest, "ms").at_most(20.0),
+        );
+        rows.push(Figure::new(format!("all {count} of them"), all, "ms").at_most(20.0));
+    }
+    Ok(rows)
 }
 
 /// What every reader of `/proc` needs of each process, as the guarded worker is asked for it.

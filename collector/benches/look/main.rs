@@ -32,12 +32,14 @@ type Part = fn() -> std::io::Result<Vec<Figure>>;
 
 const PARTS: &[(&str, Part)] = &[
     ("snapshot", looks::snapshot),
+    ("first", looks::first),
     ("memory", looks::memory),
     ("guard", looks::guard),
     ("stuck", looks::stuck),
     ("peers", looks::peers),
     ("samples", samples::rate),
-    ("capture", samples::sizes),
+    ("capture", samples::size_of_a_snapshot),
+    ("quiet", samples::size_of_a_quiet_run),
 ];
 
 fn main() -> ExitCode {
