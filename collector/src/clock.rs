@@ -1,7 +1,7 @@
 //! The time line of a run: CLOCK_MONOTONIC, in ns since the run began. The one place of this crate that
 //! reads clocks; everything that decides gets its time as an argument.
 
-use hangdog_schemas::{Big, ClockAnchor, RunNs};
+use hangdog_schemas::{Big, ClockAnchor, RunNs, When};
 use rustix::time::{ClockId, clock_gettime};
 
 /// Converts the host's clocks to the time line of one run.
@@ -25,6 +25,12 @@ impl RunClock {
     /// Now.
     pub fn now(self) -> RunNs {
         self.from_monotonic(read(ClockId::Monotonic))
+    }
+
+    /// A moment that lasted from `began` until now.
+    pub fn since(self, began: RunNs) -> When {
+        let half = self.now().0.saturating_sub(began.0) / 2;
+        When { t: began.plus(half), err: half }
     }
 
     /// A CLOCK_MONOTONIC time in ns; what was before the run counts as its begin.

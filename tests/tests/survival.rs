@@ -7,7 +7,7 @@ use std::process::Stdio;
 
 use hangdog_schemas::Record;
 use hangdog_schemas::file::Reader;
-use hangdog_tests::{Bench, Ended, Needs, programs, trial, until};
+use hangdog_tests::{Bench, Disk, Ended, Needs, programs, trial, until};
 use libtest_mimic::Arguments;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -21,6 +21,7 @@ fn main() {
         trial("phases of a program that is stopped", Needs::Nothing, || phases_after("SIGSTOP")),
         trial("a signal is passed on", Needs::Nothing, signal_is_passed_on),
         trial("a full disk costs neither verdict nor exit code", Needs::Mounts(programs!()), full_disk),
+        trial("a frozen disk costs only the capture", Needs::That(Disk::missing), frozen_disk),
         trial("no room at all costs only the capture", Needs::Nothing, no_room_at_all),
     ];
     libtest_mimic::run(&arguments, trials).exit();
@@ -127,8 +128,49 @@ fn full_disk() {
     assert!(ended.stderr.to_lowercase().contains("no space left on device"), "{}", ended.stderr);
     let kind = bench.report().and_then(|report| report.verdict).map(|verdict| verdict.kind.name());
     assert_eq!(kind.as_deref(), Some("deadlock-cycle"), "{}", ended.stderr);
-    take_first_facts(&ended);
+    check_first_facts(&take_first_facts(&ended));
     assert!(ended.stdout.contains("report: 0"), "what was whole is readable: {}{}", ended.stdout, ended.stderr);
+}
+
+/// Nothing of the capture comes to a disk that takes no writes; what the blocked threads waited in is on record.
+fn frozen_disk() {
+    let bench = Bench::new(programs!());
+    let disk = Disk::new();
+    let capture = disk.path().join("run.hang");
+    let report = bench.report_path();
+    let thaw = disk.freeze();
+    let mut command =
+        bench.hangdog(["run", "--quiet-after", "2s", "--on-hang", "report", "--timeout", "8s", "--report"]);
+    command.args([report.as_os_str(), OsStr::new("-o"), capture.as_os_str(), OsStr::new("--")]);
+    let ended = bench.end_of(command.args(bench.scenario("pipe-full-cycle", &[])));
+    assert_eq!(ended.status.code(), Some(124), "{}", ended.stderr);
+    assert!(ended.stderr.contains("the disk does not answer"), "{}", ended.stderr);
+    let kind = bench.report().and_then(|report| report.verdict).map(|verdict| verdict.kind.name());
+    assert_eq!(kind.as_deref(), Some("deadlock-cycle"), "{}", ended.stderr);
+    check_first_facts(&take_first_facts(&ended));
+    // The writer goes on now, and ends.
+    drop(thaw);
+    until("the capture on the disk", || {
+        let bytes = fs::read(&capture).ok()?;
+        let (_, summary) = Reader::from_bytes(&bytes).ok()?.read_all();
+        summary.is_complete().then_some(())
+    });
+}
+
+/// After a trigger comes at once what threads wait in, before anything else of the look that follows.
+#[track_caller]
+fn check_first_facts(spool: &str) {
+    let records: Vec<Record> = spool.lines().map(|line| serde_json::from_str(line).expect("a record")).collect();
+    let trigger = records.iter().position(|record| matches!(record, Record::Trigger(_))).expect("a trigger");
+    let first: Vec<_> = records[trigger + 1..]
+        .iter()
+        .map_while(|record| if let Record::Thread(thread) = record { Some(thread) } else { None })
+        .collect();
+    assert!(!first.is_empty(), "{:?}", records.get(trigger + 1));
+    let is_blocked = first.iter().any(|thread| {
+        thread.wchan.seen().is_some_and(|wchan| wchan.contains("pipe")) && thread.syscall.seen().is_some()
+    });
+    assert!(is_blocked, "{first:?}");
 }
 
 fn no_room_at_all() {
@@ -141,10 +183,11 @@ fn no_room_at_all() {
 }
 
 /// What could not be written is kept in memory, and the message says where; it is for the user to remove.
-fn take_first_facts(ended: &Ended) {
+fn take_first_facts(ended: &Ended) -> String {
     let place =
         ended.stderr.split_whitespace().find(|word| word.ends_with("spool.jsonl")).expect("where the facts are");
     let facts = fs::read_to_string(place).expect("the first facts");
     assert!(facts.starts_with("{\"kind\":\"run\""), "{place} begins with {:?}", facts.lines().next());
     fs::remove_dir_all(std::path::Path::new(place).parent().expect("the run's directory")).expect("to remove it");
+    facts
 }

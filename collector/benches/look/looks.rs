@@ -7,13 +7,13 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use hangdog_collector::clock::RunClock;
-use hangdog_collector::observe::worker::{Ask, Hazard, Room, What, Worker};
-use hangdog_collector::observe::{Adopted, Baseline, Request, Snapshotter};
+use hangdog_collector::observe::worker::{Ask, Infos, Room, Row, Worker};
+use hangdog_collector::observe::{Adopted, Baseline, Progress, Request, Snapshotter};
 use hangdog_schemas::record::{SnapshotExtent, TriggerReason};
-use hangdog_schemas::{Pid, Record, SnapshotId};
+use hangdog_schemas::{Big, Pid, ProcessId, Record, SnapshotId, ThreadId, Tid};
 
 use crate::apart::on_one_cpu;
-use crate::row::{Row, best_ms, ms};
+use crate::figure::{Figure, best_ms, ms};
 use crate::{crowd, dead};
 
 const PROCESSES: usize = 2000;
@@ -36,12 +36,49 @@ pub(crate) fn request(only: Option<u32>) -> Request {
     }
 }
 
-pub(crate) fn look(snapshotter: &mut Snapshotter, only: Option<u32>) -> io::Result<Vec<Record>> {
+/// Takes a snapshot and gives its records away piece by piece. Returns how many there were.
+pub(crate) fn look(
+    snapshotter: &mut Snapshotter,
+    only: Option<u32>,
+    mut take: impl FnMut(Vec<Record>),
+) -> io::Result<usize> {
     snapshotter.begin(request(only));
-    let records = snapshotter.run_to_end(Instant::now() + Duration::from_mins(1));
-    let is_whole = matches!(records.last(), Some(Record::SnapshotEnd(_)));
-    let was_cut = records.iter().any(|r| matches!(r, Record::Gap(gap) if gap.what == "the rest of the snapshot"));
-    if is_whole && !was_cut { Ok(records) } else { Err(io::Error::other("the snapshot is not whole")) }
+    let limit = Instant::now() + Duration::from_mins(1);
+    let mut count = 0;
+    loop {
+        let (piece, is_last) = match snapshotter.work(limit) {
+            Progress::Piece(piece) => (piece, false),
+            Progress::Done(piece) => (piece, true),
+            Progress::First(_) => continue,
+            Progress::Working | Progress::Idle => return Err(io::Error::other("the snapshot does not end")),
+        };
+        count += piece.len();
+        take(piece);
+        if is_last {
+            return Ok(count);
+        }
+    }
+}
+
+/// Time on a processor so far, of this process and of the readers, ms.
+fn processor_ms(snapshotter: &Snapshotter) -> f64 {
+    let of = |pid: String| {
+        let text = std::fs::read_to_string(format!("/proc/{pid}/schedstat")).unwrap_or_default();
+        text.split(' ').next().and_then(|ns| ns.parse::<f64>().ok()).unwrap_or(0.0) / 1e6
+    };
+    of("self".to_owned()) + snapshotter.helpers().iter().map(|pid| of(pid.to_string())).sum::<f64>()
+}
+
+/// The best of the rounds: on the clock, and on processors, ms.
+fn best_look(snapshotter: &mut Snapshotter, only: Option<u32>) -> io::Result<(f64, f64)> {
+    let mut best = (f64::INFINITY, f64::INFINITY);
+    for _ in 0..ROUNDS {
+        let (began, before) = (Instant::now(), processor_ms(snapshotter));
+        look(snapshotter, only, drop)?;
+        let spent = (ms(began.elapsed()), processor_ms(snapshotter) - before);
+        best = (best.0.min(spent.0), best.1.min(spent.1));
+    }
+    Ok(best)
 }
 
 fn children() -> Vec<u32> {
@@ -49,7 +86,7 @@ fn children() -> Vec<u32> {
     text.split_whitespace().filter_map(|pid| pid.parse().ok()).collect()
 }
 
-pub(crate) fn snapshot() -> io::Result<Vec<Row>> {
+pub(crate) fn snapshot() -> io::Result<Vec<Figure>> {
     crowd::start(PROCESSES)?;
     let one = crowd::child(|| {
         loop {
@@ -60,28 +97,30 @@ pub(crate) fn snapshot() -> io::Result<Vec<Row>> {
     for (cpus, is_one, most) in [("one core", true, 250.0), ("two cores", false, 150.0)] {
         on_one_cpu(is_one)?;
         let mut snapshotter = Snapshotter::new(RunClock::start())?;
-        let all = best_ms(ROUNDS, || look(&mut snapshotter, None).map(drop))?;
-        rows.push(Row::new(format!("snapshot, all 2,000 of the run, {cpus}"), all, "ms").at_most(most));
-        let others = best_ms(ROUNDS, || look(&mut snapshotter, Some(one)).map(drop))?;
-        rows.push(Row::new(format!("snapshot, one of the run, 2,000 beside it, {cpus}"), others, "ms").at_most(most));
+        let looks = [("all 2,000 of the run", None), ("one of the run, 2,000 beside it", Some(one))];
+        for (what, only) in looks {
+            let (clock, processor) = best_look(&mut snapshotter, only)?;
+            rows.push(Figure::new(format!("snapshot, {what}, {cpus}"), clock, "ms").at_most(most));
+            rows.push(Figure::new("of this on processors, with its readers", processor, "ms"));
+        }
     }
     Ok(rows)
 }
 
-pub(crate) fn memory() -> io::Result<Vec<Row>> {
+pub(crate) fn memory() -> io::Result<Vec<Figure>> {
     crowd::start(PROCESSES)?;
     let before = peak();
     let mut snapshotter = Snapshotter::new(RunClock::start())?;
     let one = children()[0];
-    look(&mut snapshotter, Some(one))?;
+    look(&mut snapshotter, Some(one), drop)?;
     let beside = peak();
-    let records = look(&mut snapshotter, None)?;
+    let records = look(&mut snapshotter, None, drop)?;
     let all = peak();
     let mib = |kib: u64| kib as f64 / 1024.0;
     Ok(vec![
-        Row::new("memory at most, 2,000 beside the run", mib(beside), "MiB").at_most(10.0),
-        Row::new(format!("memory at most, all of the run: {} records", records.len()), mib(all), "MiB").at_most(10.0),
-        Row::new("of this the benchmark itself", mib(before), "MiB"),
+        Figure::new("memory at most, 2,000 beside the run", mib(beside), "MiB").at_most(10.0),
+        Figure::new(format!("memory at most, all of the run: {records} records"), mib(all), "MiB").at_most(10.0),
+        Figure::new("of this the benchmark itself", mib(before), "MiB"),
     ])
 }
 
@@ -92,43 +131,75 @@ fn peak() -> u64 {
     line.and_then(|line| line.split_whitespace().next()?.parse().ok()).unwrap_or(0)
 }
 
-/// What every reader of `/proc` needs of each process.
-fn asks() -> io::Result<Vec<Ask>> {
-    let mut asks = Vec::new();
-    for pid in children() {
-        asks.extend(["status", "stat", "wchan", "syscall"].map(|name| Ask::file(Pid(pid), Hazard::Exec, name)));
-        for fd in std::fs::read_dir(format!("/proc/{pid}/fd"))? {
-            let fd = fd?.file_name().to_string_lossy().into_owned();
-            asks.push(Ask::link(Pid(pid), &format!("fd/{fd}")));
+pub(crate) fn first() -> io::Result<Vec<Figure>> {
+    crowd::start(PROCESSES)?;
+    let threads: Vec<ThreadId> = children()
+        .into_iter()
+        .map(|pid| ThreadId { process: ProcessId { pid: Pid(pid), start: Big(0) }, tid: Tid(pid) })
+        .collect();
+    let mut rows = Vec::new();
+    for (cpus, is_one) in [("one core", true), ("two cores", false)] {
+        on_one_cpu(is_one)?;
+        let mut snapshotter = Snapshotter::new(RunClock::start())?;
+        let (mut earliest, mut all, mut count) = (f64::INFINITY, f64::INFINITY, 0);
+        for _ in 0..ROUNDS {
+            let began = Instant::now();
+            snapshotter.begin_first(SnapshotId(1), threads.clone());
+            let mut seen = 0;
+            // As the main loop does it, with a line for each.
+            while let Progress::First(facts) = snapshotter.work(began + Duration::from_secs(10)) {
+                for fact in &facts {
+                    std::hint::black_box(serde_json::to_vec(fact)?);
+                }
+                if seen == 0 && !facts.is_empty() {
+                    earliest = earliest.min(ms(began.elapsed()));
+                }
+                seen += facts.len();
+            }
+            all = all.min(ms(began.elapsed()));
+            count = seen;
         }
+        rows.push(
+            Figure::new(format!("first facts of a trigger, {cpus}: the first of them"), earliest, "ms").at_most(20.0),
+        );
+        rows.push(Figure::new(format!("all {count} of them"), all, "ms").at_most(20.0));
     }
-    Ok(asks)
+    Ok(rows)
 }
 
-/// The same read without a guard.
-fn inline(ask: &Ask) -> io::Result<Vec<u8>> {
-    if ask.what == What::Link {
-        return Ok(rustix::fs::readlink(&ask.path, Vec::new())?.into_bytes());
-    }
-    let mut bytes = Vec::new();
-    File::open(&ask.path)?.read_to_end(&mut bytes)?;
-    Ok(bytes)
+/// What every reader of `/proc` needs of each process, as the guarded worker is asked for it.
+fn asks() -> Vec<Ask> {
+    let of_process =
+        |pid: u32| [Ask::row(Pid(pid), None, Row::Identity), Ask::descriptors(Pid(pid), 0, Infos::Servers)];
+    children().into_iter().flat_map(of_process).collect()
 }
 
-pub(crate) fn guard() -> io::Result<Vec<Row>> {
+/// The same reads without a guard: how many there were.
+fn plain(pid: u32) -> io::Result<usize> {
+    let mut count = 2;
+    for name in ["status", "stat"] {
+        let mut bytes = Vec::new();
+        File::open(format!("/proc/{pid}/{name}"))?.read_to_end(&mut bytes)?;
+        std::hint::black_box(bytes);
+    }
+    for fd in std::fs::read_dir(format!("/proc/{pid}/fd"))? {
+        std::hint::black_box(std::fs::read_link(fd?.path())?);
+        count += 1;
+    }
+    Ok(count)
+}
+
+pub(crate) fn guard() -> io::Result<Vec<Figure>> {
     crowd::start(PROCESSES)?;
     on_one_cpu(true)?;
-    let asks = asks()?;
     let mut worker = Worker::spawn(Room::Large)?;
-    let (mut with, mut without) = (Vec::new(), Vec::new());
+    let (mut with, mut without, mut count) = (Vec::new(), Vec::new(), 0);
     for _ in 0..ROUNDS {
         let began = Instant::now();
-        let answers: Vec<_> = asks.iter().map(inline).collect();
+        count = children().into_iter().map(plain).sum::<io::Result<usize>>()?;
         without.push(ms(began.elapsed()));
-        drop(answers);
-        let copy = asks.clone();
         let began = Instant::now();
-        worker.start(copy);
+        worker.start(asks());
         let answers = worker.wait(Instant::now() + Duration::from_mins(1));
         with.push(ms(began.elapsed()));
         if answers.is_none_or(|answers| answers.iter().any(|answer| answer.seen().is_none())) {
@@ -138,13 +209,13 @@ pub(crate) fn guard() -> io::Result<Vec<Row>> {
     let best = |times: Vec<f64>| times.into_iter().fold(f64::INFINITY, f64::min);
     let (with, without) = (best(with), best(without));
     Ok(vec![
-        Row::new(format!("{} reads, plain, one core", asks.len()), without, "ms"),
-        Row::new("the same reads by the guarded worker", with, "ms"),
-        Row::new("the guard over the plain reads", 100.0 * (with / without - 1.0), "%").at_most(5.0),
+        Figure::new(format!("{count} reads, plain, one core"), without, "ms"),
+        Figure::new("the same reads by the guarded worker", with, "ms"),
+        Figure::new("the guard over the plain reads", 100.0 * (with / without - 1.0), "%").at_most(5.0),
     ])
 }
 
-pub(crate) fn stuck() -> io::Result<Vec<Row>> {
+pub(crate) fn stuck() -> io::Result<Vec<Figure>> {
     crowd::start(PROCESSES)?;
     on_one_cpu(true)?;
     // Before the deadly descriptors are there.
@@ -159,7 +230,7 @@ pub(crate) fn stuck() -> io::Result<Vec<Row>> {
         let progress = snapshotter.work(Instant::now() + Duration::from_millis(10));
         longest = longest.max(last.elapsed());
         last = Instant::now();
-        if let hangdog_collector::observe::Progress::Done(records) = progress {
+        if let Progress::Done(records) = progress {
             break records;
         }
         if began.elapsed() > Duration::from_mins(1) {
@@ -169,9 +240,9 @@ pub(crate) fn stuck() -> io::Result<Vec<Row>> {
     let first = ms(began.elapsed());
     let stalls = records.iter().find_map(|r| if let Record::SnapshotEnd(end) = r { Some(end.stalls) } else { None });
     Ok(vec![
-        Row::new(format!("snapshot with ten stuck, {} reads given up", stalls.unwrap_or(0)), first, "ms")
+        Figure::new(format!("snapshot with ten stuck, {} reads given up", stalls.unwrap_or(0)), first, "ms")
             .at_most(550.0),
-        Row::new("longest pause of the loop meanwhile", ms(longest), "ms").at_most(50.0),
+        Figure::new("longest pause of the loop meanwhile", ms(longest), "ms").at_most(50.0),
     ])
 }
 
@@ -186,23 +257,23 @@ fn by_procfs() -> io::Result<()> {
     Ok(())
 }
 
-pub(crate) fn peers() -> io::Result<Vec<Row>> {
+pub(crate) fn peers() -> io::Result<Vec<Figure>> {
     crowd::start(PROCESSES)?;
     on_one_cpu(true)?;
     let mut snapshotter = Snapshotter::new(RunClock::start())?;
-    let ours = best_ms(ROUNDS, || look(&mut snapshotter, None).map(drop))?;
+    let ours = best_ms(ROUNDS, || look(&mut snapshotter, None, drop).map(drop))?;
     let crate_procfs = best_ms(ROUNDS, by_procfs)?;
     let mut rows = vec![
-        Row::new("hangdog, all of the run, one core", ours, "ms"),
-        Row::new("procfs crate: stat, status, wchan, cmdline, syscall, fd", crate_procfs, "ms"),
-        Row::new("procfs crate, times hangdog's", crate_procfs / ours, "×"),
+        Figure::new("hangdog, all of the run, one core", ours, "ms"),
+        Figure::new("procfs crate: stat, status, wchan, cmdline, syscall, fd", crate_procfs, "ms"),
+        Figure::new("procfs crate, times hangdog's", crate_procfs / ours, "×"),
     ];
     let lsof = || Command::new("lsof").args(["-n", "-P", "-b", "-w"]).stdout(Stdio::null()).status();
     match lsof() {
         Ok(_) => {
             let lsof = best_ms(ROUNDS, || lsof().map(drop))?;
-            rows.push(Row::new("lsof -n -P -b -w", lsof, "ms"));
-            rows.push(Row::new("lsof, times hangdog's", lsof / ours, "×"));
+            rows.push(Figure::new("lsof -n -P -b -w", lsof, "ms"));
+            rows.push(Figure::new("lsof, times hangdog's", lsof / ours, "×"));
         }
         Err(_) => eprintln!("SKIPPED lsof: it is not installed"),
     }

@@ -14,30 +14,32 @@
 //! | `dead` | ten that are stuck in the kernel |
 //! | `looks` | snapshots, with and without the guard, beside peers |
 //! | `samples` | the look several times a second, and what all of it takes in a capture |
-//! | `row` | a figure and its target |
+//! | `figure` | a figure and its target |
 
 mod apart;
 mod crowd;
 mod dead;
+mod figure;
 mod looks;
-mod row;
 mod samples;
 
 use std::process::ExitCode;
 
-use row::Row;
+use figure::Figure;
 
 /// A part of the benchmark: what it measures, in namespaces of its own.
-type Part = fn() -> std::io::Result<Vec<Row>>;
+type Part = fn() -> std::io::Result<Vec<Figure>>;
 
 const PARTS: &[(&str, Part)] = &[
     ("snapshot", looks::snapshot),
+    ("first", looks::first),
     ("memory", looks::memory),
     ("guard", looks::guard),
     ("stuck", looks::stuck),
     ("peers", looks::peers),
     ("samples", samples::rate),
-    ("capture", samples::sizes),
+    ("capture", samples::size_of_a_snapshot),
+    ("quiet", samples::size_of_a_quiet_run),
 ];
 
 fn main() -> ExitCode {
@@ -63,7 +65,7 @@ fn table(word: &str) -> std::io::Result<()> {
         println!("SKIPPED: namespaces and other users' descriptors need root");
         return Ok(());
     }
-    println!("{}\n", row::machine());
+    println!("{}\n", figure::machine());
     println!("| what | measured | target | |\n| --- | --: | --- | --- |");
     for (name, _) in PARTS.iter().filter(|(name, _)| name.contains(word)) {
         print!("{}", apart::run(name)?);

@@ -12,8 +12,8 @@ use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::TimeValLike as _;
 
 use crate::crowd;
+use crate::figure::Figure;
 use crate::looks::look;
-use crate::row::Row;
 
 /// Between two samples of a run, ns.
 const INTERVAL: u64 = 250_000_000;
@@ -29,7 +29,7 @@ fn cpu() -> io::Result<Duration> {
     Ok(Duration::from_micros(micros as u64))
 }
 
-pub(crate) fn rate() -> io::Result<Vec<Row>> {
+pub(crate) fn rate() -> io::Result<Vec<Figure>> {
     const PASSES: u32 = 20;
     crowd::start(500)?;
     let mut tree = tree()?;
@@ -51,8 +51,8 @@ pub(crate) fn rate() -> io::Result<Vec<Row>> {
     }
     let share = each.as_secs_f64() * 10.0 * 100.0;
     Ok(vec![
-        Row::new("one sample of 500 processes", each.as_secs_f64() * 1e3, "ms"),
-        Row::new("500 processes, ten samples a second, of one core", share, "%").at_most(2.0),
+        Figure::new("one sample of 500 processes", each.as_secs_f64() * 1e3, "ms"),
+        Figure::new("500 processes, ten samples a second, of one core", share, "%").at_most(2.0),
     ])
 }
 
@@ -67,19 +67,31 @@ fn bytes(records: impl IntoIterator<Item = Record>) -> io::Result<f64> {
     Ok(writer.finish().map_err(failed)?.len() as f64 / 1e6)
 }
 
-pub(crate) fn sizes() -> io::Result<Vec<Row>> {
-    crowd::start(50)?;
-    let mut tree = tree()?;
-    let mut quiet = Vec::new();
-    for n in 1..=2400 {
-        quiet.extend(tree.pass(RunNs(n * INTERVAL), &BTreeSet::new(), &Adopted::OfRun).into_records());
-    }
-    let quiet = bytes(quiet)?;
-    crowd::start(450)?;
+pub(crate) fn size_of_a_snapshot() -> io::Result<Vec<Figure>> {
+    crowd::start(500)?;
     let mut snapshotter = Snapshotter::new(RunClock::start())?;
-    let snapshot = bytes(look(&mut snapshotter, None)?)?;
+    let mut records = Vec::new();
+    look(&mut snapshotter, None, |piece| records.extend(piece))?;
+    Ok(vec![Figure::new("a snapshot of 500 processes in the capture", bytes(records)?, "MB").at_most(0.5)])
+}
+
+/// A minute of real samples, and what ten would be.
+pub(crate) fn size_of_a_quiet_run() -> io::Result<Vec<Figure>> {
+    const SECONDS: u64 = 60;
+    crowd::start(50)?;
+    let clock = RunClock::start();
+    let mut tree = Tree::new(clock, Pid(std::process::id()), Vec::new())?;
+    let mut quiet = Vec::new();
+    let before = cpu()?;
+    while clock.now() < RunNs(SECONDS * 1_000_000_000) {
+        quiet.extend(tree.pass(clock.now(), &BTreeSet::new(), &Adopted::OfRun).into_records());
+        std::thread::sleep(Duration::from_nanos(INTERVAL));
+    }
+    let share = 100.0 * cpu()?.saturating_sub(before).as_secs_f64() / SECONDS as f64;
+    let ten_minutes = bytes(quiet)? * 600.0 / SECONDS as f64;
     Ok(vec![
-        Row::new("a snapshot of 500 processes in the capture", snapshot, "MB").at_most(0.5),
-        Row::new("ten minutes of 50 quiet processes in the capture", quiet, "MB").at_most(1.0),
+        Figure::new("samples of 50 quiet processes, ten minutes by one, in the capture", ten_minutes, "MB")
+            .at_most(1.0),
+        Figure::new("of a core meanwhile", share, "%"),
     ])
 }

@@ -37,6 +37,15 @@ pub(crate) fn timespec(duration: Duration) -> Timespec {
     Timespec { tv_sec: duration.as_secs() as i64, tv_nsec: i64::from(duration.subsec_nanos()) }
 }
 
+/// Raises the number of files that this process may have open as far as it is allowed to: two for each process that it
+/// follows. Not before the command was started, which keeps the limit that its user set.
+pub(crate) fn raise_open_files() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
+    // With the limit as it is, fewer processes can be followed.
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
+}
+
 /// Time on a processor of one process' first thread and its siblings that still live, ns (`schedstat`).
 pub(crate) fn cpu_of(pid: u32) -> u64 {
     let Ok(threads) = std::fs::read_dir(format!("/proc/{pid}/task")) else { return 0 };

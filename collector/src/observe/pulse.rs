@@ -3,7 +3,8 @@
 //! mounts, epoll sets, sockets). Nothing else may be added here without such a proof.
 //!
 //! Files are held open between passes where the budget allows: a `pread` costs a third of an
-//! open, read and close.
+//! open, read and close. And who had no turn on a processor is not looked at further: its `schedstat` says so for a
+//! tenth of what `status` and the list of threads cost.
 
 use std::ffi::CString;
 use std::io;
@@ -11,7 +12,7 @@ use std::os::fd::{AsFd, OwnedFd};
 
 use hangdog_schemas::fact::TaskState;
 use hangdog_schemas::{Pid, Tid};
-use rustix::fs::{CWD, Mode, OFlags, RawDir, SeekFrom};
+use rustix::fs::{CWD, Mode, OFlags, RawDir};
 
 use super::parse::status;
 use super::parse::text::{number, words};
@@ -22,9 +23,15 @@ pub(super) struct Budget {
     left: usize,
 }
 
+/// At least so many files may be held open, and at most.
+const FEWEST: u64 = 256;
+const MOST: u64 = 4096;
+
 impl Budget {
-    pub(super) fn new(files: usize) -> Self {
-        Self { left: files }
+    /// A quarter of what this process may have open at all. It raises its limit to that when the command was started.
+    pub(super) fn new() -> Self {
+        let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).maximum.unwrap_or(u64::MAX);
+        Self { left: (limit / 4).clamp(FEWEST, MOST) as usize }
     }
 }
 
@@ -75,6 +82,25 @@ pub(super) struct Thread {
     pub(super) voluntary: u64,
     pub(super) involuntary: u64,
     pub(super) cpu_ns: Option<u64>,
+    /// What `schedstat` said last; `None` on kernels that do not count.
+    turns: Option<Turns>,
+}
+
+/// The figures of `schedstat`: time on a processor, time in a queue for one, and how often it got one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Turns {
+    cpu_ns: u64,
+    queued_ns: u64,
+    count: u64,
+}
+
+impl Turns {
+    fn parse(bytes: &[u8]) -> Option<Self> {
+        let mut figures = words(bytes).filter_map(number);
+        let turns = Self { cpu_ns: figures.next()?, queued_ns: figures.next()?, count: figures.next()? };
+        // Whoever is there had at least one turn, unless the kernel counts none.
+        (turns.count > 0).then_some(turns)
+    }
 }
 
 impl Thread {
@@ -88,32 +114,40 @@ impl Thread {
             voluntary: 0,
             involuntary: 0,
             cpu_ns: None,
+            turns: None,
         }
+    }
+
+    /// Whether it sleeps as it did at the last look and had no turn on a processor since: then nothing of it can have
+    /// changed, and it started and ended nobody. Its name can, by another thread's hand.
+    pub(super) fn had_no_turn(&mut self, dir: &OwnedFd, tid: Tid, budget: &mut Budget) -> bool {
+        if matches!(self.state, TaskState::R | TaskState::Unknown) || self.turns.is_none() {
+            return false;
+        }
+        let mut buffer = [0; 128];
+        let read = self.schedstat.read(dir, || format!("task/{tid}/schedstat"), 0, &mut buffer, budget);
+        read.is_ok_and(|n| Turns::parse(&buffer[..n]) == self.turns)
     }
 
     /// Looks again. What changed; an error when the thread is gone.
     pub(super) fn look(&mut self, dir: &OwnedFd, tid: Tid, budget: &mut Budget) -> io::Result<Change> {
         let mut buffer = [0; 4096];
+        // Before the rest: a turn that comes in between is found by the next look.
+        let schedstat = self.schedstat.read(dir, || format!("task/{tid}/schedstat"), 0, &mut buffer, budget);
+        let schedstat = &buffer[..schedstat.unwrap_or(0)];
+        let cpu_ns = words(schedstat).next().and_then(number);
+        self.turns = Turns::parse(schedstat);
         let n = self.status.read(dir, || format!("task/{tid}/status"), 0, &mut buffer, budget)?;
         let pulse = status::pulse(&buffer[..n]).ok_or(io::ErrorKind::InvalidData)?;
-        let mut change = Change::Nothing;
         let before = (self.state, self.voluntary, self.involuntary, self.cpu_ns);
+        (self.state, self.voluntary, self.involuntary) = (pulse.state, pulse.voluntary, pulse.involuntary);
+        self.cpu_ns = cpu_ns;
         if self.raw_comm != pulse.raw_comm {
             self.raw_comm = pulse.raw_comm.to_vec();
-            change = Change::Name;
+            return Ok(Change::Name);
         }
-        (self.state, self.voluntary, self.involuntary) = (pulse.state, pulse.voluntary, pulse.involuntary);
-        let slept = |state| state != TaskState::R && state == self.state;
-        if slept(before.0) && (before.1, before.2) == (self.voluntary, self.involuntary) && self.cpu_ns.is_some() {
-            // Whoever sleeps as before and made no switch did not run: nothing else of it can have changed.
-            return Ok(change);
-        }
-        let schedstat = self.schedstat.read(dir, || format!("task/{tid}/schedstat"), 0, &mut buffer, budget);
-        self.cpu_ns = schedstat.ok().and_then(|n| words(&buffer[..n]).next().and_then(number));
-        if change == Change::Nothing && before != (self.state, self.voluntary, self.involuntary, self.cpu_ns) {
-            change = Change::Counters;
-        }
-        Ok(change)
+        let is_changed = before != (self.state, self.voluntary, self.involuntary, self.cpu_ns);
+        Ok(if is_changed { Change::Counters } else { Change::Nothing })
     }
 
     /// Adds the children of this thread. One read gives at most about a thousand.
@@ -154,14 +188,11 @@ pub(super) enum Change {
 #[derive(Debug)]
 pub(super) struct Dir {
     dir: OwnedFd,
-    task: OwnedFd,
 }
 
 impl Dir {
     pub(super) fn open(pid: Pid) -> io::Result<Self> {
-        let dir = open(CWD, &format!("/proc/{pid}"), OFlags::DIRECTORY | OFlags::PATH)?;
-        let task = open(&dir, "task", OFlags::DIRECTORY | OFlags::RDONLY)?;
-        Ok(Self { dir, task })
+        Ok(Self { dir: open(CWD, &format!("/proc/{pid}"), OFlags::DIRECTORY | OFlags::PATH)? })
     }
 
     pub(super) fn fd(&self) -> &OwnedFd {
@@ -171,9 +202,9 @@ impl Dir {
     /// Its threads. An error, or none, when it is gone.
     pub(super) fn threads(&self, into: &mut Vec<Tid>) -> io::Result<()> {
         into.clear();
-        rustix::fs::seek(&self.task, SeekFrom::Start(0))?;
+        let task = open(&self.dir, "task", OFlags::DIRECTORY | OFlags::RDONLY)?;
         let mut buffer = [std::mem::MaybeUninit::uninit(); 4096];
-        let mut entries = RawDir::new(&self.task, &mut buffer);
+        let mut entries = RawDir::new(&task, &mut buffer);
         while let Some(entry) = entries.next() {
             into.extend(number(entry?.file_name().to_bytes()).map(Tid));
         }
@@ -195,5 +226,17 @@ impl Dir {
         let mut buffer = [0; 4096];
         let n = rustix::io::pread(&fd, &mut buffer, 0)?;
         Ok(status::status(&buffer[..n]).ok_or(io::ErrorKind::InvalidData)?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_kernel_that_counts_no_turns_says_nothing() {
+        assert_eq!(Turns::parse(b"586988 523073 2\n"), Some(Turns { cpu_ns: 586_988, queued_ns: 523_073, count: 2 }));
+        assert_eq!(Turns::parse(b"586988 0 0\n"), None);
+        assert_eq!(Turns::parse(b""), None);
     }
 }

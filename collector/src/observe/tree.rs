@@ -28,10 +28,10 @@ use super::worker::{self, Ask, Hazard, Room, Worker};
 use crate::clock::RunClock;
 pub use tick::Tick;
 
-/// Files that are held open between passes.
-const HELD_FILES: usize = 256;
 /// Passes after which the children of a thread are looked at, though it did not run.
 const ADOPTION: u64 = 4;
+/// Passes after which a thread is looked at as a whole, though it did not run: another one may have named it.
+const NAMES: u64 = 16;
 /// How long a pass waits for start times; those that take longer come with the next pass.
 const START_TIMES: Duration = Duration::from_millis(3);
 
@@ -151,7 +151,7 @@ impl Tree {
             roots,
             left_out: BTreeSet::new(),
             known: BTreeMap::new(),
-            budget: Budget::new(HELD_FILES),
+            budget: Budget::new(),
             worker: Worker::spawn(Room::Small)?,
             asked: Vec::new(),
             passes: 0,
@@ -300,6 +300,15 @@ impl Tree {
 
     fn look_again(&mut self, pid: Pid, now: RunNs, queue: &mut Vec<Pid>, out: &mut Pass) -> io::Result<()> {
         let Some(known) = self.known.get_mut(&pid) else { return Ok(()) };
+        if self.passes % NAMES != u64::from(pid.0) % NAMES && known.had_no_turn(&mut self.budget) {
+            known.looked = self.passes;
+            if self.passes % ADOPTION == u64::from(pid.0) % ADOPTION {
+                for (&tid, thread) in &mut known.threads {
+                    thread.children(known.dir.fd(), tid, &mut self.budget, queue);
+                }
+            }
+            return Ok(());
+        }
         known.dir.threads(&mut self.tids)?;
         if self.tids.is_empty() {
             return Err(io::ErrorKind::NotFound.into());
@@ -406,6 +415,16 @@ impl Tree {
                 out.sample.threads.push(sample(ThreadId { process, tid }, thread, Change::Name));
             }
         }
+    }
+}
+
+impl Known {
+    /// Whether none of its threads had a turn on a processor since the last pass: then it has the same ones still.
+    fn had_no_turn(&mut self, budget: &mut Budget) -> bool {
+        let Self { id, dir, threads, .. } = self;
+        id.is_some()
+            && !threads.is_empty()
+            && threads.iter_mut().all(|(&tid, thread)| thread.had_no_turn(dir.fd(), tid, budget))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use hangdog_schemas::record::{Action, Deed, Sample};
+use hangdog_schemas::record::{Action, Deed};
 use hangdog_schemas::{Record, RunNs, When};
 
 use super::question::Question;
@@ -14,6 +14,8 @@ pub(super) struct Records {
     pub(super) feed: Option<Feed>,
     pub(super) question: Question,
     spool: Spool,
+    /// The record that is being written, as a line.
+    json: Vec<u8>,
     /// Where the writer has the capture open.
     pub(super) opened: Option<PathBuf>,
     /// What the writer could not do.
@@ -23,9 +25,12 @@ pub(super) struct Records {
 impl Records {
     /// Begins with the header.
     pub(super) fn new(feed: Option<Feed>, spool: Spool, question: Question) -> Self {
-        let mut records = Self { feed, question, spool, opened: None, failed: None };
+        let mut records = Self { feed, question, spool, json: Vec::new(), opened: None, failed: None };
         let header = Record::Run(Box::new(records.question.header().clone()));
-        records.write(RunNs(0), &header);
+        if let Ok(json) = serde_json::to_vec(&header) {
+            records.push_line(RunNs(0), &json);
+            records.spool.header(&json);
+        }
         records
     }
 
@@ -66,12 +71,11 @@ impl Records {
         self.feed.as_ref().is_some_and(Feed::has_room)
     }
 
-    /// Notes a complete snapshot; `sample` holds all threads as they were when it was begun.
-    pub(super) fn snapshot(&mut self, now: RunNs, began: RunNs, sample: Sample, facts: Vec<Record>) {
-        for fact in &facts {
+    /// Notes facts of a snapshot, as they come.
+    pub(super) fn facts(&mut self, now: RunNs, facts: &[Record]) {
+        for fact in facts {
             self.write(now, fact);
         }
-        self.question.look(began, sample, facts);
     }
 
     /// Notes what was done.
@@ -79,11 +83,32 @@ impl Records {
         self.push(now, &Record::Action(Action { when: When::exactly(now), deed, failed }));
     }
 
-    fn write(&mut self, now: RunNs, record: &Record) {
-        if let Some(feed) = &mut self.feed {
-            feed.push(now, record);
+    /// Notes what was seen right after a trigger: the capture gets it with the snapshot that follows.
+    pub(super) fn first_facts(&mut self, facts: &[Record]) {
+        for fact in facts {
+            if let Ok(json) = serde_json::to_vec(fact) {
+                self.spool.push(&json);
+            }
         }
-        self.spool.push(record);
+    }
+
+    fn write(&mut self, now: RunNs, record: &Record) {
+        self.json.clear();
+        if serde_json::to_writer(&mut self.json, record).is_err() {
+            return;
+        }
+        if let Some(feed) = &mut self.feed {
+            feed.push_line(now, &self.json);
+        }
+        match record {
+            // They are left to the capture.
+            Record::Sample(_) | Record::Output(_) | Record::Anchor(_) => {}
+            Record::Trigger(_) => {
+                self.spool.trigger();
+                self.spool.push(&self.json);
+            }
+            _ => self.spool.push(&self.json),
+        }
     }
 
     /// Sends what the writer takes and hears what it says.

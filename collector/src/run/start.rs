@@ -25,7 +25,7 @@ use super::watched::directories;
 use crate::act::Before;
 use crate::clock::RunClock;
 use crate::judge::Judge;
-use crate::kernel::Children;
+use crate::kernel::{Children, raise_open_files};
 use crate::ktrace::Recorder;
 use crate::observe::files::Files;
 use crate::observe::{Snapshotter, Tree, baseline};
@@ -97,6 +97,7 @@ fn start(
     let plan = Plan::new(&options.command, std::env::vars_os(), &extra, group, signals.mask_before(), streams)
         .map_err(|source| cannot_run(options, source))?;
     let held = plan.fork().map_err(RunError::own("no process can be started for the command"))?;
+    raise_open_files();
     children.set_root(held.process.pid.0);
     let recorded = if ktrace.is_some() { options.kernel_trace } else { KernelTrace::Off };
     let about = Header::of_command(options, held.process, recorded);

@@ -17,19 +17,15 @@ pub(crate) struct FdInfo {
     pub(crate) locks: Vec<FdLock>,
 }
 
-impl FdInfo {
-    /// For what it was opened, from the flags.
-    pub(crate) fn access(&self) -> Option<Access> {
-        let flags = self.flags?;
-        Some(if flags & libc::O_PATH as u32 != 0 {
-            Access::Path
-        } else {
-            match flags & 3 {
-                0 => Access::Read,
-                1 => Access::Write,
-                _ => Access::ReadWrite,
-            }
-        })
+/// For what a file was opened, by its flags.
+pub(crate) fn access(flags: u32) -> Access {
+    if flags & libc::O_PATH as u32 != 0 {
+        return Access::Path;
+    }
+    match flags & 3 {
+        0 => Access::Read,
+        1 => Access::Write,
+        _ => Access::ReadWrite,
     }
 }
 
@@ -141,7 +137,7 @@ mod tests {
         let info = fdinfo("/dev/fuse", b"pos:\t0\nflags:\t02100002\nmnt_id:\t62\nino:\t90\nfuse_connection:\t41\n");
         assert_eq!((info.position, info.flags), (Some(0), Some(0o2_100_002)));
         assert_eq!((info.mount, info.inode), (Some(62), Some(Big(90))));
-        assert_eq!(info.access(), Some(Access::ReadWrite));
+        assert_eq!(info.flags.map(access), Some(Access::ReadWrite));
         assert_eq!(info.detail, FdDetail::FuseServer { connection: Some(FuseConnection(41)) });
     }
 

@@ -1,25 +1,24 @@
 //! Second step, for processes that are kept: threads, what they wait in, descriptors, namespaces.
 //! In the order of what can block least; what hangs a process is skipped for the rest of it.
 
+use std::collections::BTreeSet;
+
 use hangdog_schemas::fact::{FdDetail, Namespaces};
 use hangdog_schemas::record::SnapshotExtent;
-use hangdog_schemas::{Fd, Inode, Observed, Pid, RunNs, ThreadId, Tid};
+use hangdog_schemas::{Fd, Inode, Observed, Pid, ThreadId, Tid, When};
 
-use super::Taking;
-use super::scene::Task;
+use super::scene::{Seen, Task};
+use super::{Status, Taking};
 use crate::observe::parse::text::{lines, number, text, words};
 use crate::observe::parse::{dirents, mountinfo, status};
 use crate::observe::syscalls;
-use crate::observe::worker::{Answer, Ask, Hazard};
+use crate::observe::worker::{Answer, Ask, Hazard, Kind, Row, parts};
 
 impl Taking {
     /// Reads all there is to know about these processes.
     pub(super) async fn detail(&mut self, pids: &[Pid]) {
-        self.read_tasks(pids).await;
-        self.read_waits(pids).await;
-        self.read_places(pids).await;
+        self.read_threads(pids).await;
         self.read_plain_infos(pids).await;
-        self.read_cmdlines(pids).await;
         self.read_mounts(pids).await;
         self.read_memory(pids).await;
         self.read_semaphores(pids).await;
@@ -35,111 +34,70 @@ impl Taking {
         }
     }
 
-    /// Threads, by files that never block.
-    async fn read_tasks(&mut self, pids: &[Pid]) {
-        let lists = self.reader.ask(pids.iter().map(|&pid| Ask::dir(pid, "task")).collect()).await;
-        let mut tasks: Vec<(Pid, Tid)> = Vec::new();
-        for (&pid, answer) in pids.iter().zip(&lists) {
-            let tids = answer.seen().map(|bytes| dirents::numbers(bytes)).unwrap_or_default();
-            tasks.extend(tids.into_iter().map(|tid| (pid, Tid(tid))));
-        }
-        let mut asks = Vec::new();
-        for (pid, tid) in &tasks {
-            for file in ["status", "schedstat", "children"] {
-                asks.push(Ask::file(*pid, Hazard::None, &format!("task/{tid}/{file}")));
+    /// Threads with what they wait in, and of each process the namespaces, directories, control groups and timers.
+    async fn read_threads(&mut self, pids: &[Pid]) {
+        let full = self.request.extent == SnapshotExtent::Full;
+        let place = if full { Row::Program } else { Row::Place };
+        let mut wanted = Vec::new();
+        for (pid, tids) in self.threads_of(pids).await {
+            match tids {
+                // `status` of a process is that of its first thread, and was read already.
+                None => wanted.push(((pid, About::Only), Ask::row(pid, Some(Tid(pid.0)), Row::Wait))),
+                Some(tids) => wanted.extend(
+                    tids.into_iter().map(|tid| ((pid, About::Thread(tid)), Ask::row(pid, Some(tid), Row::Thread))),
+                ),
             }
+            wanted.push(((pid, About::Place), Ask::row(pid, None, place)));
         }
         let began = self.clock.now();
-        let answers = self.reader.ask(asks).await;
-        let when = self.since(began);
-        for ((pid, tid), three) in tasks.into_iter().zip(answers.chunks_exact(3)) {
-            let Some(seen) = self.scene.processes.get_mut(&pid) else { continue };
-            let Some(status) = three[0].seen().and_then(|bytes| status::status(bytes)) else { continue };
-            let is_tick = self.request.ticks.contains(&ThreadId { process: seen.id, tid });
-            if is_tick && status.comm == hangdog_flight::TICK_THREAD {
-                // Nor is it one that could not be seen.
-                seen.status.threads = seen.status.threads.saturating_sub(1);
-                continue;
-            }
-            let cpu_ns = three[1].seen().and_then(|bytes| words(bytes).next().and_then(number));
-            let children = three[2].seen().map(|bytes| words(bytes).filter_map(number).map(Pid).collect());
-            seen.tasks.push(Task {
-                tid,
-                when,
-                status,
-                cpu_ns,
-                children: children.unwrap_or_default(),
-                wchan: Observed::NotAsked,
-                stack: Observed::NotAsked,
-                syscall: Observed::NotAsked,
-            });
-        }
-    }
-
-    /// What each thread waits in.
-    async fn read_waits(&mut self, pids: &[Pid]) {
-        let mut wanted = Vec::new();
-        for &pid in pids {
-            let Some(seen) = self.scene.processes.get(&pid) else { continue };
-            for (n, task) in seen.tasks.iter().enumerate() {
-                for file in ["wchan", "syscall", "stack"] {
-                    wanted.push(((pid, n), Ask::file(pid, Hazard::Exec, &format!("task/{}/{file}", task.tid))));
-                }
-            }
-        }
-        let answers = self.reader.ask_for(wanted).await;
-        let mut answers = answers.into_iter();
-        while let (Some(((pid, n), wchan)), Some((_, call)), Some((_, stack))) =
-            (answers.next(), answers.next(), answers.next())
-        {
-            let Some(task) = self.scene.processes.get_mut(&pid).and_then(|seen| seen.tasks.get_mut(n)) else {
-                continue;
-            };
-            task.wchan = wchan.map(|bytes| text(bytes.trim_ascii()));
-            task.syscall = parsed(call, syscalls::syscall, "no system call line");
-            task.stack = stack.map(|bytes| frames(&bytes));
-        }
-    }
-
-    /// Namespaces, directories, control groups, POSIX timers.
-    async fn read_places(&mut self, pids: &[Pid]) {
-        const NAMESPACES: [&str; 5] = ["ns/mnt", "ns/net", "ns/pid", "ns/user", "ns/ipc"];
-        let full = self.request.extent == SnapshotExtent::Full;
-        let mut asks = Vec::new();
-        for &pid in pids {
-            asks.extend(["cgroup", "timers"].map(|name| Ask::file(pid, Hazard::None, name)));
-            asks.extend([Ask::link(pid, "cwd"), Ask::link(pid, "root")]);
-            asks.extend(NAMESPACES.map(|name| Ask::link(pid, name)));
-            if full {
-                asks.push(Ask::link(pid, "exe"));
-            }
-        }
-        let each = asks.len() / pids.len().max(1);
-        let mut answers = self.reader.ask(asks).await.into_iter();
         // A kernel without checkpoint/restore has no such file.
         let has_timers = std::path::Path::new("/proc/self/timers").exists();
-        for &pid in pids {
-            let mut answers = answers.by_ref().take(each);
-            let mut next = || answers.next().unwrap_or_default();
-            let (cgroup, timers, cwd, root) = (next(), next(), next(), next());
-            let namespaces = namespaces([next(), next(), next(), next(), next()]);
-            let exe = next();
-            let Some(seen) = self.scene.processes.get_mut(&pid) else { continue };
-            seen.cgroups = cgroup.map(|bytes| lines(&bytes).map(cgroup_line).collect());
-            seen.timers = if has_timers { timers.map(|bytes| count_timers(&bytes)) } else { Observed::Unsupported };
-            seen.cwd = cwd.map(|bytes| text(&bytes));
-            seen.root = root.map(|bytes| text(&bytes));
-            seen.exe = exe.map(|bytes| text(&bytes));
-            seen.namespaces = namespaces;
+        let (scene, ticks) = (&mut self.scene, &self.request.ticks);
+        let read = self.reader.each(wanted, |(pid, about), answer| {
+            let Some(seen) = scene.processes.get_mut(&pid) else { return };
+            match about {
+                About::Only => {
+                    let status = Observed::Seen(seen.status.clone());
+                    seen.take_thread(Tid(pid.0), seen.when, status, members(&answer), ticks);
+                }
+                About::Thread(tid) => {
+                    let [status, schedstat, children, wchan, call, stack] = members(&answer);
+                    let status = parsed_bytes(status, status::status, "no status");
+                    // The time is told when all are there.
+                    let rest = [schedstat, children, wchan, call, stack];
+                    seen.take_thread(tid, When::default(), status, rest, ticks);
+                }
+                About::Place => seen.take_place(members(&answer), has_timers),
+            }
+        });
+        read.await;
+        let when = self.clock.since(began);
+        for pid in pids {
+            let Some(seen) = self.scene.processes.get_mut(pid) else { continue };
+            seen.tasks.iter_mut().filter(|task| task.when == When::default()).for_each(|task| task.when = when);
+            seen.tasks.sort_by_key(|task| task.tid);
         }
     }
 
-    /// fdinfo of what cannot block: not of epoll sets; sockets have nothing to say there.
+    /// The threads of each of these processes; `None` where there is but one.
+    async fn threads_of(&mut self, pids: &[Pid]) -> Vec<(Pid, Option<Vec<Tid>>)> {
+        let count = |pid: &Pid| self.scene.processes.get(pid).map_or(0, |seen| seen.status.threads);
+        let (one, more): (Vec<Pid>, Vec<Pid>) = pids.iter().partition(|pid| count(pid) == 1);
+        let asks = more.into_iter().map(|pid| (pid, Ask::dir(pid, "task"))).collect();
+        let lists = self.reader.ask_for(asks).await.into_iter().map(|(pid, answer)| {
+            let tids = answer.seen().map(|bytes| dirents::numbers(bytes)).unwrap_or_default();
+            (pid, Some(tids.into_iter().map(Tid).collect()))
+        });
+        let one = one.into_iter().map(|pid| (pid, None));
+        lists.chain(one).collect()
+    }
+
+    /// fdinfo of what cannot block, where it did not come with the links: of those who were outside the run then.
     async fn read_plain_infos(&mut self, pids: &[Pid]) {
         let mut wanted = Vec::new();
         for &pid in pids {
             let Some(seen) = self.scene.processes.get(&pid) else { continue };
-            let plain = seen.links.iter().filter(|link| !link.is_socket() && !link.is_epoll() && link.info.is_none());
+            let plain = seen.links.iter().filter(|link| link.has_plain_info() && !link.info.is_some());
             wanted.extend(plain.map(|link| info(pid, link.fd, Hazard::None)));
         }
         self.read_infos(wanted).await;
@@ -150,31 +108,10 @@ impl Taking {
         let mut wanted = Vec::new();
         for &pid in pids {
             let Some(seen) = self.scene.processes.get(&pid) else { continue };
-            let sets = seen.links.iter().filter(|link| link.is_epoll() && link.info.is_none());
+            let sets = seen.links.iter().filter(|link| link.is_epoll() && !link.info.is_some());
             wanted.extend(sets.map(|link| info(pid, link.fd, Hazard::Epoll)));
         }
         self.read_infos(wanted).await;
-    }
-
-    async fn read_cmdlines(&mut self, pids: &[Pid]) {
-        if self.request.extent != SnapshotExtent::Full {
-            return;
-        }
-        let answers =
-            self.reader.ask(pids.iter().map(|&pid| Ask::file(pid, Hazard::Memory, "cmdline")).collect()).await;
-        for (pid, answer) in pids.iter().zip(answers) {
-            let Some(seen) = self.scene.processes.get_mut(pid) else { continue };
-            seen.cmdline = answer.map(|bytes| {
-                let whole = bytes.strip_suffix(b"\0").unwrap_or(&bytes);
-                if whole.is_empty() { Vec::new() } else { whole.split(|&b| b == 0).map(text).collect() }
-            });
-        }
-    }
-
-    /// A moment that lasted from `began` until now.
-    pub(super) fn since(&self, began: RunNs) -> hangdog_schemas::When {
-        let half = self.clock.now().0.saturating_sub(began.0) / 2;
-        hangdog_schemas::When { t: began.plus(half), err: half }
     }
 }
 
@@ -192,8 +129,104 @@ pub(super) fn parsed<T>(answer: Answer, parse: impl Fn(&[u8]) -> Option<T>, othe
     }
 }
 
-fn namespaces(answers: [Answer; 5]) -> Observed<Namespaces> {
-    let [mnt, net, pid, user, ipc] = answers.map(|answer| parsed(answer, mountinfo::namespace, "no namespace link"));
+/// The members of a row, in their order; those that were not read are not asked.
+pub(super) fn members<const N: usize>(answer: &Answer) -> [Observed<&[u8]>; N] {
+    let mut members = [const { Observed::NotAsked }; N];
+    match answer {
+        Observed::Seen(bytes) => {
+            for part in parts(bytes).filter(|part| part.kind == Kind::Member) {
+                if let Some(place) = members.get_mut(part.number as usize) {
+                    *place = part.value;
+                }
+            }
+        }
+        // The directory itself could not be opened.
+        why => members.fill_with(|| why.clone().map(|_| [].as_slice())),
+    }
+    members
+}
+
+/// A value parsed from a member of a row.
+pub(super) fn parsed_bytes<T>(
+    member: Observed<&[u8]>,
+    parse: impl Fn(&[u8]) -> Option<T>,
+    otherwise: &str,
+) -> Observed<T> {
+    match member {
+        Observed::Seen(bytes) => parse(bytes).map_or_else(|| Observed::Garbled(otherwise.to_owned()), Observed::Seen),
+        other => other.map(|_| unreachable!("the seen case is above")),
+    }
+}
+
+impl Seen {
+    /// Takes over what was read of a thread: see [`task`].
+    fn take_thread(
+        &mut self,
+        tid: Tid,
+        when: When,
+        status: Observed<Status>,
+        members: [Observed<&[u8]>; 5],
+        ticks: &BTreeSet<ThreadId>,
+    ) {
+        let Observed::Seen(status) = status else { return };
+        if ticks.contains(&ThreadId { process: self.id, tid }) && status.comm == hangdog_flight::TICK_THREAD {
+            // Nor is it one that could not be seen.
+            self.status.threads = self.status.threads.saturating_sub(1);
+            return;
+        }
+        self.tasks.push(task(tid, when, status, members));
+    }
+
+    /// Takes over what was read of the process as a whole.
+    fn take_place(&mut self, members: [Observed<&[u8]>; 11], has_timers: bool) {
+        let [cgroup, timers, cwd, root, mnt, net, pid, user, ipc, exe, cmdline] = members;
+        self.cgroups = cgroup.map(|bytes| lines(bytes).map(cgroup_line).collect());
+        self.timers = if has_timers { timers.map(count_timers) } else { Observed::Unsupported };
+        self.cwd = cwd.map(text);
+        self.root = root.map(text);
+        self.namespaces = namespaces([mnt, net, pid, user, ipc]);
+        self.exe = exe.map(text);
+        self.cmdline = cmdline.map(|bytes| {
+            let whole = bytes.strip_suffix(b"\0").unwrap_or(bytes);
+            if whole.is_empty() { Vec::new() } else { whole.split(|&b| b == 0).map(text).collect() }
+        });
+    }
+}
+
+/// A thread by what was read of it: the counters, children, kernel function, system call and stack.
+pub(super) fn task(
+    tid: Tid,
+    when: When,
+    status: Status,
+    [schedstat, children, wchan, call, stack]: [Observed<&[u8]>; 5],
+) -> Task {
+    let numbers = |bytes: &&[u8]| words(bytes).filter_map(number).map(Pid).collect();
+    Task {
+        tid,
+        when,
+        status,
+        cpu_ns: schedstat.seen().and_then(|bytes| words(bytes).next().and_then(number)),
+        children: children.seen().map(numbers).unwrap_or_default(),
+        wchan: wchan.map(|bytes| text(bytes.trim_ascii())),
+        syscall: parsed_bytes(call, syscalls::syscall, "no system call line"),
+        stack: stack.map(frames),
+    }
+}
+
+/// What a row is about.
+#[derive(Clone, Copy)]
+enum About {
+    /// The only thread of a process.
+    Only,
+    /// One of several.
+    Thread(Tid),
+    /// The process.
+    Place,
+}
+
+fn namespaces(answers: [Observed<&[u8]>; 5]) -> Observed<Namespaces> {
+    let [mnt, net, pid, user, ipc] =
+        answers.map(|answer| parsed_bytes(answer, mountinfo::namespace, "no namespace link"));
     let inode = |seen: &Observed<u64>| seen.seen().copied().map(hangdog_schemas::Big);
     let all = |mnt: Inode| {
         Some(Namespaces { mnt, net: inode(&net)?, pid: inode(&pid)?, user: inode(&user)?, ipc: inode(&ipc)? })
@@ -228,8 +261,8 @@ fn cgroup_line(line: &[u8]) -> String {
 }
 
 /// The descriptors of an epoll set, with their sets inside sets, to a depth.
-pub(super) fn epoll_targets(seen: &super::scene::Seen, fd: u32, depth: u8, into: &mut Vec<u32>) {
-    let Some(FdDetail::Epoll(targets)) = seen.link(fd).and_then(|link| link.detail()) else { return };
+pub(super) fn epoll_targets(seen: &Seen, fd: u32, depth: u8, into: &mut Vec<u32>) {
+    let Some(FdDetail::Epoll(targets)) = seen.link(fd).and_then(|link| link.info.detail()) else { return };
     for target in targets {
         into.push(target.fd.0);
         if depth > 0 {
@@ -263,7 +296,7 @@ mod tests {
 
     #[test]
     fn one_missing_namespace_says_why() {
-        let seen = |n: &str| Observed::Seen(n.as_bytes().to_vec());
+        let seen = |n: &'static str| Observed::Seen(n.as_bytes());
         let all = [seen("mnt:[1]"), seen("net:[2]"), seen("pid:[3]"), seen("user:[4]"), seen("ipc:[5]")];
         assert_eq!(namespaces(all).seen().map(|ns| (ns.mnt.0, ns.ipc.0)), Some((1, 5)));
         let some = [seen("mnt:[1]"), Observed::Denied, seen("pid:[3]"), seen("user:[4]"), seen("ipc:[5]")];

@@ -1,22 +1,72 @@
-//! Last step: what was seen as records.
+//! Last step: what was seen as records, a piece at a time: so many at once would take more memory than the rest.
 
 use std::collections::BTreeSet;
 
 use hangdog_schemas::fact::{
-    FdDetail, FdFact, FuseFact, MountFact, ProcessFact, Signals, SocketFact, SocketState, Terminal, ThreadFact,
+    FdFact, FuseFact, MountFact, ProcessFact, Signals, SocketFact, SocketState, Terminal, ThreadFact,
 };
 use hangdog_schemas::record::{Bystander, SnapshotBegin, SnapshotEnd};
-use hangdog_schemas::{Big, Inode, Observed, Pid, Record, ThreadId, When};
+use hangdog_schemas::{Big, Inode, Observed, Pid, ProcessId, Record, SnapshotId, ThreadId, When};
 
 use super::Taking;
 use super::join::listens_at;
-use super::scene::{Link, Scene, Seen, Task};
+use super::links::Link;
+use super::scene::{Scene, Seen, Task};
 
 impl Taking {
-    /// All records of the snapshot.
-    pub(super) fn records(mut self, begin: SnapshotBegin) -> Vec<Record> {
-        let stalls = self.reader.worker.borrow_mut().take_stalls();
-        let truncated = self.reader.worker.borrow_mut().take_truncated();
+    /// The records of the snapshot, in pieces: a process is forgotten when it was told.
+    pub(super) async fn tell(mut self, begin: SnapshotBegin) {
+        let stalls = self.note_stalls();
+        let snapshot = begin.snapshot;
+        let out = self.out.clone();
+        out.add(Record::SnapshotBegin(begin));
+        let sockets = take_sockets(&mut self.scene);
+        let mut processes = std::mem::take(&mut self.scene.processes);
+        let mut others = Vec::new();
+        while let Some((_, seen)) = processes.pop_first() {
+            if seen.kept.is_none() {
+                others.push(self.bystander(&seen));
+                continue;
+            }
+            out.add(Record::Process(Box::new(self.process(&seen))));
+            for task in &seen.tasks {
+                out.add(Record::Thread(Box::new(thread(snapshot, seen.id, task))));
+            }
+            for link in &seen.links {
+                out.add(Record::Fd(Box::new(self.fd(&seen, link))));
+            }
+            out.is_taken().await;
+        }
+        for mount in self.mounts() {
+            out.add(Record::Mount(Box::new(mount)));
+        }
+        for (&connection, waiting) in &self.scene.fuse {
+            let made_by_run = self.request.baseline.is_new_connection(connection);
+            out.add(Record::Fuse(FuseFact { snapshot, connection, waiting: waiting.clone(), made_by_run }));
+        }
+        self.scene.locks.drain(..).for_each(|lock| out.add(Record::FileLock(lock)));
+        self.scene.lock_files.drain(..).for_each(|file| out.add(Record::LockFile(Box::new(file))));
+        let mut semaphores = std::mem::take(&mut self.scene.semaphores);
+        semaphores.dedup();
+        semaphores.into_iter().for_each(|semaphore| out.add(Record::Semaphore(semaphore)));
+        self.scene.message_queues.drain(..).for_each(|queue| out.add(Record::MessageQueue(queue)));
+        for fact in sockets {
+            out.add(Record::Socket(Box::new(fact)));
+            out.is_taken().await;
+        }
+        for other in others {
+            out.add(Record::Bystander(other));
+            out.is_taken().await;
+        }
+        self.scene.gaps.drain(..).for_each(|gap| out.add(Record::Gap(gap)));
+        let when = When::exactly(self.clock.now());
+        out.add(Record::SnapshotEnd(SnapshotEnd { when, snapshot, stalls }));
+    }
+
+    /// What could not be read, as gaps. How many reads got stuck.
+    fn note_stalls(&mut self) -> u32 {
+        let stalls = self.reader.crew.borrow_mut().take_stalls();
+        let truncated = self.reader.crew.borrow_mut().take_truncated();
         for stall in &stalls {
             self.gap(stall.ask.pid, &stall.ask.name(), Observed::TimedOut(stall.wchan.clone()));
         }
@@ -26,40 +76,17 @@ impl Taking {
         if self.reader.cut.get() {
             self.gap(None, "the rest of the snapshot", Observed::NotAsked);
         }
-        let snapshot = begin.snapshot;
-        let mut out = vec![Record::SnapshotBegin(begin)];
-        for (_, seen) in self.scene.kept() {
-            out.push(Record::Process(Box::new(self.process(seen))));
-            out.extend(seen.tasks.iter().map(|task| Record::Thread(Box::new(self.thread(seen, task)))));
-            out.extend(seen.links.iter().map(|link| Record::Fd(Box::new(self.fd(seen, link)))));
+        stalls.len() as u32
+    }
+
+    fn bystander(&self, seen: &Seen) -> Bystander {
+        Bystander {
+            snapshot: self.request.snapshot,
+            process: seen.id,
+            comm: seen.status.comm.clone(),
+            state: seen.status.state,
+            parent: seen.status.parent,
         }
-        out.extend(self.mounts().map(|mount| Record::Mount(Box::new(mount))));
-        for (&connection, waiting) in &self.scene.fuse {
-            let made_by_run = self.request.baseline.is_new_connection(connection);
-            out.push(Record::Fuse(FuseFact { snapshot, connection, waiting: waiting.clone(), made_by_run }));
-        }
-        out.extend(self.scene.locks.iter().cloned().map(Record::FileLock));
-        let lock_files = std::mem::take(&mut self.scene.lock_files);
-        out.extend(lock_files.into_iter().map(|file| Record::LockFile(Box::new(file))));
-        let mut semaphores = std::mem::take(&mut self.scene.semaphores);
-        semaphores.dedup();
-        out.extend(semaphores.into_iter().map(Record::Semaphore));
-        out.extend(self.scene.message_queues.drain(..).map(Record::MessageQueue));
-        out.extend(sockets(&self.scene).into_iter().map(|fact| Record::Socket(Box::new(fact.clone()))));
-        let others = self.scene.processes.values().filter(|seen| seen.kept.is_none());
-        out.extend(others.map(|seen| {
-            Record::Bystander(Bystander {
-                snapshot,
-                process: seen.id,
-                comm: seen.status.comm.clone(),
-                state: seen.status.state,
-                parent: seen.status.parent,
-            })
-        }));
-        out.extend(self.scene.gaps.drain(..).map(Record::Gap));
-        let when = When::exactly(self.clock.now());
-        out.push(Record::SnapshotEnd(SnapshotEnd { when, snapshot, stalls: stalls.len() as u32 }));
-        out
     }
 
     fn process(&self, seen: &Seen) -> ProcessFact {
@@ -96,37 +123,20 @@ impl Taking {
         }
     }
 
-    fn thread(&self, seen: &Seen, task: &Task) -> ThreadFact {
-        ThreadFact {
-            snapshot: self.request.snapshot,
-            when: task.when,
-            thread: ThreadId { process: seen.id, tid: task.tid },
-            comm: task.status.comm.clone(),
-            state: task.status.state,
-            wchan: task.wchan.clone(),
-            stack: task.stack.clone(),
-            syscall: task.syscall.clone(),
-            voluntary_switches: task.status.voluntary,
-            involuntary_switches: task.status.involuntary,
-            cpu_ns: task.cpu_ns,
-            children: task.children.clone(),
-        }
-    }
-
     fn fd(&self, seen: &Seen, link: &Link) -> FdFact {
-        let info = link.info.as_ref();
+        let info = &link.info;
         FdFact {
             snapshot: self.request.snapshot,
             process: seen.id,
             fd: link.fd,
-            target: link.target.clone(),
-            inode: link.number().map(Big).or_else(|| info.and_then(|info| info.inode)),
-            access: info.and_then(super::FdInfo::access),
-            flags: info.and_then(|info| info.flags),
-            position: info.and_then(|info| info.position),
-            mount: info.and_then(|info| info.mount),
-            detail: info.map_or(FdDetail::Plain, |info| info.detail.clone()),
-            locks: info.map(|info| info.locks.clone()).unwrap_or_default(),
+            target: link.target.to_string(),
+            inode: link.number().map(Big).or_else(|| info.inode()),
+            access: info.access(),
+            flags: info.flags(),
+            position: info.position(),
+            mount: info.mount(),
+            detail: info.detail().cloned().unwrap_or_default(),
+            locks: info.locks().to_vec(),
         }
     }
 
@@ -152,14 +162,29 @@ impl Taking {
     }
 }
 
+/// What was seen of a thread.
+pub(super) fn thread(snapshot: SnapshotId, process: ProcessId, task: &Task) -> ThreadFact {
+    ThreadFact {
+        snapshot,
+        when: task.when,
+        thread: ThreadId { process, tid: task.tid },
+        comm: task.status.comm.clone(),
+        state: task.status.state,
+        wchan: task.wchan.clone(),
+        stack: task.stack.clone(),
+        syscall: task.syscall.clone(),
+        voluntary_switches: task.status.voluntary,
+        involuntary_switches: task.status.involuntary,
+        cpu_ns: task.cpu_ns,
+        children: task.children.clone(),
+    }
+}
+
 /// Sockets that somebody kept has, their other ends, and the listeners they go to. A busy machine has
 /// ten thousand others.
-fn sockets(scene: &Scene) -> Vec<&SocketFact> {
-    let held: BTreeSet<Inode> = scene
-        .kept()
-        .flat_map(|(_, seen)| seen.links.iter().filter(|link| link.is_socket()).filter_map(Link::number))
-        .map(Big)
-        .collect();
+fn take_sockets(scene: &mut Scene) -> Vec<SocketFact> {
+    let held: BTreeSet<Inode> =
+        scene.kept().flat_map(|(_, seen)| seen.links.iter().filter_map(Link::socket)).map(Big).collect();
     let all = || scene.sockets.values().flatten();
     let own: Vec<&SocketFact> = all().filter(|socket| held.contains(&socket.inode)).collect();
     let peers: BTreeSet<Inode> =
@@ -182,7 +207,11 @@ fn sockets(scene: &Scene) -> Vec<&SocketFact> {
             || socket.state == SocketState::Listen && own.iter().any(|o| listens_at(socket, &o.remote) || socket.pending.contains(&o.inode))
             || socket.state == SocketState::Listen && socket.family.is_unix() && is_named(scene, socket)
     };
-    all().filter(|socket| (socket.inode.0 != 0 && held.contains(&socket.inode)) || joins(socket)).collect()
+    let is_told = |socket: &SocketFact| (socket.inode.0 != 0 && held.contains(&socket.inode)) || joins(socket);
+    let mut told: Vec<bool> = all().map(is_told).collect();
+    told.reverse();
+    let sockets = std::mem::take(&mut scene.sockets).into_values().flatten();
+    sockets.filter(|_| told.pop().unwrap_or(false)).collect()
 }
 
 fn port(address: &str) -> &str {

@@ -8,6 +8,7 @@ use hangdog_schemas::{Device, FuseConnection, Inode, Pid};
 
 use super::Taking;
 use super::detail::epoll_targets;
+use super::links::Target;
 use super::scene::{Scene, Seen, Task, fuse_of};
 use crate::observe::syscalls;
 use crate::observe::worker::{Ask, Hazard};
@@ -19,7 +20,7 @@ const MOST_HOLDERS: usize = 128;
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Key {
     /// A descriptor whose link says exactly this: pipes, sockets, terminals, named pipes.
-    Target(String),
+    Target(Target),
     /// A lock on a file.
     Lock(Device, Inode),
     /// Serving a FUSE connection.
@@ -62,9 +63,7 @@ impl Taking {
     async fn read_lock_holders(&mut self) {
         let mut wanted = Vec::new();
         for (&pid, seen) in self.scene.processes.iter().filter(|(_, seen)| seen.kept.is_none()) {
-            let files = seen.links.iter().filter(|link| {
-                link.info.is_none() && link.target.starts_with('/') && !link.target.starts_with("/dev/")
-            });
+            let files = seen.links.iter().filter(|link| !link.info.is_some() && link.is_file());
             wanted.extend(
                 files.map(|link| ((pid, link.fd), Ask::file(pid, Hazard::None, &format!("fdinfo/{}", link.fd)))),
             );
@@ -120,16 +119,16 @@ fn waited_fds(seen: &Seen, call: &Syscall) -> Vec<u32> {
 
 fn wants_fd(scene: &Scene, seen: &Seen, fd: u32, name: &str, into: &mut BTreeSet<Key>) {
     let Some(link) = seen.link(fd) else { return };
-    match link.detail() {
-        Some(FdDetail::PtyMaster { index }) => drop(into.insert(Key::Target(format!("/dev/pts/{index}")))),
+    match link.info.detail() {
+        Some(FdDetail::PtyMaster { index }) => drop(into.insert(named(&format!("/dev/pts/{index}")))),
         Some(FdDetail::Pidfd { pid: Some(pid) }) => drop(into.insert(Key::Process(*pid))),
         _ => {}
     }
-    if let (true, Some(inode)) = (link.is_socket(), link.number()) {
+    if let Some(inode) = link.socket() {
         wants_socket(scene, inode, into);
-    } else if let Some(index) = terminal_index(seen, &link.target) {
+    } else if let Some(index) = terminal_index(seen, link.target.name()) {
         into.insert(Key::Master(index));
-    } else if link.target.starts_with("pipe:[") || link.target.starts_with('/') && !link.target.starts_with("/dev/") {
+    } else if matches!(link.target, Target::Pipe(_)) || link.is_file() {
         into.insert(Key::Target(link.target.clone()));
     }
     into.extend(scene.mount_of(seen, link).and_then(fuse_of).map(Key::Fuse));
@@ -189,7 +188,11 @@ pub(super) fn listens_at(socket: &SocketFact, address: &str) -> bool {
 }
 
 fn socket_key(inode: Inode) -> Key {
-    Key::Target(format!("socket:[{inode}]"))
+    Key::Target(Target::Socket(inode.0))
+}
+
+fn named(name: &str) -> Key {
+    Key::Target(Target::Name(name.into()))
 }
 
 fn wants_path(scene: &Scene, seen: &Seen, call: &Syscall, arg: u8, path: &str, into: &mut BTreeSet<Key>) {
@@ -197,7 +200,7 @@ fn wants_path(scene: &Scene, seen: &Seen, call: &Syscall, arg: u8, path: &str, i
     into.extend(scene.mount_at(seen, &absolute).and_then(fuse_of).map(Key::Fuse));
     if matches!(call.name(), Some("open" | "openat" | "openat2")) {
         // A named pipe that nobody holds the other end of, or somebody does.
-        into.insert(Key::Target(absolute));
+        into.insert(named(&absolute));
     }
 }
 
@@ -208,7 +211,7 @@ fn absolute(seen: &Seen, call: &Syscall, arg: u8, path: &str) -> Option<String> 
     }
     let place = syscalls::directory_of(call.name().unwrap_or_default(), arg);
     let directory = match place.and_then(|n| call.int(n)) {
-        Some(fd) if fd >= 0 => seen.link(fd as u32)?.target.as_str(),
+        Some(fd) if fd >= 0 => seen.link(fd as u32)?.target.name(),
         _ => seen.cwd.seen()?,
     };
     Some(if path.is_empty() { directory.to_owned() } else { format!("{}/{path}", directory.trim_end_matches('/')) })
@@ -229,7 +232,7 @@ fn holds_any(scene: &Scene, pid: Pid, seen: &Seen, wanted: &BTreeSet<Key>) -> bo
         .any(|lock| !lock.waits && lock.pid == i64::from(pid.0) && locks.get(&lock.inode) == Some(&lock.device));
     by_number
         || seen.links.iter().any(|link| {
-            let by_detail = match link.detail() {
+            let by_detail = match link.info.detail() {
                 // Kernels before 6.16 do not say which connection: then it may be any.
                 Some(FdDetail::FuseServer { connection: None }) => {
                     wanted.iter().any(|key| matches!(key, Key::Fuse(_)))
@@ -240,9 +243,9 @@ fn holds_any(scene: &Scene, pid: Pid, seen: &Seen, wanted: &BTreeSet<Key>) -> bo
                 Some(FdDetail::PtyMaster { index }) => wanted.contains(&Key::Master(*index)),
                 _ => false,
             };
-            let held = link.info.iter().flat_map(|info| &info.locks);
+            let held = link.info.locks();
             by_detail
-                || held.into_iter().any(|lock| locks.get(&lock.inode) == Some(&lock.device))
+                || held.iter().any(|lock| locks.get(&lock.inode) == Some(&lock.device))
                 || wanted.contains(&Key::Target(link.target.clone()))
         })
 }

@@ -11,10 +11,13 @@
 
 mod detail;
 mod emit;
+mod first;
 mod ipc;
 mod join;
+mod links;
 mod lock_files;
 mod memory;
+mod out;
 mod reader;
 mod scan;
 mod scene;
@@ -25,22 +28,23 @@ use std::collections::BTreeSet;
 use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Waker};
 use std::time::{Duration, Instant};
 
 use hangdog_schemas::record::{SnapshotBegin, SnapshotExtent, TriggerReason};
 use hangdog_schemas::{Device, Inode, Observed, Pid, ProcessId, Record, SnapshotId, ThreadId, When};
 
+use self::first::first_facts;
 pub use self::lock_files::LockCandidate;
+use self::out::Out;
 use self::reader::Reader;
 use self::scene::{Scene, Seen};
 use super::baseline::Baseline;
-use super::parse::fdinfo::FdInfo;
 use super::parse::mountinfo::MountLine;
 use super::parse::stat::Stat;
 use super::parse::status::Status;
 use super::tree::Adopted;
-use super::worker::{Room, Worker};
+use super::worker::{Crew, Room};
 use crate::clock::RunClock;
 
 /// How far holders of holders are followed outside the run.
@@ -80,31 +84,66 @@ pub enum Progress {
     Idle,
     /// It goes on: call again soon.
     Working,
-    /// Here it is, from `snapshot_begin` to `snapshot_end`.
+    /// Here are first facts: see [`Snapshotter::begin_first`].
+    First(Vec<Record>),
+    /// Here is a piece of it; more comes.
+    Piece(Vec<Record>),
+    /// Here is the last piece, up to `snapshot_end`; the first began with `snapshot_begin`.
     Done(Vec<Record>),
+}
+
+type Steps = Pin<Box<dyn Future<Output = ()>>>;
+
+/// What a snapshotter does.
+enum GoingOn {
+    /// It reads first facts.
+    First(Steps),
+    /// It takes a snapshot, after first facts if they were begun.
+    Snapshot(Steps),
+    /// All is read, and the last piece was not given away yet.
+    Read,
 }
 
 /// Takes snapshots, one at a time, and never blocks whoever polls it.
 ///
-/// Lives in the thread that made it; its worker dies with that thread.
+/// Lives in the thread that made it; its workers die with that thread.
 pub struct Snapshotter {
     reader: Reader,
     clock: RunClock,
-    going_on: Option<Pin<Box<dyn Future<Output = Vec<Record>>>>>,
+    out: Out,
+    first: Out,
+    going_on: Option<GoingOn>,
 }
 
 impl Snapshotter {
-    /// Starts the worker. Do it early, while the process is small and alone.
+    /// Starts the workers. Do it early, while the process is small and alone.
     pub fn new(clock: RunClock) -> io::Result<Self> {
-        let worker = Rc::new(RefCell::new(Worker::spawn(Room::Large)?));
+        let crew = Rc::new(RefCell::new(Crew::spawn(Room::Large)?));
         let now = Rc::new(Cell::new(Instant::now()));
-        let reader = Reader { worker, now, cut: Rc::new(Cell::new(false)) };
-        Ok(Self { reader, clock, going_on: None })
+        let reader = Reader { crew, now, cut: Rc::new(Cell::new(false)) };
+        Ok(Self { reader, clock, out: Out::default(), first: Out::default(), going_on: None })
     }
 
     /// Processes of ours that are no part of the run.
     pub fn helpers(&self) -> Vec<Pid> {
-        self.reader.worker.borrow().pids().collect()
+        self.reader.crew.borrow().pids()
+    }
+
+    /// Begins to read what these threads wait in, the first of them. That takes some milliseconds; each piece of it
+    /// comes when it is there. A snapshot that is begun meanwhile follows it.
+    ///
+    /// # Panics
+    /// When something is going on: that is a mistake of the caller.
+    pub fn begin_first(&mut self, snapshot: SnapshotId, threads: Vec<ThreadId>) {
+        assert!(self.going_on.is_none(), "a snapshot is going on");
+        self.begins();
+        let (reader, out) = (self.reader.clone(), self.first.clone());
+        self.going_on = Some(GoingOn::First(Box::pin(first_facts(reader, self.clock, out, snapshot, threads))));
+    }
+
+    fn begins(&self) {
+        self.reader.crew.borrow_mut().forget();
+        self.reader.cut.set(false);
     }
 
     /// Begins a snapshot.
@@ -112,9 +151,12 @@ impl Snapshotter {
     /// # Panics
     /// When one is going on: that is a mistake of the caller.
     pub fn begin(&mut self, request: Request) {
-        assert!(self.going_on.is_none(), "a snapshot is going on");
-        self.reader.worker.borrow_mut().forget();
-        self.reader.cut.set(false);
+        let first = match self.going_on.take() {
+            None => None,
+            Some(GoingOn::First(first)) => Some(first),
+            Some(GoingOn::Snapshot(_) | GoingOn::Read) => panic!("a snapshot is going on"),
+        };
+        self.begins();
         let begin = SnapshotBegin {
             when: When::exactly(self.clock.now()),
             snapshot: request.snapshot,
@@ -124,6 +166,7 @@ impl Snapshotter {
         let taking = Taking {
             reader: self.reader.clone(),
             clock: self.clock,
+            out: self.out.clone(),
             request,
             scene: Scene::default(),
             own_mounts: None,
@@ -132,31 +175,60 @@ impl Snapshotter {
             mounts_here: Vec::new(),
             shared_memory: memory::shared_memory_device(),
         };
-        self.going_on = Some(Box::pin(taking.take(begin)));
+        self.going_on = Some(GoingOn::Snapshot(Box::pin(async {
+            if let Some(first) = first {
+                first.await;
+                // What got stuck there gets stuck again, and is told then.
+                taking.reader.crew.borrow_mut().take_stalls();
+                taking.reader.crew.borrow_mut().forget();
+            }
+            taking.take(begin).await;
+        })));
     }
 
     /// Goes on with it, without waiting for anything.
     pub fn poll(&mut self, now: Instant) -> Progress {
-        let Some(going_on) = &mut self.going_on else { return Progress::Idle };
         self.reader.now.set(now);
-        match going_on.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
-            Poll::Pending => Progress::Working,
-            Poll::Ready(records) => {
-                self.going_on = None;
-                Progress::Done(records)
+        let is_over = |steps: &mut Steps| steps.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready();
+        match &mut self.going_on {
+            None => return Progress::Idle,
+            Some(GoingOn::First(steps)) => {
+                if is_over(steps) {
+                    self.going_on = None;
+                    return Progress::First(self.first.take());
+                }
             }
+            Some(GoingOn::Snapshot(steps)) => {
+                if is_over(steps) {
+                    self.going_on = Some(GoingOn::Read);
+                }
+            }
+            Some(GoingOn::Read) => {}
+        }
+        let (first, is_read) = (self.first.take(), matches!(self.going_on, Some(GoingOn::Read)));
+        if !first.is_empty() {
+            return Progress::First(first);
+        }
+        if is_read {
+            self.going_on = None;
+            return Progress::Done(self.out.take());
+        }
+        match self.out.take() {
+            records if records.is_empty() => Progress::Working,
+            records => Progress::Piece(records),
         }
     }
 
-    /// Polls until it is done or `until` is reached. In between it sleeps, at most a millisecond at a time.
+    /// Polls until there is a piece of it, it is done or `until` is reached. In between it sleeps, at most a millisecond at a time.
     pub fn work(&mut self, until: Instant) -> Progress {
         loop {
+            let rings = self.reader.crew.borrow().rings();
             let now = Instant::now();
             let progress = self.poll(now);
             if progress != Progress::Working || now >= until {
                 return progress;
             }
-            self.reader.worker.borrow().doze((until - now).min(Duration::from_millis(1)));
+            self.reader.crew.borrow().doze(rings, (until - now).min(Duration::from_millis(1)));
         }
     }
 
@@ -164,22 +236,28 @@ impl Snapshotter {
     pub fn cut(&mut self) {
         if self.going_on.is_some() {
             self.reader.cut.set(true);
-            self.reader.worker.borrow_mut().cut();
+            self.reader.crew.borrow_mut().cut();
         }
     }
 
     /// The snapshot, whole by `deadline`, or else what there was by then. Comes back some 5 ms after it at the latest.
     pub fn run_to_end(&mut self, deadline: Instant) -> Vec<Record> {
-        let mut progress = self.work(deadline);
-        if progress == Progress::Working {
-            self.cut();
-            while progress == Progress::Working {
-                progress = self.work(Instant::now() + Duration::from_millis(20));
+        let mut records = Vec::new();
+        let mut until = deadline;
+        loop {
+            match self.work(until) {
+                Progress::Working => {
+                    self.cut();
+                    until = Instant::now() + Duration::from_millis(20);
+                }
+                Progress::Piece(piece) => records.extend(piece),
+                Progress::Done(piece) => {
+                    records.extend(piece);
+                    return records;
+                }
+                Progress::First(_) => {}
+                Progress::Idle => return records,
             }
-        }
-        match progress {
-            Progress::Done(records) => records,
-            Progress::Idle | Progress::Working => Vec::new(),
         }
     }
 }
@@ -188,6 +266,7 @@ impl Snapshotter {
 struct Taking {
     reader: Reader,
     clock: RunClock,
+    out: Out,
     request: Request,
     scene: Scene,
     own_mounts: Option<Inode>,
@@ -198,7 +277,7 @@ struct Taking {
 }
 
 impl Taking {
-    async fn take(mut self, begin: SnapshotBegin) -> Vec<Record> {
+    async fn take(mut self, begin: SnapshotBegin) {
         self.read_own().await;
         self.scan().await;
         let mut next: Vec<Pid> = self.scene.kept().map(|(pid, _)| pid).collect();
@@ -218,7 +297,7 @@ impl Taking {
             }
             self.detail(&next).await;
         }
-        self.records(begin)
+        self.tell(begin).await;
     }
 }
 

@@ -1,20 +1,18 @@
 //! First step: everybody in `/proc`, in the order of what can block least: `status`, `stat`, then
-//! the links of descriptors. Who is of the run follows from the parents.
+//! descriptors. Who is of the run follows from the parents.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use hangdog_schemas::fact::{Belonging, Gap};
 use hangdog_schemas::{Big, Fd, Observed, Pid, ProcessId};
 
-use super::Taking;
-use super::scene::{Link, Seen};
-use crate::observe::parse::text::text;
-use crate::observe::parse::{dirents, fdinfo, stat, status};
+use super::detail::{members, parsed_bytes};
+use super::links::Taken;
+use super::scene::Seen;
+use super::{Stat, Status, Taking};
+use crate::observe::parse::{dirents, stat, status};
 use crate::observe::tree::Adopted;
-use crate::observe::worker::{self, Ask, Hazard, What};
-
-/// Processes whose descriptors are read at a time: bounds the memory of what is asked.
-const CHUNK: usize = 64;
+use crate::observe::worker::{self, Ask, Hazard, Infos, Row, What};
 
 impl Taking {
     /// Finds all processes and marks those of the run as kept.
@@ -27,24 +25,26 @@ impl Taking {
             self.gap(None, "/proc", answer.map(|_| ()));
         }
         let began = self.clock.now();
-        let answers = self.reader.ask(pids.iter().map(|&pid| Ask::file(pid, Hazard::None, "status")).collect()).await;
-        let when = self.since(began);
-        let mut found: Vec<(Pid, status::Status)> = Vec::new();
-        for (pid, answer) in pids.into_iter().zip(answers) {
-            found.extend(answer.seen().and_then(|bytes| status::status(bytes)).map(|status| (pid, status)));
-        }
-        let stats =
-            self.reader.ask(found.iter().map(|(pid, _)| Ask::file(*pid, Hazard::Exec, "stat")).collect()).await;
-        for ((pid, status), answer) in found.into_iter().zip(stats) {
-            let stat = read_stat(answer);
-            if stat.seen().is_some_and(stat::Stat::is_kernel_thread) {
-                continue;
+        let mut found: Vec<(Pid, Status, Observed<Stat>)> = Vec::new();
+        let asks = pids.into_iter().map(|pid| (pid, Ask::row(pid, None, Row::Identity)));
+        let read = self.reader.each(asks, |pid, answer| {
+            let [status, stat] = members(&answer);
+            let Some(status) = status.seen().and_then(|bytes| status::status(bytes)) else { return };
+            let stat = parsed_bytes(stat, stat::stat, "no stat line");
+            if !stat.seen().is_some_and(Stat::is_kernel_thread) {
+                found.push((pid, status, stat));
             }
+        });
+        read.await;
+        let when = self.clock.since(began);
+        let run: BTreeMap<Pid, ProcessId> = self.request.run.iter().map(|id| (id.pid, *id)).collect();
+        let seen = found.into_iter().map(|(pid, status, stat)| {
             let start = Big(stat.seen().map_or(0, |stat| stat.start));
-            let known = self.request.run.iter().find(|id| id.pid == pid).copied();
-            let id = known.unwrap_or(ProcessId { pid, start });
-            self.scene.processes.insert(pid, Seen::new(id, when, status, stat));
-        }
+            let id = run.get(&pid).copied().unwrap_or(ProcessId { pid, start });
+            (pid, Seen::new(id, when, status, stat))
+        });
+        // Made at once it takes half the memory of one that grows.
+        self.scene.processes = seen.collect();
         self.mark_run();
         self.read_links().await;
     }
@@ -94,62 +94,65 @@ impl Taking {
         if ours { Belonging::Observer } else { Belonging::Outside }
     }
 
-    /// Where all descriptors of all processes point.
+    /// Where all descriptors of all processes point; what else there is to know of those of the run, and which
+    /// connection or terminal the holders of `/dev/fuse` and `/dev/ptmx` serve.
     async fn read_links(&mut self) {
-        let pids: Vec<Pid> = self.scene.processes.keys().copied().collect();
         let mut denied = 0_usize;
-        for chunk in pids.chunks(CHUNK) {
-            let lists = self.reader.ask(chunk.iter().map(|&pid| Ask::dir(pid, "fd")).collect()).await;
-            let mut wanted = Vec::new();
-            for (&pid, answer) in chunk.iter().zip(lists) {
-                let Some(seen) = self.scene.processes.get_mut(&pid) else { continue };
-                if let Observed::Seen(bytes) = answer {
-                    let fds = dirents::numbers(&bytes).into_iter();
-                    wanted.extend(fds.map(|fd| ((pid, Fd(fd)), Ask::link(pid, &format!("fd/{fd}")))));
-                } else {
+        let mut wanted: Vec<(Pid, u32)> = self.scene.processes.keys().map(|&pid| (pid, 0)).collect();
+        while !wanted.is_empty() {
+            let asks: Vec<(Pid, Ask)> =
+                wanted.iter().map(|&(pid, from)| (pid, self.descriptors(pid, from))).collect();
+            let began_at: BTreeMap<Pid, u32> = wanted.drain(..).filter(|(_, from)| *from > 0).collect();
+            let mut gaps = Vec::new();
+            let scene = &mut self.scene;
+            let read = self.reader.each(asks, |pid, answer| {
+                let Some(seen) = scene.processes.get_mut(&pid) else { return };
+                let Observed::Seen(bytes) = answer else {
                     denied += usize::from(answer == Observed::Denied && seen.kept.is_none());
                     seen.no_links = Some(answer.map(|_| ()));
+                    return;
+                };
+                let Taken { more, info_denied } = seen.take_links(&bytes, &mut scene.names);
+                gaps.extend(info_denied.then_some((pid, "fdinfo", Observed::Denied)));
+                match more {
+                    // One that is longer than all the room there is.
+                    Some(fd) if began_at.get(&pid) == Some(&fd) => {
+                        gaps.push((pid, "fdinfo", Observed::Garbled("longer than there is room".to_owned())));
+                        wanted.push((pid, fd.saturating_add(1)));
+                    }
+                    more => wanted.extend(more.map(|fd| (pid, fd))),
                 }
+            });
+            read.await;
+            for (pid, what, why) in gaps {
+                self.gap(Some(pid), what, why);
             }
-            for ((pid, fd), answer) in self.reader.ask_for(wanted).await {
-                let Some(seen) = self.scene.processes.get_mut(&pid) else { continue };
-                match answer {
-                    Observed::Seen(bytes) => seen.links.push(Link { fd, target: text(&bytes), info: None }),
-                    Observed::Vanished => {}
-                    // Some links are missing for one reason: it stands for all of them.
-                    other => seen.no_links = Some(other.map(|_| ())),
-                }
-            }
-            self.read_servers(chunk).await;
         }
         if denied > 0 {
             self.gap(None, &format!("fd of {denied} processes outside the run"), Observed::Denied);
         }
     }
 
-    /// Which connection or terminal the holders of `/dev/fuse` and `/dev/ptmx` serve.
-    async fn read_servers(&mut self, pids: &[Pid]) {
-        let mut wanted = Vec::new();
-        for &pid in pids {
-            let Some(seen) = self.scene.processes.get(&pid) else { continue };
-            let servers = seen.links.iter().filter(|link| link.is_server());
-            wanted.extend(
-                servers.map(|link| ((pid, link.fd), Ask::file(pid, Hazard::None, &format!("fdinfo/{}", link.fd)))),
-            );
-        }
-        self.read_infos(wanted).await;
+    fn descriptors(&self, pid: Pid, from: u32) -> Ask {
+        let is_kept = self.scene.processes.get(&pid).is_some_and(|seen| seen.kept.is_some());
+        Ask::descriptors(pid, from, if is_kept { Infos::Plain } else { Infos::Servers })
     }
 
     /// Reads fdinfo files into the links they belong to.
     pub(super) async fn read_infos(&mut self, wanted: Vec<((Pid, Fd), Ask)>) {
-        for ((pid, fd), answer) in self.reader.ask_for(wanted).await {
-            let seen = self.scene.processes.get_mut(&pid);
-            let Some(link) = seen.and_then(|seen| seen.links.iter_mut().find(|link| link.fd == fd)) else { continue };
+        let scene = &mut self.scene;
+        let mut denied = BTreeSet::new();
+        let read = self.reader.each(wanted, |(pid, fd), answer| {
+            let Some(seen) = scene.processes.get_mut(&pid) else { return };
             match answer {
-                Observed::Seen(bytes) => link.info = Some(fdinfo::fdinfo(&link.target, &bytes)),
-                Observed::Denied => self.gap(Some(pid), "fdinfo", Observed::Denied),
+                Observed::Seen(bytes) => seen.take_info(fd, &bytes),
+                Observed::Denied => drop(denied.insert(pid)),
                 _ => {}
             }
+        });
+        read.await;
+        for pid in denied {
+            self.gap(Some(pid), "fdinfo", Observed::Denied);
         }
     }
 
@@ -159,14 +162,5 @@ impl Taking {
         if !self.scene.gaps.contains(&gap) {
             self.scene.gaps.push(gap);
         }
-    }
-}
-
-fn read_stat(answer: Observed<Vec<u8>>) -> Observed<stat::Stat> {
-    match answer {
-        Observed::Seen(bytes) => {
-            stat::stat(&bytes).map_or_else(|| Observed::Garbled("no stat line".to_owned()), Observed::Seen)
-        }
-        other => other.map(|_| unreachable!("the seen case is above")),
     }
 }

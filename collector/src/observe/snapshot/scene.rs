@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 
 use hangdog_schemas::fact::{
-    Belonging, FdDetail, FileLockFact, Gap, LockFileFact, MessageQueueFact, Namespaces, SemaphoreFact, SocketFact,
-    Syscall, TaskState,
+    Belonging, FileLockFact, Gap, LockFileFact, MessageQueueFact, Namespaces, SemaphoreFact, SocketFact, Syscall,
+    TaskState,
 };
-use hangdog_schemas::{Device, Fd, FuseConnection, Inode, Observed, Pid, ProcessId, Tid, When};
+use hangdog_schemas::{Device, FuseConnection, Inode, Observed, Pid, ProcessId, Tid, When};
 
-use crate::observe::parse::fdinfo::FdInfo;
+use super::links::{Link, Names};
 use crate::observe::parse::mountinfo::MountLine;
 use crate::observe::parse::stat::Stat;
 use crate::observe::parse::status::Status;
@@ -30,38 +30,6 @@ impl Task {
     pub(super) fn waits_in(&self) -> Option<&Syscall> {
         let gone = matches!(self.status.state, TaskState::Z | TaskState::X);
         self.syscall.seen().filter(|call| !gone && call.name().is_some())
-    }
-}
-
-/// A descriptor.
-pub(super) struct Link {
-    pub(super) fd: Fd,
-    pub(super) target: String,
-    pub(super) info: Option<FdInfo>,
-}
-
-impl Link {
-    pub(super) fn is_socket(&self) -> bool {
-        self.target.starts_with("socket:[")
-    }
-
-    pub(super) fn is_epoll(&self) -> bool {
-        self.target == "anon_inode:[eventpoll]"
-    }
-
-    /// Whether its fdinfo names what it serves.
-    pub(super) fn is_server(&self) -> bool {
-        matches!(self.target.as_str(), "/dev/fuse" | "/dev/ptmx" | "/dev/pts/ptmx")
-    }
-
-    pub(super) fn detail(&self) -> Option<&FdDetail> {
-        self.info.as_ref().map(|info| &info.detail)
-    }
-
-    /// The number in brackets of a pipe or socket.
-    pub(super) fn number(&self) -> Option<u64> {
-        let inner = self.target.strip_prefix("pipe:[").or_else(|| self.target.strip_prefix("socket:["))?;
-        inner.strip_suffix(']')?.parse().ok()
     }
 }
 
@@ -107,6 +75,8 @@ impl Seen {
 #[derive(Default)]
 pub(super) struct Scene {
     pub(super) processes: BTreeMap<Pid, Seen>,
+    /// What links say.
+    pub(super) names: Names,
     /// By mount namespace.
     pub(super) mounts: BTreeMap<Inode, Vec<MountLine>>,
     /// By network namespace.
@@ -127,7 +97,7 @@ impl Scene {
 
     /// The mount on which a descriptor lies.
     pub(super) fn mount_of(&self, seen: &Seen, link: &Link) -> Option<&MountLine> {
-        let number = link.info.as_ref()?.mount?;
+        let number = link.info.mount()?;
         self.mounts.get(&seen.mount_namespace()?)?.iter().find(|line| line.mount == number)
     }
 
@@ -149,7 +119,7 @@ impl Scene {
 
     /// Device and inode of the file behind a descriptor, as file locks name it.
     pub(super) fn file(&self, seen: &Seen, link: &Link) -> Option<(Device, Inode)> {
-        Some((self.mount_of(seen, link)?.device, link.info.as_ref()?.inode?))
+        Some((self.mount_of(seen, link)?.device, link.info.inode()?))
     }
 }
 

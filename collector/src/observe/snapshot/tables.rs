@@ -84,7 +84,7 @@ impl Taking {
         let mut wanted: BTreeMap<Inode, Pid> = BTreeMap::new();
         for &pid in pids {
             let Some(seen) = self.scene.processes.get(&pid) else { continue };
-            let names_one = seen.links.iter().any(super::scene::Link::is_socket);
+            let names_one = seen.links.iter().any(|link| link.socket().is_some());
             if let (true, Some(ns)) = (names_one, seen.network().or(self.own_network)) {
                 wanted.entry(ns).or_insert(pid);
             }

@@ -1,6 +1,9 @@
 //! What a worker can be asked for. A read only: nothing here changes, signals or attaches to anything.
 
-use hangdog_schemas::Pid;
+use hangdog_schemas::{Pid, Tid};
+
+use super::parts::Kind;
+use super::row::Row;
 
 /// File to read, from the beginning.
 pub(super) const FILE: u32 = 1;
@@ -15,11 +18,15 @@ pub(super) const MEMORY: u32 = 5;
 /// A netlink `sock_diag` dump, in the network namespace that the path names (empty: our own).
 pub(super) const SOCK_DIAG: u32 = 6;
 /// What a path leads to, no link followed: type, device, inode, size, age, and where a link points.
-pub(super) const STATUS: u32 = 8;
+pub(super) const STATUS: u32 = 10;
 /// The beginning of a small regular file, no link followed.
-pub(super) const HEAD: u32 = 9;
+pub(super) const HEAD: u32 = 11;
 /// A semaphore of System V: value, how many wait for more, who changed it last.
 pub(super) const SEMAPHORE: u32 = 7;
+/// Several files and links of one directory.
+pub(super) const ROW: u32 = 8;
+/// All descriptors of a process.
+pub(super) const DESCRIPTORS: u32 = 9;
 
 /// Which lock of the kernel a read takes: the first that gets stuck tells which others would.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -34,6 +41,36 @@ pub enum Hazard {
     Epoll,
 }
 
+/// Of which descriptors `fdinfo` is read along with the link.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Infos {
+    /// Of those that say there whom they serve: `/dev/fuse` and the masters of terminals.
+    Servers,
+    /// Of all that can say something, but for epoll sets: theirs can get stuck for good. Sockets have nothing to say.
+    Plain,
+}
+
+impl Infos {
+    /// Whether it is read for a descriptor that points there.
+    pub(super) fn wants(self, target: &[u8]) -> bool {
+        match self {
+            Self::Servers => matches!(target, b"/dev/fuse" | b"/dev/ptmx" | b"/dev/pts/ptmx"),
+            Self::Plain => !target.starts_with(b"socket:[") && target != b"anon_inode:[eventpoll]",
+        }
+    }
+
+    pub(super) fn number(self) -> u32 {
+        match self {
+            Self::Servers => 0,
+            Self::Plain => 1,
+        }
+    }
+
+    pub(super) fn from_number(number: u32) -> Self {
+        if number == 0 { Self::Servers } else { Self::Plain }
+    }
+}
+
 /// What to read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum What {
@@ -43,6 +80,16 @@ pub enum What {
     Link,
     /// Names in a directory, as `getdents64` gives them.
     Dir,
+    /// Several files and links of the directory that the path names; the answer is [`parts`](super::parts).
+    Row(Row),
+    /// Where the descriptors of a process point, and what their `fdinfo` says; the path is `/proc/PID`, the answer is
+    /// [`parts`](super::parts).
+    Descriptors {
+        /// From this number on.
+        from: u32,
+        /// Of which `fdinfo` is read.
+        infos: Infos,
+    },
     /// The mapping that holds an address; the path is `/proc/PID/maps`.
     Mapping {
         /// The address.
@@ -107,6 +154,21 @@ impl Ask {
         Self { pid: Some(pid), hazard: Hazard::None, path: format!("/proc/{pid}/{name}"), what: What::Dir }
     }
 
+    /// A row of a process; of one of its threads when that is named.
+    pub fn row(pid: Pid, thread: Option<Tid>, row: Row) -> Self {
+        let path = match thread {
+            Some(tid) => format!("/proc/{pid}/task/{tid}"),
+            None => format!("/proc/{pid}"),
+        };
+        Self { pid: Some(pid), hazard: Hazard::None, path, what: What::Row(row) }
+    }
+
+    /// The descriptors of a process.
+    pub fn descriptors(pid: Pid, from: u32, infos: Infos) -> Self {
+        let what = What::Descriptors { from, infos };
+        Self { pid: Some(pid), hazard: Hazard::None, path: format!("/proc/{pid}"), what }
+    }
+
     /// A file of the whole system.
     pub fn table(path: impl Into<String>) -> Self {
         Self { pid: None, hazard: Hazard::None, path: path.into(), what: What::File }
@@ -134,6 +196,39 @@ impl Ask {
             What::Status => STATUS,
             What::Head { .. } => HEAD,
             What::SockDiag { .. } => SOCK_DIAG,
+            What::Row(_) => ROW,
+            What::Descriptors { .. } => DESCRIPTORS,
+        }
+    }
+
+    /// The single read in which an ask of several got stuck: number `n` of a row, or something of descriptor `n`.
+    pub(super) fn single(&self, kind: Kind, n: u32) -> Self {
+        let alone =
+            |hazard, name: &str, what| Self { pid: self.pid, hazard, path: format!("{}/{name}", self.path), what };
+        match (&self.what, kind) {
+            (What::Row(row), _) => match row.members().get(n as usize) {
+                Some(member) => alone(member.hazard, member.file_name(), member.what()),
+                None => self.clone(),
+            },
+            (What::Descriptors { .. }, Kind::Link) => alone(Hazard::Exec, &format!("fd/{n}"), What::Link),
+            (What::Descriptors { .. }, Kind::Info) => alone(Hazard::None, &format!("fdinfo/{n}"), What::File),
+            (What::Descriptors { .. }, _) => alone(Hazard::None, "fd", What::Dir),
+            _ => self.clone(),
+        }
+    }
+
+    /// Whether a single read is part of this ask.
+    pub(super) fn has(&self, single: &Self) -> bool {
+        if self == single {
+            return true;
+        }
+        let Some(name) = single.path.strip_prefix(&self.path).and_then(|rest| rest.strip_prefix('/')) else {
+            return false;
+        };
+        match &self.what {
+            What::Row(row) => row.members().iter().any(|member| member.file_name() == name),
+            What::Descriptors { .. } => name == "fd" || name.starts_with("fd/") || name.starts_with("fdinfo/"),
+            _ => false,
         }
     }
 }

@@ -15,22 +15,35 @@
 
 mod ask;
 mod child;
+mod crew;
+mod elsewhere;
+mod held;
+mod parts;
 mod path;
 mod process;
+mod reads;
+mod room;
+mod row;
+mod several;
 mod shared;
 
-pub use ask::{Ask, Hazard, What};
+pub use ask::{Ask, Hazard, Infos, What};
+pub use crew::Crew;
+pub use parts::{Kind, Part, parts};
 pub use process::ours;
+pub use row::Row;
 
-use std::collections::BTreeSet;
+use std::cell::RefCell;
 use std::io;
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use hangdog_schemas::{Observed, Pid};
 use rustix::thread::futex;
 
+use self::held::Held;
 use self::process::{fork, is_gone, kill, letter, wchan};
-use self::shared::{SLOTS, Shared, Slot};
+use self::shared::{Doorbell, SLOTS, Shared, Slot};
 
 /// How long a read may take without a sign of life.
 const PATIENCE: Duration = Duration::from_millis(20);
@@ -40,8 +53,6 @@ const TABLE_PATIENCE: Duration = Duration::from_millis(250);
 const STARVED: Duration = Duration::from_secs(1);
 /// How long a killed worker may take to go.
 const REAP: Duration = Duration::from_millis(5);
-/// Most workers that are left behind.
-const MOST_ABANDONED: usize = 8;
 
 /// What a read gave: bytes, or why not.
 pub type Answer = Observed<Vec<u8>>;
@@ -74,13 +85,6 @@ impl Room {
     }
 }
 
-/// A worker that did not even die.
-#[derive(Debug)]
-struct Abandoned {
-    pid: Pid,
-    stall: Stall,
-}
-
 enum State {
     /// Nothing is asked.
     Idle,
@@ -105,13 +109,7 @@ pub struct Worker {
     answers: Vec<Answer>,
     /// Answers that are there, from the left.
     next: usize,
-    /// Reads of these processes are skipped: their exec lock is held.
-    exec_locked: BTreeSet<Pid>,
-    /// Reads of these processes' memory are skipped.
-    memory_locked: BTreeSet<Pid>,
-    abandoned: Vec<Abandoned>,
-    stalls: Vec<Stall>,
-    truncated: Vec<String>,
+    held: Rc<RefCell<Held>>,
     /// Not to be sent to another thread: the worker gets SIGKILL when its starter's thread ends.
     _here: std::marker::PhantomData<*const ()>,
 }
@@ -119,7 +117,12 @@ pub struct Worker {
 impl Worker {
     /// Forks a worker. Do it early: a fork of a small process is quick.
     pub fn spawn(room: Room) -> io::Result<Self> {
-        let (shared, pid) = fork(room.arena())?;
+        Self::sharing(room, Rc::default(), Rc::new(Doorbell::new()?))
+    }
+
+    /// One that shares with others what is stuck, and the doorbell.
+    fn sharing(room: Room, held: Rc<RefCell<Held>>, doorbell: Rc<Doorbell>) -> io::Result<Self> {
+        let (shared, pid) = fork(room.arena(), doorbell)?;
         Ok(Self {
             shared,
             room,
@@ -129,34 +132,34 @@ impl Worker {
             asks: Vec::new(),
             answers: Vec::new(),
             next: 0,
-            exec_locked: BTreeSet::new(),
-            memory_locked: BTreeSet::new(),
-            abandoned: Vec::new(),
-            stalls: Vec::new(),
-            truncated: Vec::new(),
+            held,
             _here: std::marker::PhantomData,
         })
     }
 
+    fn pid(&self) -> Option<Pid> {
+        self.pid
+    }
+
+    /// Whether it was killed, and the next one is not there yet.
+    fn is_replaced(&self) -> bool {
+        matches!(self.state, State::Killed { .. } | State::Broken)
+    }
+
     /// Processes of ours: the worker and those that were left behind.
     pub fn pids(&self) -> impl Iterator<Item = Pid> {
-        self.pid.into_iter().chain(self.abandoned.iter().map(|a| a.pid))
+        let abandoned: Vec<Pid> = self.held.borrow().abandoned().collect();
+        self.pid.into_iter().chain(abandoned)
     }
 
     /// Reads that got stuck since the last call.
     pub fn take_stalls(&mut self) -> Vec<Stall> {
-        std::mem::take(&mut self.stalls)
-    }
-
-    /// Files since the last call that were longer than there was room.
-    pub fn take_truncated(&mut self) -> Vec<String> {
-        std::mem::take(&mut self.truncated)
+        std::mem::take(&mut self.held.borrow_mut().stalls)
     }
 
     /// Forgets which processes are skipped: their locks may be free by now.
     pub fn forget(&mut self) {
-        self.exec_locked.clear();
-        self.memory_locked.clear();
+        self.held.borrow_mut().forget();
     }
 
     /// Begins a batch.
@@ -219,6 +222,7 @@ impl Worker {
     /// Waits for the batch, until `deadline` at most.
     pub fn wait(&mut self, deadline: Instant) -> Option<Vec<Answer>> {
         loop {
+            let rings = self.shared.doorbell().count();
             let now = Instant::now();
             if let Some(answers) = self.poll(now) {
                 return Some(answers);
@@ -226,28 +230,17 @@ impl Worker {
             if now >= deadline {
                 return None;
             }
-            self.doze((deadline - now).min(Duration::from_millis(1)));
-        }
-    }
-
-    /// Sleeps until the worker has finished what it was given, `limit` at most.
-    pub fn doze(&self, limit: Duration) {
-        let finished = &self.shared.control().finished;
-        if matches!(self.state, State::Running { .. }) {
-            let limit = rustix::time::Timespec { tv_sec: 0, tv_nsec: i64::from(limit.subsec_nanos()) };
-            let before = self.bell.wrapping_sub(1);
-            let _ = futex::wait(finished, futex::Flags::empty(), before, Some(&limit));
-        } else {
-            std::thread::sleep(limit.min(Duration::from_micros(200)));
+            let limit = Duration::from_millis(1).min(deadline - now);
+            let limit = if self.is_replaced() { limit.min(Duration::from_micros(200)) } else { limit };
+            self.shared.doorbell().wait(rings, limit);
         }
     }
 
     /// Hands the worker as much as fits, after what needs no asking.
     fn submit(&mut self, now: Instant) {
-        while let Some(answer) = self.asks.get(self.next).and_then(|ask| self.skip(ask)) {
-            // It got stuck for an earlier snapshot and still is: this one misses it as well.
-            let ask = &self.asks[self.next];
-            self.stalls.extend(self.abandoned.iter().map(|old| &old.stall).find(|old| old.ask == *ask).cloned());
+        let held = Rc::clone(&self.held);
+        while let Some(answer) = self.asks.get(self.next).and_then(|ask| held.borrow().skip(ask)) {
+            held.borrow_mut().note_again(&self.asks[self.next]);
             self.answers[self.next] = answer;
             self.next += 1;
         }
@@ -257,7 +250,7 @@ impl Worker {
             let ask = &self.asks[to];
             let message: &[u8] = if let What::SockDiag { request } = &ask.what { request } else { &[] };
             let need = ask.path.len() + 1 + message.len();
-            if self.skip(ask).is_some() || end + need > self.shared.arena() / 4 {
+            if held.borrow().skip(ask).is_some() || end + need > self.shared.arena() / 4 {
                 break;
             }
             let (number, size) = match ask.what {
@@ -265,6 +258,8 @@ impl Worker {
                 What::Memory { address, len } => (address, len),
                 What::Head { len, largest } => (largest, len),
                 What::Semaphore { set, number } => (u64::from(set), u32::from(number)),
+                What::Row(row) => (row.number(), held.borrow().readable(ask.pid, row) as u32),
+                What::Descriptors { from, infos } => (u64::from(from), infos.number()),
                 _ => (0, message.len() as u32),
             };
             self.shared.put(end, ask.path.as_bytes());
@@ -298,17 +293,6 @@ impl Worker {
         self.state = State::Running { from, to, progress, since: now, starved_since: None };
     }
 
-    /// The answer to an ask that is better not sent.
-    fn skip(&self, ask: &Ask) -> Option<Answer> {
-        if let Some(old) = self.abandoned.iter().find(|old| old.stall.ask == *ask) {
-            return Some(Observed::TimedOut(old.stall.wchan.clone()));
-        }
-        let pid = ask.pid?;
-        let exec = ask.hazard != Hazard::None && self.exec_locked.contains(&pid);
-        let memory = ask.hazard == Hazard::Memory && self.memory_locked.contains(&pid);
-        (exec || memory).then_some(Observed::NotAsked)
-    }
-
     /// Takes over finished answers up to `to`.
     fn collect(&mut self, to: usize) {
         let State::Running { from, .. } = self.state else { return };
@@ -319,8 +303,9 @@ impl Worker {
                 0 => Observed::Seen(self.shared.copy(slot.at, slot.len)),
                 number => why(number as i32),
             };
-            if slot.cut != 0 {
-                self.truncated.push(self.asks[n].name());
+            // Descriptors say themselves that there are more.
+            if slot.cut != 0 && !matches!(self.asks[n].what, What::Descriptors { .. }) {
+                self.held.borrow_mut().truncated.push(self.asks[n].name());
             }
             self.next = n + 1;
         }
@@ -382,15 +367,16 @@ impl Worker {
             return false;
         }
         // A batch that was cut has no ask left to blame.
-        let stall = self.asks.get(at).filter(|_| at == self.next).map(|ask| Stall { ask: ask.clone(), wchan });
-        if let Some(stall) = &stall {
-            self.note(stall);
-            self.answers[at] = Observed::TimedOut(stall.wchan.clone());
+        let stall = self.asks.get(at).filter(|_| at == self.next).cloned().map(|ask| self.stalled(&ask, wchan));
+        if let Some((stall, answer)) = &stall {
+            self.held.borrow_mut().note(stall);
+            self.answers[at] = answer.clone();
             self.next = at + 1;
         }
         if let (false, Some(pid)) = (gone, self.pid) {
-            let stall = stall.unwrap_or_else(|| Stall { ask: Ask::table("-"), wchan: String::new() });
-            self.abandoned.push(Abandoned { pid, stall });
+            let stall =
+                stall.map_or_else(|| Stall { ask: Ask::table("-"), wchan: String::new() }, |(stall, _)| stall);
+            self.held.borrow_mut().abandon(pid, stall);
         }
         self.pid = None;
         self.state = State::Broken;
@@ -398,10 +384,24 @@ impl Worker {
         true
     }
 
+    /// What got stuck in an ask, and the answer to it: of several reads those that came back are there.
+    fn stalled(&self, ask: &Ask, wchan: String) -> (Stall, Answer) {
+        let (kind, number, at, len) = self.shared.control().where_it_is();
+        match (&ask.what, Kind::from_number(kind)) {
+            (What::Row(_) | What::Descriptors { .. }, Some(kind)) => {
+                let mut bytes = self.shared.copy(at, len);
+                parts::add_stuck(&mut bytes, kind, number, &wchan);
+                (Stall { ask: ask.single(kind, number), wchan }, Observed::Seen(bytes))
+            }
+            _ => (Stall { ask: ask.clone(), wchan: wchan.clone() }, Observed::TimedOut(wchan)),
+        }
+    }
+
     /// Forks the next worker, unless too many are left behind.
     fn replace(&mut self) {
-        if self.abandoned.len() < MOST_ABANDONED
-            && let Ok((shared, pid)) = fork(self.room.arena())
+        let doorbell = Rc::clone(self.shared.doorbell());
+        if self.held.borrow().has_room()
+            && let Ok((shared, pid)) = fork(self.room.arena(), doorbell)
         {
             self.shared = shared;
             self.bell = 0;
@@ -410,22 +410,8 @@ impl Worker {
         }
     }
 
-    /// Learns from a stuck read what else would be stuck.
-    fn note(&mut self, stall: &Stall) {
-        if let Some(pid) = stall.ask.pid {
-            match stall.ask.hazard {
-                Hazard::Exec => drop(self.exec_locked.insert(pid)),
-                // Opening `mem` and `maps` takes the exec lock first.
-                Hazard::Memory if stall.wchan.contains("mm_access") => drop(self.exec_locked.insert(pid)),
-                Hazard::Memory => drop(self.memory_locked.insert(pid)),
-                Hazard::None | Hazard::Epoll => {}
-            }
-        }
-        self.stalls.push(stall.clone());
-    }
-
     fn reap_abandoned(&mut self) {
-        self.abandoned.retain(|old| !is_gone(old.pid));
+        self.held.borrow_mut().reap();
         if matches!(self.state, State::Broken) {
             self.replace();
         }

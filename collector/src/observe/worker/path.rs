@@ -7,7 +7,7 @@ use std::os::fd::OwnedFd;
 use rustix::fs::{CWD, FileType, Mode, OFlags, ResolveFlags, fstat, major, minor, openat2, readlinkat_raw};
 use rustix::io::Errno;
 
-use super::child::Room;
+use super::room::Room;
 
 /// Longer targets of links are cut.
 const LONGEST_TARGET: usize = 256;

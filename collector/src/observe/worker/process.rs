@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::io;
+use std::rc::Rc;
 use std::sync::{Mutex, PoisonError};
 
 use hangdog_schemas::Pid;
@@ -9,7 +10,7 @@ use nix::sys::signal::{SigSet, SigmaskHow};
 use nix::sys::wait::WaitPidFlag;
 
 use super::child;
-use super::shared::Shared;
+use super::shared::{Doorbell, Shared};
 use crate::observe::parse::status;
 
 /// All workers of this process, whoever supervises them: none of them is part of a run.
@@ -56,8 +57,8 @@ pub(super) fn wchan(pid: Pid) -> String {
 
 /// A new worker with memory of its own.
 #[expect(unsafe_code, reason = "there is no safe fork")]
-pub(super) fn fork(arena: usize) -> io::Result<(Shared, Pid)> {
-    let shared = Shared::new(arena)?;
+pub(super) fn fork(arena: usize, doorbell: Rc<Doorbell>) -> io::Result<(Shared, Pid)> {
+    let shared = Shared::new(arena, doorbell)?;
     let parent = std::process::id();
     // Blocked from the first instant on: a Ctrl-C of the terminal is not for the worker, and no
     // handler of the supervisor may run in it.

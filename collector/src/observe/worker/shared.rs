@@ -12,9 +12,12 @@
 
 use std::io;
 use std::ptr::NonNull;
+use std::rc::Rc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use rustix::mm::{MapFlags, ProtFlags};
+use rustix::thread::futex;
 
 /// Most requests of one batch.
 pub(super) const SLOTS: usize = 2048;
@@ -28,8 +31,89 @@ pub(super) struct Control {
     pub(super) progress: AtomicU32,
     /// Requests that are complete.
     pub(super) done: AtomicU32,
-    /// Number of the batch that is complete (or stopped, with the arena full); the supervisor may sleep on it.
+    /// Number of the batch that is complete (or stopped, with the arena full).
     pub(super) finished: AtomicU32,
+    /// Of a request for several reads: which is being done, and how much of the answer is there.
+    part_kind: AtomicU32,
+    part_number: AtomicU32,
+    part_len: AtomicU32,
+    /// Where in the arena that answer begins.
+    part_at: AtomicU32,
+}
+
+impl Control {
+    /// The next request puts its answer there.
+    pub(super) fn begin(&self, at: usize) {
+        self.part_kind.store(u32::MAX, Ordering::Relaxed);
+        self.part_len.store(0, Ordering::Relaxed);
+        self.part_at.store(at as u32, Ordering::Release);
+    }
+
+    /// The next of several reads is this one; what came before it has `len` bytes.
+    pub(super) fn part(&self, kind: u32, number: u32, len: usize) {
+        self.part_kind.store(kind, Ordering::Relaxed);
+        self.part_number.store(number, Ordering::Relaxed);
+        self.part_len.store(len as u32, Ordering::Release);
+    }
+
+    /// Kind and number of the read that is being done, and where what came before it lies: begin and length.
+    pub(super) fn where_it_is(&self) -> (u32, u32, u32, u32) {
+        let len = self.part_len.load(Ordering::Acquire);
+        let [kind, number, at] =
+            [&self.part_kind, &self.part_number, &self.part_at].map(|word| word.load(Ordering::Acquire));
+        (kind, number, at, len)
+    }
+}
+
+/// What all workers of a crew ring when they have finished something: the supervisor sleeps on it.
+pub(super) struct Doorbell {
+    rings: NonNull<AtomicU32>,
+}
+
+impl Doorbell {
+    pub(super) fn new() -> io::Result<Self> {
+        Ok(Self { rings: mapping(size_of::<AtomicU32>())?.cast() })
+    }
+
+    fn rings(&self) -> &AtomicU32 {
+        // SAFETY: the mapping is page-aligned, zeroed by the kernel (a valid value) and lives as long as `self`; all
+        // processes use it as an atomic only.
+        unsafe { self.rings.as_ref() }
+    }
+
+    /// How often it was rung so far.
+    pub(super) fn count(&self) -> u32 {
+        self.rings().load(Ordering::Acquire)
+    }
+
+    pub(super) fn ring(&self) {
+        self.rings().fetch_add(1, Ordering::Release);
+        let _ = futex::wake(self.rings(), futex::Flags::empty(), 1);
+    }
+
+    /// Sleeps until it was rung more often than `count`, `limit` at most.
+    pub(super) fn wait(&self, count: u32, limit: Duration) {
+        let limit = rustix::time::Timespec { tv_sec: 0, tv_nsec: i64::from(limit.subsec_nanos()) };
+        let _ = futex::wait(self.rings(), futex::Flags::empty(), count, Some(&limit));
+    }
+}
+
+impl Drop for Doorbell {
+    fn drop(&mut self) {
+        // SAFETY: this very range was mapped by `new`, and nothing borrowed from it outlives `self`.
+        let unmapped = unsafe { rustix::mm::munmap(self.rings.as_ptr().cast(), size_of::<AtomicU32>()) };
+        debug_assert!(unmapped.is_ok(), "a mapping of our own can be unmapped");
+    }
+}
+
+/// New memory that stays the same across a fork. Pages that are never used cost nothing.
+fn mapping(bytes: usize) -> io::Result<NonNull<u8>> {
+    let flags = MapFlags::SHARED | MapFlags::NORESERVE;
+    // SAFETY: a new mapping at an address that the kernel chooses aliases nothing.
+    let base = unsafe {
+        rustix::mm::mmap_anonymous(std::ptr::null_mut(), bytes, ProtFlags::READ | ProtFlags::WRITE, flags)
+    }?;
+    Ok(NonNull::new(base.cast::<u8>()).ok_or(io::ErrorKind::OutOfMemory)?)
 }
 
 /// One request and what became of it. Plain numbers, whatever they are.
@@ -62,25 +146,20 @@ pub(super) struct Slot {
 pub(super) struct Shared {
     base: NonNull<u8>,
     arena: usize,
+    doorbell: Rc<Doorbell>,
 }
 
 const SLOTS_AT: usize = 64;
 const ARENA_AT: usize = (SLOTS_AT + SLOTS * size_of::<Slot>()).next_multiple_of(4096);
 
 impl Shared {
-    /// New memory with `arena` bytes for paths and results. Pages that are never used cost nothing.
-    pub(super) fn new(arena: usize) -> io::Result<Self> {
-        // SAFETY: a new mapping at an address that the kernel chooses aliases nothing.
-        let base = unsafe {
-            rustix::mm::mmap_anonymous(
-                std::ptr::null_mut(),
-                ARENA_AT + arena,
-                ProtFlags::READ | ProtFlags::WRITE,
-                MapFlags::SHARED | MapFlags::NORESERVE,
-            )
-        }?;
-        let base = NonNull::new(base.cast::<u8>()).ok_or(io::ErrorKind::OutOfMemory)?;
-        Ok(Self { base, arena })
+    /// New memory with `arena` bytes for paths and results.
+    pub(super) fn new(arena: usize, doorbell: Rc<Doorbell>) -> io::Result<Self> {
+        Ok(Self { base: mapping(ARENA_AT + arena)?, arena, doorbell })
+    }
+
+    pub(super) fn doorbell(&self) -> &Rc<Doorbell> {
+        &self.doorbell
     }
 
     pub(super) fn arena(&self) -> usize {

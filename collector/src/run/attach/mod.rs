@@ -13,7 +13,7 @@ pub use self::options::{AttachError, AttachOptions, AttachOutcome, Left, Whom};
 use crate::act::Before;
 use crate::clock::RunClock;
 use crate::judge::Judge;
-use crate::kernel::{Children, start_of_own};
+use crate::kernel::{Children, raise_open_files, start_of_own};
 use crate::observe::{Snapshotter, Tree, baseline};
 use crate::run::directory::RunDirectory;
 use crate::run::ending::{Keep, finish_capture, with_capture};
@@ -86,6 +86,7 @@ fn look(
     let feed = start_writer(options, &mut notes);
     let tree = Tree::new(clock, own.pid, Vec::new()).map_err(AttachError::own("the process tree cannot be read"))?;
     let snapshotter = Snapshotter::new(clock).map_err(AttachError::own("snapshots cannot be taken"))?;
+    raise_open_files();
     let baseline = baseline().map_err(AttachError::own("the mounts cannot be read"))?;
     let about = Header {
         command: ["hangdog".to_owned(), "attach".to_owned()].into_iter().chain(options.whom.words()).collect(),

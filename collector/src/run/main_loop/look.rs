@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use hangdog_schemas::fact::TaskState;
 use hangdog_schemas::record::{Sample, SnapshotExtent, ThreadSample, Trigger, TriggerReason};
 use hangdog_schemas::{Pid, Record, RunNs, SnapshotId, When};
 
@@ -14,6 +15,8 @@ use crate::watchdog::Event;
 
 /// While a snapshot runs, it gets this long at a time before the loop looks at everything else.
 const LOOK_STEP: Duration = Duration::from_millis(10);
+/// For so long the loop waits for first facts, which take some milliseconds.
+const FIRST_STEP: Duration = Duration::from_millis(10);
 /// A snapshot that takes longer than this is cut: what it has is worth more than what it lacks.
 const LONGEST_LIGHT_LOOK: Duration = Duration::from_secs(2);
 const LONGEST_FULL_LOOK: Duration = Duration::from_secs(10);
@@ -23,8 +26,10 @@ pub(super) struct Looking {
     began: RunNs,
     extent: SnapshotExtent,
     sample: Sample,
-    /// How the open phases stood when it was begun.
-    states: Vec<Record>,
+    /// How the open phases stood when it was begun, and what was seen so far.
+    facts: Vec<Record>,
+    /// Whether all is read, and only the rest of it has to be told.
+    is_read: bool,
     own_cpu: u64,
 }
 
@@ -39,6 +44,9 @@ impl MainLoop<'_> {
         let (last_progress, news) = self.watch.last_progress();
         let trigger = Trigger { when: When::exactly(now), reason, last_progress, progress: news.word().to_owned() };
         self.parts.records.push(now, &Record::Trigger(trigger));
+        self.snapshots += 1;
+        let snapshot = SnapshotId(self.snapshots);
+        self.begin_first_facts(snapshot);
         // Light looks come often and most lead to nothing: events are kept for one that does.
         if let Some(files) = self.parts.files.as_mut().filter(|_| reason != TriggerReason::Still) {
             files.ask();
@@ -47,7 +55,6 @@ impl MainLoop<'_> {
         if extent == SnapshotExtent::Full || matches!(reason, TriggerReason::Signal(_) | TriggerReason::Timeout) {
             self.ask_for_kernel_events();
         }
-        self.snapshots += 1;
         self.update_helpers();
         let own_cpu = self.own_cpu();
         if let Subject::Others(_) = self.parts.subject {
@@ -57,7 +64,7 @@ impl MainLoop<'_> {
         let adopted = self.children.adopted();
         let tree = &self.parts.tree;
         let request = Request {
-            snapshot: SnapshotId(self.snapshots),
+            snapshot,
             extent,
             reason,
             observer: Pid(std::process::id()),
@@ -72,8 +79,20 @@ impl MainLoop<'_> {
             baseline: self.parts.baseline.clone(),
             lock_files: self.lock_files.all(),
         };
-        self.looking = Some(Looking { began: now, extent, sample: all_threads(now, tree), states, own_cpu });
+        self.parts.records.facts(now, &states);
+        let sample = all_threads(now, &self.parts.tree);
+        self.looking = Some(Looking { began: now, extent, sample, facts: states, is_read: false, own_cpu });
         self.parts.snapshotter.begin(request);
+    }
+
+    /// What the blocked threads wait in goes to the spool first: all else takes longer, and may not come.
+    fn begin_first_facts(&mut self, snapshot: SnapshotId) {
+        let blocked = self.parts.tree.threads().filter(|thread| thread.state != TaskState::R);
+        self.parts.snapshotter.begin_first(snapshot, blocked.map(|thread| thread.thread).collect());
+        let until = Instant::now() + FIRST_STEP;
+        while let observe::Progress::First(facts) = self.parts.snapshotter.work(until) {
+            self.parts.records.first_facts(&facts);
+        }
     }
 
     /// Goes on with a snapshot; asks the judge when it is complete and there is one before it.
@@ -89,15 +108,28 @@ impl MainLoop<'_> {
         }
         let facts = match self.parts.snapshotter.work(Instant::now() + LOOK_STEP) {
             observe::Progress::Working => return None,
+            observe::Progress::First(facts) => {
+                self.parts.records.first_facts(&facts);
+                return None;
+            }
+            observe::Progress::Piece(facts) => {
+                self.parts.records.facts(now, &facts);
+                let looking = self.looking.as_mut()?;
+                looking.facts.extend(facts);
+                looking.is_read = true;
+                return None;
+            }
             observe::Progress::Idle => Vec::new(),
             observe::Progress::Done(facts) => facts,
         };
+        self.parts.records.facts(now, &facts);
         let mut looking = self.looking.take()?;
+        looking.facts.extend(facts);
+        let facts = looking.facts;
         let namespace = self.parts.records.question.header().mount_namespace;
         self.owned.learn(&self.parts.before, namespace, &facts);
         self.told.memfds.learn(now, &facts);
-        looking.states.extend(facts);
-        self.parts.records.snapshot(now, looking.began, looking.sample, looking.states);
+        self.parts.records.question.look(looking.began, looking.sample, facts);
         let judged = self.judge_cpu - std::mem::replace(&mut self.judge_cpu_before, self.judge_cpu);
         let spent = Duration::from_nanos(self.own_cpu().saturating_sub(looking.own_cpu) + judged);
         let stop = self.tell(now, &Event::Looked { extent: looking.extent, spent });
@@ -108,6 +140,24 @@ impl MainLoop<'_> {
             self.judge.ask(&question);
         }
         stop
+    }
+}
+
+impl MainLoop<'_> {
+    /// Tells the rest of a snapshot of which a part was told: a capture that ends with half of one would be judged by
+    /// that half. Nothing is read for it.
+    pub(super) fn finish_telling(&mut self) {
+        while self.looking.as_ref().is_some_and(|looking| looking.is_read) {
+            let now = self.now();
+            let progress = self.parts.snapshotter.work(Instant::now() + LOOK_STEP);
+            if let observe::Progress::Piece(facts) | observe::Progress::Done(facts) = &progress {
+                self.parts.records.facts(now, facts);
+                self.parts.records.pump();
+            }
+            if !matches!(progress, observe::Progress::Piece(_)) {
+                self.looking = None;
+            }
+        }
     }
 }
 

@@ -194,6 +194,12 @@ impl<'a> MainLoop<'a> {
 
     /// Follows the command until it ends or is to be ended; others until all is known of them that was asked for.
     pub(super) fn run(&mut self) -> Stop {
+        let stop = self.follow();
+        self.finish_telling();
+        stop
+    }
+
+    fn follow(&mut self) -> Stop {
         loop {
             self.wait();
             let now = self.now();

@@ -6,14 +6,14 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 /// A figure, and what it is to be.
-pub(crate) struct Row {
+pub(crate) struct Figure {
     what: String,
     value: f64,
     unit: &'static str,
     most: Option<f64>,
 }
 
-impl Row {
+impl Figure {
     pub(crate) fn new(what: impl Into<String>, value: f64, unit: &'static str) -> Self {
         Self { what: what.into(), value, unit, most: None }
     }
@@ -24,7 +24,7 @@ impl Row {
     }
 }
 
-impl fmt::Display for Row {
+impl fmt::Display for Figure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { what, value, unit, most } = self;
         let (target, verdict) = match most {

@@ -1,0 +1,222 @@
+//! Descriptors as a snapshot keeps them while it is taken: fifty thousand of them are to fit in a few MiB, so a pipe or
+//! socket is its number, a name stands once for all that share it, and an ordinary `fdinfo` is four numbers.
+
+use std::collections::HashSet;
+use std::fmt;
+use std::rc::Rc;
+
+use hangdog_schemas::fact::{Access, FdDetail, FdLock};
+use hangdog_schemas::{Big, Fd, Inode, Observed};
+
+use super::scene::Seen;
+use crate::observe::parse::fdinfo::{FdInfo, access, fdinfo};
+use crate::observe::parse::text::{number, text};
+use crate::observe::worker::{Kind, parts};
+
+/// What a link says.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Target {
+    /// `pipe:[N]`
+    Pipe(u64),
+    /// `socket:[N]`
+    Socket(u64),
+    /// Anything else.
+    Name(Rc<str>),
+}
+
+impl Target {
+    /// What it says when it is neither a pipe nor a socket.
+    pub(super) fn name(&self) -> &str {
+        if let Self::Name(name) = self { name } else { "" }
+    }
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Pipe(number) => write!(f, "pipe:[{number}]"),
+            Self::Socket(number) => write!(f, "socket:[{number}]"),
+            Self::Name(name) => f.write_str(name),
+        }
+    }
+}
+
+/// Names that were seen so far, once each.
+#[derive(Debug, Default)]
+pub(super) struct Names(HashSet<Rc<str>>);
+
+impl Names {
+    pub(super) fn target(&mut self, bytes: &[u8]) -> Target {
+        let inner = |kind: &[u8]| number(bytes.strip_prefix(kind)?.strip_suffix(b"]")?);
+        if let Some(number) = inner(b"pipe:[") {
+            return Target::Pipe(number);
+        }
+        if let Some(number) = inner(b"socket:[") {
+            return Target::Socket(number);
+        }
+        if let Some(known) = std::str::from_utf8(bytes).ok().and_then(|name| self.0.get(name)) {
+            return Target::Name(Rc::clone(known));
+        }
+        let name: Rc<str> = text(bytes).into();
+        self.0.insert(Rc::clone(&name));
+        Target::Name(name)
+    }
+}
+
+/// What `fdinfo` says.
+#[derive(Debug, Default)]
+pub(super) enum Info {
+    /// It was not read.
+    #[default]
+    None,
+    /// What it says of every open file, and nothing more.
+    Plain { position: u64, inode: u64, flags: u32, mount: u32 },
+    /// More than that, or less.
+    Other(Box<FdInfo>),
+}
+
+impl From<FdInfo> for Info {
+    fn from(info: FdInfo) -> Self {
+        match (info.position, info.inode, info.flags, info.mount) {
+            (Some(position), Some(inode), Some(flags), Some(mount))
+                if info.detail.is_plain() && info.locks.is_empty() =>
+            {
+                Self::Plain { position, inode: inode.0, flags, mount }
+            }
+            _ => Self::Other(Box::new(info)),
+        }
+    }
+}
+
+impl Info {
+    pub(super) fn is_some(&self) -> bool {
+        !matches!(self, Self::None)
+    }
+
+    pub(super) fn position(&self) -> Option<u64> {
+        match self {
+            Self::None => None,
+            Self::Plain { position, .. } => Some(*position),
+            Self::Other(info) => info.position,
+        }
+    }
+
+    pub(super) fn inode(&self) -> Option<Inode> {
+        match self {
+            Self::None => None,
+            Self::Plain { inode, .. } => Some(Big(*inode)),
+            Self::Other(info) => info.inode,
+        }
+    }
+
+    pub(super) fn flags(&self) -> Option<u32> {
+        match self {
+            Self::None => None,
+            Self::Plain { flags, .. } => Some(*flags),
+            Self::Other(info) => info.flags,
+        }
+    }
+
+    pub(super) fn mount(&self) -> Option<u32> {
+        match self {
+            Self::None => None,
+            Self::Plain { mount, .. } => Some(*mount),
+            Self::Other(info) => info.mount,
+        }
+    }
+
+    /// For what it was opened.
+    pub(super) fn access(&self) -> Option<Access> {
+        self.flags().map(access)
+    }
+
+    pub(super) fn detail(&self) -> Option<&FdDetail> {
+        match self {
+            Self::None => None,
+            Self::Plain { .. } => Some(&FdDetail::Plain),
+            Self::Other(info) => Some(&info.detail),
+        }
+    }
+
+    pub(super) fn locks(&self) -> &[FdLock] {
+        if let Self::Other(info) = self { &info.locks } else { &[] }
+    }
+}
+
+/// A descriptor.
+#[derive(Debug)]
+pub(super) struct Link {
+    pub(super) fd: Fd,
+    pub(super) target: Target,
+    pub(super) info: Info,
+}
+
+impl Link {
+    pub(super) fn is_epoll(&self) -> bool {
+        self.target.name() == "anon_inode:[eventpoll]"
+    }
+
+    /// Whether its fdinfo can say anything, and cannot get stuck.
+    pub(super) fn has_plain_info(&self) -> bool {
+        !matches!(self.target, Target::Socket(_)) && !self.is_epoll()
+    }
+
+    /// Whether it is a file with a path, and no device.
+    pub(super) fn is_file(&self) -> bool {
+        let name = self.target.name();
+        name.starts_with('/') && !name.starts_with("/dev/")
+    }
+
+    /// The number of a socket.
+    pub(super) fn socket(&self) -> Option<u64> {
+        if let Target::Socket(number) = self.target { Some(number) } else { None }
+    }
+
+    /// The number of a pipe or socket.
+    pub(super) fn number(&self) -> Option<u64> {
+        match self.target {
+            Target::Pipe(number) | Target::Socket(number) => Some(number),
+            Target::Name(_) => None,
+        }
+    }
+}
+
+/// What became of an answer about the descriptors of a process.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Taken {
+    /// There are more, from this one on.
+    pub(super) more: Option<u32>,
+    /// An `fdinfo` was refused.
+    pub(super) info_denied: bool,
+}
+
+impl Seen {
+    /// Takes over an answer about its descriptors.
+    pub(super) fn take_links(&mut self, bytes: &[u8], names: &mut Names) -> Taken {
+        let mut taken = Taken::default();
+        for part in parts(bytes) {
+            match (part.kind, part.value) {
+                (Kind::Link, Observed::Seen(bytes)) => {
+                    self.links.push(Link { fd: Fd(part.number), target: names.target(bytes), info: Info::None });
+                }
+                (Kind::Info, Observed::Seen(bytes)) => self.take_info(Fd(part.number), bytes),
+                (Kind::Info, why) => taken.info_denied |= why == Observed::Denied,
+                (Kind::More, _) => taken.more = Some(part.number),
+                (_, Observed::Seen(_) | Observed::Vanished) => {}
+                // Some links are missing for one reason: it stands for all of them.
+                (_, why) => self.no_links = Some(why.map(|_| ())),
+            }
+        }
+        if taken.more.is_none() {
+            self.links.shrink_to_fit();
+        }
+        taken
+    }
+
+    /// Takes over what `fdinfo` says of a descriptor.
+    pub(super) fn take_info(&mut self, fd: Fd, bytes: &[u8]) {
+        if let Some(link) = self.links.iter_mut().rfind(|link| link.fd == fd) {
+            link.info = fdinfo(link.target.name(), bytes).into();
+        }
+    }
+}
