@@ -235,11 +235,15 @@ impl Opening {
     pub(super) fn commit(&self) -> u64 {
         self.slot[slot::SHAPE].store(self.number | self.shapes, Relaxed);
         let commit = self.last_commit();
-        if self.flags & slot::SAID != 0 {
+        // Which is what it is already when nothing was said.
+        let without = if self.flags & slot::SAID == 0 {
+            commit
+        } else {
             note_begin(self.book, self.slot, self.id, self.number as u16, self.flags);
-        }
+            commit & !slot::SAID
+        };
         self.slot[slot::COMMIT].store(commit, Release);
-        self.generation | self.flags & (slot::INDEX_MASK & !slot::SAID) | slot::OPEN
+        without
     }
 
     /// The same, when a panic is on its way already.
