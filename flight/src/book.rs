@@ -30,7 +30,7 @@ pub(crate) struct Entered {
     pub(crate) phase: Cell<u64>,
     /// By what its caller knows it; 0 for its number alone.
     pub(crate) key: Cell<u64>,
-    /// The same of a phase that was opened here, and that nobody was in yet.
+    /// The same of a phase that was opened here and that nobody was in yet; 0 when somebody was.
     pub(crate) new_key: Cell<u64>,
     /// `None` when it was not open.
     pub(crate) slot: Cell<Option<&'static Slot>>,
@@ -81,8 +81,12 @@ impl Look {
 }
 
 /// All zeros is a book of no thread.
-#[repr(C, align(128))]
+#[repr(C, align(4096))]
 pub(crate) struct Book {
+    /// Never touched. Stacks and chunks begin on a page as books do, and a processor takes a word for one that it just
+    /// stored when only the lower 12 bits of their addresses are the same: it waits. What is used most is in the first
+    /// slots there, and so in the second half of a page here.
+    _apart: [Cell<u64>; 256],
     pub(crate) recorder: Cell<Option<&'static Recorder>>,
     /// The same as `stack` in the usual case, in which a phase costs least: this is the recorder of the process, its
     /// clock is the tick or the counter, and only phases that say what they mean go into the history.

@@ -82,8 +82,13 @@ fn leave(slot: &Slot, now: u64) {
 /// The calling thread goes into a phase, until [`exit`]. `task` as with [`resume`].
 #[inline]
 pub fn enter(phase: PhaseId, task: impl FnOnce() -> u64) {
-    if !enter_again(|place| place.phase.get() == phase.word()) {
-        enter_anew(0, || Some(phase), task);
+    if !enter_again(|place| place.phase.get() == phase.word() && place.new_key.get() == 0) {
+        enter_new(
+            0,
+            move |place| place.phase.get() == phase.word() && place.new_key.get() != 0,
+            move || Some(phase),
+            task,
+        );
     }
 }
 
@@ -93,7 +98,7 @@ pub fn enter(phase: PhaseId, task: impl FnOnce() -> u64) {
 #[inline(always)]
 pub fn enter_as(key: u64, find: impl FnOnce() -> Option<PhaseId>, task: impl FnOnce() -> u64) {
     if !enter_again(|place| key != 0 && place.key.get() == key) {
-        enter_new(key, find, task);
+        enter_new(key, move |place| key != 0 && place.new_key.get() == key, find, task);
     }
 }
 
@@ -122,12 +127,16 @@ fn enter_again(is_it: impl FnOnce(&Entered) -> bool) -> bool {
 
 /// A new phase, if it is the one that the thread opened last at this depth and nobody was in it yet.
 #[inline(never)]
-fn enter_new(key: u64, find: impl FnOnce() -> Option<PhaseId>, task: impl FnOnce() -> u64) {
+fn enter_new(
+    key: u64,
+    is_it: impl FnOnce(&Entered) -> bool,
+    find: impl FnOnce() -> Option<PhaseId>,
+    task: impl FnOnce() -> u64,
+) {
     if let Some((book, home)) = book::any().and_then(|book| Some((book, book.home()?)))
         && let depth = book.entered_depth.get()
         && let Some(place) = book.entered.get(depth)
-        && place.new_key.get() == key
-        && key != 0
+        && is_it(place)
         && let Some(slot) = place.slot.get()
         && slot[slot::COMMIT].load(Acquire) == place.commit.get()
         && slot[slot::ENTRY].load(Relaxed) == place.entry.get()
@@ -137,6 +146,7 @@ fn enter_new(key: u64, find: impl FnOnce() -> Option<PhaseId>, task: impl FnOnce
         slot[slot::ENTRY].store(entry, Relaxed);
         place.entry.set(entry);
         place.key.set(key);
+        place.new_key.set(0);
         place.before.set(home[home::CURRENT].load(Relaxed));
         home[home::CURRENT].store(place.phase.get(), Release);
         book.entered_depth.set(depth + 1);

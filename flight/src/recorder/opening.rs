@@ -210,7 +210,7 @@ impl Opening {
         PhaseId::from_word(self.id).unwrap_or(PhaseId::FIRST)
     }
 
-    /// The same, when it is likely that the calling thread goes into it next, by that key; see
+    /// The same, when it is likely that the calling thread goes into it next, by that key, which is not 0; see
     /// [`enter_as`](crate::enter_as).
     #[inline(always)]
     pub fn publish_as(self, key: u64) -> PhaseId {
@@ -223,6 +223,13 @@ impl Opening {
             place.entry.set(slot::entry(self.book.tid.get(), 0));
         }
         self.publish()
+    }
+
+    /// The same, by its number.
+    #[inline(always)]
+    pub fn publish_as_itself(self) -> PhaseId {
+        let number = self.id;
+        self.publish_as(number)
     }
 
     #[inline(always)]

@@ -233,6 +233,16 @@ fn a_phase_that_was_just_opened_is_known_by_its_key_and_asks_for_its_task() {
         assert_eq!(one(recorder, third).tid, rustix::thread::gettid().as_raw_nonzero().get() as u32);
         exit_as(10, || Some(third));
         assert_eq!(one(recorder, third).polls, 3);
+        // By its number, too.
+        let (fourth, asked) = (open(10), Cell::new(0));
+        for asks in [1, 1] {
+            enter(fourth, || {
+                asked.set(asked.get() + 1);
+                120
+            });
+            assert_eq!((one(recorder, fourth).task, asked.get()), (Some(120), asks));
+            exit(fourth);
+        }
         // Its key belongs to another phase now, which was opened elsewhere.
         let fourth = open(11);
         close(fourth);
