@@ -9,7 +9,7 @@
 use std::cell::Cell;
 use std::sync::atomic::Ordering::{Relaxed, Release};
 
-use crate::clock::{tick, tsc};
+use crate::clock::{ClockSource, tick, tsc};
 use crate::layout::{home, slot, thread};
 use crate::recorder::Recorder;
 use crate::slot::Slot;
@@ -22,19 +22,71 @@ pub(crate) const DEPTH: usize = 64;
 /// So often a thread that found no place does not ask again: there may be room later, and asking takes some time.
 const PAUSE: u32 = 1000;
 
-/// A phase that was entered by its number.
-#[derive(Clone, Copy)]
-pub(crate) struct Entry {
-    pub(crate) phase: u64,
-    /// What was current before.
-    pub(crate) before: u64,
+/// A phase that was entered by its number, and what its slot said then. It stays when the phase is left, until
+/// another one is entered at this depth, or opened to be entered.
+#[derive(Default)]
+#[repr(align(64))]
+pub(crate) struct Entered {
+    pub(crate) phase: Cell<u64>,
     /// By what its caller knows it; 0 for its number alone.
-    pub(crate) key: u64,
+    pub(crate) key: Cell<u64>,
+    /// The same of a phase that was opened here and that nobody was in yet; 0 when somebody was.
+    pub(crate) new_key: Cell<u64>,
+    /// `None` when it was not open.
+    pub(crate) slot: Cell<Option<&'static Slot>>,
+    /// Its slot's commit word.
+    pub(crate) commit: Cell<u64>,
+    /// Its slot's thread and task.
+    pub(crate) entry: Cell<u64>,
+    /// What was current before.
+    pub(crate) before: Cell<u64>,
+    /// A panic was on its way.
+    pub(crate) while_panicking: Cell<bool>,
+}
+
+impl Entered {
+    /// Becomes the same as another one.
+    pub(crate) fn become_like(&self, other: &Self) {
+        self.phase.set(other.phase.get());
+        self.key.set(other.key.get());
+        self.new_key.set(other.new_key.get());
+        self.slot.set(other.slot.get());
+        self.commit.set(other.commit.get());
+        self.entry.set(other.entry.get());
+        self.before.set(other.before.get());
+        self.while_panicking.set(other.while_panicking.get());
+    }
+}
+
+/// What a look at the clock is for a thread.
+#[derive(Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Look {
+    /// A call.
+    Call = 0,
+    /// The tick's word.
+    Tick,
+    /// The time stamp counter.
+    Counter,
+}
+
+impl Look {
+    pub(crate) fn at(clock: ClockSource) -> Self {
+        match clock {
+            ClockSource::Tick => Self::Tick,
+            ClockSource::Tsc => Self::Counter,
+            _ => Self::Call,
+        }
+    }
 }
 
 /// All zeros is a book of no thread.
-#[repr(C, align(2048))]
+#[repr(C, align(4096))]
 pub(crate) struct Book {
+    /// Never touched. Stacks and chunks begin on a page as books do, and a processor takes a word for one that it just
+    /// stored when only the lower 12 bits of their addresses are the same: it waits. What is used most is in the first
+    /// slots there, and so in the second half of a page here.
+    _apart: [Cell<u64>; 256],
     pub(crate) recorder: Cell<Option<&'static Recorder>>,
     /// The same as `stack` in the usual case, in which a phase costs least: this is the recorder of the process, its
     /// clock is the tick or the counter, and only phases that say what they mean go into the history.
@@ -63,8 +115,7 @@ pub(crate) struct Book {
     /// Its entry's index.
     pub(crate) entry: Cell<u32>,
     pub(crate) tid: Cell<u32>,
-    /// Whether the clock is the time stamp counter.
-    pub(crate) counts: Cell<bool>,
+    pub(crate) look: Cell<Look>,
     /// The thread's ring, once it has one.
     pub(crate) ring: Cell<Option<&'static [AtomicU64]>>,
     /// Whether its entry has memory for a ring; 2 when it cannot have any.
@@ -74,10 +125,8 @@ pub(crate) struct Book {
     pub(crate) entered_depth: Cell<usize>,
     /// Phases entered on top of those, which are not followed.
     pub(crate) too_deep: Cell<usize>,
-    /// The phases that were entered by number, and what was current before each.
-    pub(crate) entered: [Cell<Entry>; DEPTH],
-    /// Bit n: a panic was on its way when the n-th of them was entered.
-    pub(crate) panicking: Cell<u64>,
+    /// The phases that were entered by number, innermost last; behind them what was left last at each depth.
+    pub(crate) entered: [Entered; DEPTH],
 }
 
 #[cfg(loom)]
@@ -207,17 +256,21 @@ impl Book {
     /// Now, by the recorder's clock.
     #[inline(always)]
     pub(crate) fn now(&self) -> u64 {
-        if self.counts.get() {
-            tsc::now()
-        } else if self.quick.get().is_some() {
-            tick::now()
-        } else {
-            self.look()
+        self.now_at_once().unwrap_or_else(|| self.ask_now())
+    }
+
+    /// The same where it is no call.
+    #[inline(always)]
+    pub(crate) fn now_at_once(&self) -> Option<u64> {
+        match self.look.get() {
+            Look::Tick => Some(tick::now()),
+            Look::Counter => Some(tsc::now()),
+            Look::Call => None,
         }
     }
 
     #[inline(never)]
-    fn look(&self) -> u64 {
+    fn ask_now(&self) -> u64 {
         self.recorder.get().map_or(0, |recorder| recorder.clock().now())
     }
 

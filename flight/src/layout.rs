@@ -156,6 +156,8 @@ pub(crate) mod slot {
     /// Which of the site's keys the two values belong to, 5 bits each.
     pub(crate) const KEY_0_SHIFT: u32 = 6;
     pub(crate) const KEY_1_SHIFT: u32 = 11;
+    /// Both of them.
+    pub(crate) const BOTH_KEYS: u64 = KEY_MASK << KEY_0_SHIFT | KEY_MASK << KEY_1_SHIFT;
     /// Set in a commit word when the phase says by `hang.*` what it means.
     pub(crate) const MEANS: u64 = 1 << 16;
     /// Set in a commit word when there is more to do at the end than to free the slot: one of the flags above.
@@ -200,6 +202,7 @@ pub(crate) mod slot {
     pub(crate) const INSIDE: u64 = 1 << PARENT_BITS;
     const POLLS_SHIFT: u32 = PARENT_BITS + 1;
     /// Most polls that are counted.
+    #[cfg(test)]
     pub(crate) const POLLS_MAX: u32 = u32::MAX >> (32 - (64 - POLLS_SHIFT));
 
     pub(crate) fn polls(parent: u64) -> u32 {
@@ -207,9 +210,10 @@ pub(crate) mod slot {
     }
 
     /// Entered once more.
+    #[inline(always)]
     pub(crate) fn entered(parent: u64) -> u64 {
-        let polls = if parent >> POLLS_SHIFT == u64::from(POLLS_MAX) { 0 } else { 1 << POLLS_SHIFT };
-        (parent + polls) | INSIDE
+        // The count is in the uppermost bits: beyond the most it would carry out of the word.
+        parent.checked_add(1 << POLLS_SHIFT).unwrap_or(parent) | INSIDE
     }
 
     pub(crate) const TID_BITS: u32 = 22;

@@ -92,19 +92,19 @@ pub(crate) fn formatted(arguments: fmt::Arguments<'_>) -> Text<MAX_VALUE> {
 }
 
 /// Takes the fields of a span into a phase that does not show yet.
-pub(crate) struct NewFields<'a>(pub(crate) &'a mut Opening);
+pub(crate) struct NewFields(pub(crate) Opening);
 
 /// Takes later values into an open one.
 pub(crate) struct LaterFields(pub(crate) PhaseId);
 
-impl NewFields<'_> {
+impl NewFields {
     #[expect(
         clippy::inline_always,
         reason = "in each of the functions below the kind of the value is known: 4 ns a span"
     )]
     #[inline(always)]
     fn put(&mut self, field: &Field, value: Value<'_>) {
-        self.0.value(field.index(), value);
+        self.0.value_by_reference(field.index(), value);
     }
 }
 
@@ -148,7 +148,7 @@ macro_rules! visit {
     )*};
 }
 
-visit!(NewFields<'_> LaterFields);
+visit!(NewFields LaterFields);
 
 #[cfg(test)]
 mod tests {

@@ -17,7 +17,7 @@ use tracing::Metadata;
 use tracing::span::{Attributes, Record};
 
 use crate::fields::LaterFields;
-use crate::recorded::{self, Parent};
+use crate::recorded::{self, Key, Parent};
 use crate::sites::CallSite;
 
 /// Bits of a phase's number that are its slot.
@@ -47,7 +47,7 @@ impl Own {
     #[inline]
     pub(crate) fn open(attributes: &Attributes<'_>, parent: Parent) -> Self {
         let call_site = CallSite::of(attributes.metadata());
-        match recorded::begin(call_site, attributes, parent) {
+        match recorded::begin(call_site, attributes, parent, Key::Number) {
             Some(phase) => Self::of(call_site, phase),
             None => Self::without_phase(call_site),
         }

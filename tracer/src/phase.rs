@@ -105,8 +105,17 @@ macro_rules! __phase {
 
 /// The values of a phase's fields, one after the other. What [`phase!`](crate::phase!) hands over.
 pub trait Values {
+    /// The same as the recorder takes them.
+    type Taken<'a>: Values
+    where
+        Self: 'a;
+
     /// Gives each with its place.
     fn each(&self, at: usize, to: &mut impl Take);
+
+    /// Where a function that is not inlined is to have them: made for it there, so that on the usual way the program's
+    /// own variables stay in registers. 0.6 ns a phase.
+    fn taken(&self) -> Self::Taken<'_>;
 }
 
 /// What takes the values.
@@ -130,22 +139,57 @@ impl Take for Opening {
 }
 
 impl Values for () {
+    type Taken<'a> = ();
+
     #[inline(always)]
     fn each(&self, _at: usize, _to: &mut impl Take) {}
+
+    #[inline(always)]
+    fn taken(&self) {}
 }
 
 impl<First: AsValue + ?Sized, Rest: Values> Values for (&First, Rest) {
+    type Taken<'a>
+        = (Value<'a>, Rest::Taken<'a>)
+    where
+        Self: 'a;
+
     #[inline(always)]
     fn each(&self, at: usize, to: &mut impl Take) {
         to.take(at, self.0.as_value());
         self.1.each(at + 1, to);
+    }
+
+    #[inline(always)]
+    fn taken(&self) -> Self::Taken<'_> {
+        (self.0.as_value(), self.1.taken())
+    }
+}
+
+impl<Rest: Values> Values for (Value<'_>, Rest) {
+    type Taken<'a>
+        = (Value<'a>, Rest::Taken<'a>)
+    where
+        Self: 'a;
+
+    #[inline(always)]
+    fn each(&self, at: usize, to: &mut impl Take) {
+        to.take(at, self.0);
+        self.1.each(at + 1, to);
+    }
+
+    #[inline(always)]
+    fn taken(&self) -> Self::Taken<'_> {
+        (self.0, self.1.taken())
     }
 }
 
 #[doc(hidden)]
 #[inline(always)]
 pub fn __begin_here(site: &'static Site, values: &impl Values) -> Entered {
-    let Some(mut opening) = hangdog_flight::begin_here_quickly(site) else { return begin_here_anyway(site, values) };
+    let Some(mut opening) = hangdog_flight::begin_here_quickly(site) else {
+        return begin_here_anyway(site, &values.taken());
+    };
     values.each(0, &mut opening);
     Entered { here: opening.enter() }
 }
@@ -161,7 +205,9 @@ fn begin_here_anyway(site: &'static Site, values: &impl Values) -> Entered {
 #[doc(hidden)]
 #[inline(always)]
 pub fn __begin(site: &'static Site, values: &impl Values) -> Phase {
-    let Some(mut opening) = hangdog_flight::begin_quickly(site) else { return begin_anyway(site, values) };
+    let Some(mut opening) = hangdog_flight::begin_quickly(site) else {
+        return begin_anyway(site, &values.taken());
+    };
     values.each(0, &mut opening);
     Phase { id: Some(opening.publish()) }
 }

@@ -134,15 +134,17 @@ impl Spans {
         }
     }
 
-    #[inline]
     pub(crate) fn remove(&self, span: u64) -> Option<PhaseId> {
-        if let Some(place) = self.place(span)
-            && let Some(phase) = place.get(span)
-        {
-            place.phase.store(0, Relaxed);
-            return Some(phase);
-        }
-        self.elsewhere.get()?.remove(span)
+        self.remove_from_its_place(span).or_else(|| self.elsewhere.get()?.remove(span))
+    }
+
+    /// The same for one that has the place of its own.
+    #[inline]
+    pub(crate) fn remove_from_its_place(&self, span: u64) -> Option<PhaseId> {
+        let place = self.place(span)?;
+        let phase = place.get(span)?;
+        place.phase.store(0, Relaxed);
+        Some(phase)
     }
 }
 

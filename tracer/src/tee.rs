@@ -146,7 +146,8 @@ impl<S: Subscriber> Tee<S> {
         }
     }
 
-    #[inline]
+    /// A function of its own, because it opens a phase; see `recorded::begin`.
+    #[inline(never)]
     fn open_own(&self, attributes: &Attributes<'_>) -> Id {
         let parent = match attributes.parent() {
             None if attributes.is_contextual() => Parent::Current,

@@ -13,7 +13,8 @@
 //! | --- | --- |
 //! | `opening` | a phase that is being filled: [`Opening`] |
 //! | `here` | phases of a thread's stack: [`Here`] |
-//! | `phases` | all others: entered, left, told more, closed by their number |
+//! | `phases` | all others: told more, closed by their number |
+//! | `inside` | going into them and out of them |
 //! | `chunks` | which slots are free |
 //! | `more` | what a phase says beyond its slot |
 //! | `threads` | how threads come by an entry, a stack and a book |
@@ -24,6 +25,7 @@
 mod chunks;
 mod ends;
 mod here;
+mod inside;
 mod more;
 mod opening;
 mod phases;
@@ -51,11 +53,9 @@ use crate::{Loss, book};
 
 pub use ends::used;
 pub use here::{Here, OpeningHere, begin_here, begin_here_quickly};
+pub use inside::{Before, enter, enter_as, exit, exit_as, resume, suspend};
 pub use opening::{Opening, begin, begin_in, begin_quickly};
-pub use phases::{
-    Before, abandon, close, current_phase, enter, enter_as, exit, exit_as, field, outcome, presume, resume, set_role,
-    set_task, suspend,
-};
+pub use phases::{abandon, close, current_phase, field, outcome, presume, set_role, set_task};
 pub use resources::{Taken, resource};
 pub use rings::{note, wait, wake};
 

@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering::{Relaxed, Release};
 
 use super::rings::Event;
-use crate::book::{self, Book};
+use crate::book::{self, Book, Look};
 use crate::clock::{tick, tsc};
 use crate::layout::{WORD, cell, home, slot};
 use crate::slot::Slot;
@@ -90,7 +90,7 @@ impl Opening {
         // Readers must not see what follows under an older commit word than the "free" that is there now.
         fence(Release);
         let (now, flags) = match QUICK {
-            true if book.counts.get() => (tsc::now(), 0),
+            true if book.look.get() == Look::Counter => (tsc::now(), 0),
             true => (tick::now(), 0),
             false => (book.now(), book.flags.get()),
         };
@@ -118,6 +118,28 @@ impl Opening {
             Value::F64(number) => self.number(key, value::F64, number.to_bits()),
             Value::Bool(is) => self.number(key, value::BOOL, u64::from(is)),
         }
+    }
+
+    /// The same for an opening that is in memory and not in registers: what is rare is a call with it as it is, so that
+    /// a function with nothing else in it has no register to save.
+    #[inline(always)]
+    pub fn value_by_reference(&mut self, key: usize, value: Value<'_>) {
+        let is_taken = !self.site.has_meaning(key)
+            && match value {
+                Value::Text(text) => self.text_within(key, text),
+                Value::U64(word) => self.within(key, slot::shape(value::U64, WORD), word),
+                Value::I64(number) => self.within(key, slot::shape(value::I64, WORD), number as u64),
+                Value::F64(number) => self.within(key, slot::shape(value::F64, WORD), number.to_bits()),
+                Value::Bool(is) => self.within(key, slot::shape(value::BOOL, WORD), u64::from(is)),
+            };
+        if !is_taken {
+            self.value_slowly(key, value);
+        }
+    }
+
+    #[inline(never)]
+    fn value_slowly(&mut self, key: usize, value: Value<'_>) {
+        self.value(key, value);
     }
 
     /// Says what the phase has to do with a traced lock or the like.
@@ -161,6 +183,14 @@ impl Opening {
 
     #[inline(always)]
     fn text(&mut self, key: usize, text: &str) {
+        if !self.text_within(key, text) {
+            self.flags = text_beyond(self.book, self.site, self.id, self.flags, key, text);
+        }
+    }
+
+    /// Whether there was room in the slot.
+    #[inline(always)]
+    fn text_within(&mut self, key: usize, text: &str) -> bool {
         let bytes = text.as_bytes();
         if bytes.len() <= 2 * WORD && self.shapes & slot::SHAPE_1_MASK == 0 {
             let [first, last] = two_words(bytes);
@@ -168,11 +198,9 @@ impl Opening {
             self.slot[slot::VALUE_1 + 1].store(last, Relaxed);
             self.shapes |= u64::from(slot::shape(value::TEXT, bytes.len())) << slot::SHAPE_1_SHIFT;
             self.flags |= (key as u64 & slot::KEY_MASK) << slot::KEY_1_SHIFT;
-        } else if bytes.len() > WORD
-            || !self.within(key, slot::shape(value::TEXT, bytes.len()), names::word_of(bytes))
-        {
-            self.flags = text_beyond(self.book, self.site, self.id, self.flags, key, text);
+            return true;
         }
+        bytes.len() <= WORD && self.within(key, slot::shape(value::TEXT, bytes.len()), names::word_of(bytes))
     }
 
     /// The phase is open from now on.
@@ -182,16 +210,47 @@ impl Opening {
         PhaseId::from_word(self.id).unwrap_or(PhaseId::FIRST)
     }
 
+    /// The same, when it is likely that the calling thread goes into it next, by that key, which is not 0; see
+    /// [`enter_as`](crate::enter_as).
+    #[inline(always)]
+    pub fn publish_as(self, key: u64) -> PhaseId {
+        if let Some(place) = self.book.entered.get(self.book.entered_depth.get()) {
+            place.phase.set(self.id);
+            place.key.set(0);
+            place.new_key.set(key);
+            place.slot.set(Some(self.slot));
+            place.commit.set(self.last_commit());
+            place.entry.set(slot::entry(self.book.tid.get(), 0));
+        }
+        self.publish()
+    }
+
+    /// The same, by its number.
+    #[inline(always)]
+    pub fn publish_as_itself(self) -> PhaseId {
+        let number = self.id;
+        self.publish_as(number)
+    }
+
+    #[inline(always)]
+    fn last_commit(&self) -> u64 {
+        self.generation | self.flags & slot::INDEX_MASK | slot::OPEN
+    }
+
     /// The commit word that it has now, without [`slot::SAID`].
     #[inline(always)]
     pub(super) fn commit(&self) -> u64 {
         self.slot[slot::SHAPE].store(self.number | self.shapes, Relaxed);
-        let commit = self.generation | self.flags & slot::INDEX_MASK | slot::OPEN;
-        if self.flags & slot::SAID != 0 {
+        let commit = self.last_commit();
+        // Which is what it is already when nothing was said.
+        let without = if self.flags & slot::SAID == 0 {
+            commit
+        } else {
             note_begin(self.book, self.slot, self.id, self.number as u16, self.flags);
-        }
+            commit & !slot::SAID
+        };
         self.slot[slot::COMMIT].store(commit, Release);
-        self.generation | self.flags & (slot::INDEX_MASK & !slot::SAID) | slot::OPEN
+        without
     }
 
     /// The same, when a panic is on its way already.

@@ -6,7 +6,7 @@
 use std::sync::atomic::Ordering::{Relaxed, Release};
 
 use super::{History, Recorder};
-use crate::book::{Book, Entry as Entered};
+use crate::book::{Book, Entered, Look};
 use crate::clock::ClockSource;
 use crate::layout::{PAGE, header, slot, thread};
 use crate::sync::{AtomicU64, fence};
@@ -81,7 +81,7 @@ impl Recorder {
         let is_usual = self.is_own
             && matches!(self.clock, ClockSource::Tick | ClockSource::Tsc)
             && self.history == History::Meaning;
-        book.counts.set(self.clock == ClockSource::Tsc);
+        book.look.set(Look::at(self.clock));
         book.quick.set(is_usual.then_some(stack));
         book.slots.set(Some(self.slots));
         book.stack_begin.set((self.slots.len() + begin) as u64);
@@ -89,7 +89,7 @@ impl Recorder {
         book.entered_depth.set(0);
         book.too_deep.set(0);
         for place in &book.entered {
-            place.set(Entered { phase: 0, before: 0, key: 0 });
+            place.become_like(&Entered::default());
         }
         book.thread.set(Some(words));
         book.entry.set(at as u32);

@@ -5,8 +5,8 @@ use std::sync::Barrier;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 
 use hangdog_flight::{
-    EventKind, Outcome, PhaseId, Size, Value, begin, begin_here, begin_in, close, current_phase, enter, enter_as,
-    exit, exit_as, field, outcome, resume, set_task, suspend,
+    EventKind, OpenPhase, Outcome, PhaseId, Recorder, Size, Value, begin, begin_here, begin_in, close, current_phase,
+    enter, enter_as, exit, exit_as, field, outcome, resume, set_task, suspend,
 };
 
 use super::support::{open, read, reader, recorder, site};
@@ -186,6 +186,68 @@ fn a_key_is_looked_up_unless_its_phase_was_the_last_one_there_and_is_open() {
         exit_as(8, || Some(second));
         exit_as(8, || None);
         assert_eq!(current_phase(), None);
+    });
+}
+
+#[track_caller]
+fn one(recorder: &Recorder, phase: PhaseId) -> OpenPhase {
+    read(recorder).open.into_iter().find(|open| open.id == phase.word()).expect("it is open")
+}
+
+#[test]
+fn a_phase_that_was_just_opened_is_known_by_its_key_and_asks_for_its_task() {
+    let recorder = recorder(Size::LEAST);
+    let going = |key: u64, phase: PhaseId, task: u64, lookups: u32| {
+        let (looked_up, asked) = (Cell::new(0), Cell::new(0));
+        let find = || {
+            looked_up.set(looked_up.get() + 1);
+            Some(phase)
+        };
+        enter_as(key, find, || {
+            asked.set(asked.get() + 1);
+            task
+        });
+        let open = one(recorder, phase);
+        assert_eq!((open.task, open.polled_now, asked.get()), (Some(task), true, 1), "key {key}");
+        exit_as(key, find);
+        assert_eq!((current_phase(), looked_up.get()), (None, lookups), "key {key}");
+        // The task is known now, and so is the phase.
+        enter_as(key, || None, || unreachable!());
+        exit_as(key, || None);
+        let open = one(recorder, phase);
+        assert_eq!((open.task, open.polls, open.polled_now), (Some(task), 2, false), "key {key}");
+    };
+    recorder.with(|| {
+        let open = |key: u64| begin(site!("span")).unwrap().publish_as(key);
+        going(7, open(7), 70, 0);
+        // Another one was opened since.
+        let (first, second) = (open(8), open(9));
+        going(8, first, 80, 1);
+        going(9, second, 90, 1);
+        // Another thread was in it.
+        let third = open(10);
+        std::thread::scope(|scope| {
+            scope.spawn(|| recorder.with(|| going(10, third, 100, 1)));
+        });
+        enter_as(10, || Some(third), || unreachable!());
+        assert_eq!(one(recorder, third).tid, rustix::thread::gettid().as_raw_nonzero().get() as u32);
+        exit_as(10, || Some(third));
+        assert_eq!(one(recorder, third).polls, 3);
+        // By its number, too.
+        let (fourth, asked) = (open(10), Cell::new(0));
+        for asks in [1, 1] {
+            enter(fourth, || {
+                asked.set(asked.get() + 1);
+                120
+            });
+            assert_eq!((one(recorder, fourth).task, asked.get()), (Some(120), asks));
+            exit(fourth);
+        }
+        // Its key belongs to another phase now, which was opened elsewhere.
+        let fourth = open(11);
+        close(fourth);
+        let fifth = begin(site!("fifth")).unwrap().publish();
+        going(11, fifth, 110, 1);
     });
 }
 

@@ -79,7 +79,7 @@ pub(crate) fn shared(lock: Option<ResourceId>) {
 /// A lock is not held alone any more.
 #[inline(always)]
 pub(crate) fn let_go(lock: Taken) {
-    if WANTED.load(Relaxed) == ON {
+    if WANTED.load(Relaxed) == ON && !let_go_by_thread(lock.address()) {
         note_let_go(lock.address());
     }
 }
@@ -121,6 +121,20 @@ fn note_taken(lock: Option<u64>) {
     } else if let Some(free) = used.iter().find(|place| place.load(Relaxed) == 0) {
         free.store(lock, Relaxed);
     }
+}
+
+/// Whether it was what the calling thread itself took last, outside of any task: then nobody has to be asked which task
+/// that thread polls. A lock that is held alone is in one place only.
+#[inline(never)]
+fn let_go_by_thread(lock: u64) -> bool {
+    let own = OF_THREAD.try_with(|mine| mine.0.get()).ok().flatten().and_then(|at| HELD.get(at));
+    let Some((own, last)) = own.and_then(|own| Some((own, own.used().last()?))) else { return false };
+    let is_it = last.load(Relaxed) == lock;
+    if is_it {
+        last.store(0, Relaxed);
+        own.shrink();
+    }
+    is_it
 }
 
 #[cold]

@@ -8,7 +8,7 @@ use tracing::{Instrument as _, info_span};
 use tracing_subscriber::prelude::*;
 
 use super::phases::Forgets;
-use super::stacks;
+use super::stacks::{self, Ignores, Reads};
 use crate::clock::{Effort, off_this_cpu};
 use crate::line::{Line, Measured, Target};
 use crate::work::{ThreePolls, in_a_task, recorded, text};
@@ -70,11 +70,21 @@ pub(crate) const LINES: &[Line] = &[
         })
     })
     .beside(PLAIN),
+    Line::new("future: tracing, subscriber that ignores all", |effort| {
+        tracing::subscriber::set_global_default(Ignores::new()).map_err(|error| error.to_string())?;
+        instrumented(effort)
+    })
+    .beside(PLAIN),
     Line::new(REGISTRY, |effort| {
         stacks::registry().init();
         instrumented(effort)
     })
     .beside(PLAIN),
+    Line::new("future: Registry + layer that only has the fields handed to it", |effort| {
+        tracing_subscriber::registry().with(Reads).init();
+        instrumented(effort)
+    })
+    .beside(REGISTRY),
     Line::new("future: Registry + hangdog layer", |effort| {
         tracing_subscriber::registry().with(hangdog_tracer::layer()).init();
         recorded(instrumented(effort)?)

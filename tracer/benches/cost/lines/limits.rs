@@ -9,6 +9,7 @@ use rustix::time::{ClockId, clock_gettime};
 
 use crate::clock::{Effort, warm};
 use crate::line::Line;
+use crate::work::in_a_task;
 
 pub(crate) const LINES: &[Line] = &[
     Line::new("an atomic word, loaded", |effort| {
@@ -28,6 +29,13 @@ pub(crate) const LINES: &[Line] = &[
         Ok(each(effort, || clock_gettime(ClockId::MonotonicCoarse).tv_nsec))
     }),
     Line::new("clock: `Instant::now()`", |effort| Ok(each(effort, Instant::now))),
+    Line::new("tokio: the task that the thread polls, asked for", |effort| {
+        in_a_task(effort, |rounds| async move {
+            for _ in 0..rounds {
+                black_box(tokio::task::try_id());
+            }
+        })
+    }),
 ];
 
 fn each<T>(effort: Effort, work: impl Fn() -> T) -> f64 {

@@ -3,7 +3,7 @@
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::prelude::*;
 
-use super::stacks::{self, Ignores};
+use super::stacks::{self, Ignores, Reads};
 use crate::line::{Line, Target};
 use crate::work::{debug_pair, each, pair, recorded};
 
@@ -22,6 +22,11 @@ pub(crate) const LINES: &[Line] = &[
         stacks::registry().init();
         Ok(each(effort, pair))
     }),
+    Line::new("Registry + layer that only has the fields handed to it", |effort| {
+        tracing_subscriber::registry().with(Reads).init();
+        Ok(each(effort, pair))
+    })
+    .beside(REGISTRY),
     Line::new("Registry + hangdog layer", |effort| {
         tracing_subscriber::registry().with(hangdog_tracer::layer()).init();
         recorded(each(effort, pair))
@@ -41,6 +46,12 @@ pub(crate) const LINES: &[Line] = &[
         Ok(each(effort, pair))
     })
     .beside(REGISTRY),
+    Line::new("Registry + fmt + layer that only has the fields handed to it", |effort| {
+        stacks::second_thread();
+        tracing_subscriber::registry().with(stacks::log()).with(Reads).init();
+        Ok(each(effort, pair))
+    })
+    .beside(FMT),
     Line::new("Registry + fmt + hangdog layer", |effort| {
         tracing_subscriber::registry().with(stacks::log()).with(hangdog_tracer::layer()).init();
         recorded(each(effort, pair))
@@ -53,6 +64,12 @@ pub(crate) const LINES: &[Line] = &[
         Ok(each(effort, pair))
     })
     .beside(REGISTRY),
+    Line::new("Registry + OpenTelemetry + layer that only has the fields handed to it", |effort| {
+        stacks::second_thread();
+        tracing_subscriber::registry().with(stacks::telemetry()).with(Reads).init();
+        Ok(each(effort, pair))
+    })
+    .beside(OTEL),
     Line::new("Registry + OpenTelemetry + hangdog layer", |effort| {
         tracing_subscriber::registry().with(stacks::telemetry()).with(hangdog_tracer::layer()).init();
         recorded(each(effort, pair))
