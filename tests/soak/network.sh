@@ -23,7 +23,7 @@ EOT
 python3 - <<'EOT'
 import os, socket, time
 a, b = socket.socketpair(); s = socket.create_server(("127.0.0.1", 0))
-if os.fork() == 0: a.close(); b.sendall(b"x" * 3000000); c = socket.create_connection(s.getsockname()); c.sendall(b"x" * 9000000); os._exit(0)
+if os.fork() == 0: a.close(); b.sendall(b"x" * 3000000); b.close(); c = socket.create_connection(s.getsockname()); c.sendall(b"x" * 9000000); os._exit(0)
 b.close()
 def drain(f):
     while f.recv(1 << 20): pass
@@ -92,9 +92,9 @@ subprocess.Popen(["sh", "-c", f"sleep $P; kill {os.getpid()}"])
 socketserver.TCPServer(("127.0.0.1", 0), None).serve_forever(poll_interval=None)'
 
 #: proxy-between-two-who-sleep | socat
-socat UNIX-LISTEN:back SYSTEM:"sleep $P; cat" & until test -S back; do sleep 0.1; done
-socat UNIX-LISTEN:front UNIX-CONNECT:back & until test -S front; do sleep 0.1; done
-echo hello | socat -t 40 - UNIX-CONNECT:front | grep -q hello; wait
+socat -t 40 UNIX-LISTEN:back SYSTEM:"sleep $P; head -1" & until test -S back; do sleep 0.1; done
+socat -t 40 UNIX-LISTEN:front UNIX-CONNECT:back & until test -S front; do sleep 0.1; done
+test "$(echo hello | socat -t 40 - UNIX-CONNECT:front)" = hello; wait
 
 #: keep-alive-between-requests | python3
 python3 - <<'EOT'

@@ -49,7 +49,7 @@ until psql -qc 'create table t (x int)' 2>/dev/null; do sleep 0.3; done
 psql -qc "begin; lock table t; select pg_sleep($P); commit" >/dev/null & sleep 0.5
 psql -qc 'insert into t values (1)' &
 psql -qc "select pg_advisory_lock(1), pg_sleep($P)" >/dev/null & sleep 0.3; psql -qc 'select pg_advisory_lock(1)' >/dev/null
-wait %2 %3 %4; sleep 2.5; kill -INT $server; wait $server || true
+wait %2 %3 %4; sleep 2.5; kill -INT "$(head -1 data/postmaster.pid)"; wait $server || true
 
 #: postgres-notifies-late | postgres-user psql python3
 export PGHOST=$PWD PGUSER=postgres PGDATABASE=postgres; chmod 777 . "$PWD/.."; bin=$(dirname "$POSTGRES")
@@ -60,7 +60,7 @@ as "$bin/postgres" -D data -k "$PWD" -c listen_addresses= -c fsync=off >/dev/nul
 until psql -qc 'create table t (x int)' 2>/dev/null; do sleep 0.3; done
 (echo 'listen news;'; sleep "$P"; echo 'select 1;') | psql -q >/dev/null & (sleep 2; psql -qc "notify news") & 
 (echo 'begin; insert into t values (1);'; sleep "$P"; echo 'commit;') | psql -q & wait %2 %3 %4
-kill -INT $server; wait $server || true
+kill -INT "$(head -1 data/postmaster.pid)"; wait $server || true
 
 #: memcached-and-idle-clients | memcached python3
 memcached -s "$PWD/s" -u root -t 2 & server=$!; until test -S s; do sleep 0.1; done

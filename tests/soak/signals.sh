@@ -1,4 +1,4 @@
-# Timers and signals that wake what looks as if nothing could.
+# Timers and signals that wake what looks as if nothing could. (What a timer only kills cannot end by itself: a hang.)
 
 #: pause-with-an-alarm | python3
 python3 -c 'import os, signal
@@ -10,7 +10,7 @@ r, w = os.pipe()
 signal.signal(signal.SIGALRM, lambda *_: os.write(w, b"x")); signal.setitimer(signal.ITIMER_REAL, float(os.environ["P"])); select.select([r], [], [])'
 
 #: read-of-an-own-pipe-with-an-alarm | perl
-perl -e 'pipe R, W; $SIG{ALRM} = sub { syswrite W, "x" }; alarm int $ENV{P}; sysread R, my $x, 1 or sysread R, $x, 1; die unless $x'
+perl -e 'pipe R, W; $SIG{ALRM} = sub { syswrite W, "x" }; alarm int $ENV{P}; my $x; until (sysread R, $x, 1) {} die unless $x eq "x"'
 
 #: two-who-wait-for-each-other-and-an-alarm | python3
 python3 - <<'EOT'
@@ -28,14 +28,6 @@ perl -e 'pipe A, B; pipe C, D; my $pid = fork // die;
 unless ($pid) { close B; close C; sysread A, my $x, 1; syswrite D, $x; exit 0 }
 close A; close D; $SIG{ALRM} = sub { syswrite B, "x" }; alarm int $ENV{P};
 until (sysread C, my $y, 1) {} waitpid $pid, 0'
-
-#: alarm-kills-the-sleeper | perl
-perl -e 'my $pid = fork // die; unless ($pid) { alarm int $ENV{P}; pipe R, W; sysread R, my $x, 1; exit 0 } waitpid $pid, 0; die unless $? == 14'
-
-#: alarm-kills-the-lock-holder | perl flock
-perl -e 'use Fcntl ":flock"; my $pid = fork // die;
-unless ($pid) { open F, ">", "lock"; flock F, LOCK_EX; alarm int $ENV{P}; pipe R, W; sysread R, my $x, 1; exit 0 }
-sleep 1; open G, ">", "lock"; flock G, LOCK_EX; waitpid $pid, 0'
 
 #: own-flock-twice-and-an-alarm | perl
 perl -e 'use Fcntl ":flock"; open F, ">", "lock"; flock F, LOCK_EX; open G, ">", "lock";
@@ -144,3 +136,23 @@ EOT
 
 #: script-records-a-sleeper | script
 script -qec "sleep $P; echo done" /dev/null </dev/null >/dev/null
+
+#: ring-broken-by-a-signal-from-the-run | python3
+python3 - <<'EOT'
+import os, signal, socket, time
+a, b = socket.socketpair(); main = os.getpid()
+if os.fork() == 0: a.close(); b.recv(9); b.sendall(b"y"); os._exit(0)
+b.close(); signal.signal(signal.SIGUSR1, lambda *_: a.sendall(b"x"))
+if os.fork() == 0: a.close(); time.sleep(float(os.environ["P"])); os.kill(main, signal.SIGUSR1); os._exit(0)
+assert a.recv(9) == b"y"; os.wait(); os.wait()
+EOT
+
+#: ring-broken-by-a-signal-of-a-shell | python3
+python3 - <<'EOT' & ring=$!
+import os, signal, threading
+(a, b), (c, d) = os.pipe(), os.pipe()
+if os.fork() == 0: os.close(b); os.close(c); os.read(a, 1); os.write(d, b"y"); os._exit(0)
+os.close(a); os.close(d); signal.signal(signal.SIGUSR2, lambda *_: os.write(b, b"x"))
+assert os.read(c, 1) == b"y"; os.wait()
+EOT
+sleep "$P"; kill -USR2 $ring; wait $ring

@@ -192,6 +192,8 @@ pub(crate) struct Wait {
     pub(crate) unseen: Vec<String>,
     /// Whether what would have ended it was seen to have come before it began.
     pub(crate) came_before: bool,
+    /// Whether a handler of the waiter's process could end it, if somebody sent the signal.
+    pub(crate) is_heard: bool,
 }
 
 impl Wait {
@@ -206,7 +208,13 @@ impl Wait {
             evidence: Vec::new(),
             unseen: Vec::new(),
             came_before: false,
+            is_heard: false,
         }
+    }
+
+    pub(crate) fn heard(mut self) -> Self {
+        self.is_heard = true;
+        self
     }
 
     pub(crate) fn because(mut self, text: impl Into<String>, facts: Vec<FactRef>) -> Self {

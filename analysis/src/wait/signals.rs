@@ -3,7 +3,8 @@
 //! A handler may write into the process's own pipe, set its own eventfd, post its own semaphore: that is how event
 //! loops hear of signals (libuv, asyncio, tokio). So a wait that the process itself could end is also a wait for a
 //! signal, where it catches one; and where it catches SIGCHLD, for the end of its children. A wait for somebody
-//! else is not: there a handler is only doubt.
+//! else is not: there a handler is only doubt, more where an alarm may be set (`alarm` and `setitimer` leave no trace
+//! in `/proc`) and where somebody of the run goes on and may send the signal.
 
 use hangdog_schemas::fact::ThreadFact;
 use hangdog_schemas::{Confidence, ResourceKey};
@@ -18,6 +19,11 @@ const fn bit(signal: u32) -> u64 {
 
 const SIGINT: u64 = bit(2);
 const SIGCHLD: u64 = bit(17);
+const SIGALRM: u64 = bit(14);
+
+/// Who catches all of these (USR1, USR2, ALRM, XCPU, VTALRM, PROF, IO) catches whatever can be caught, as the runtime of Go does:
+/// that says nothing about an alarm.
+const ALL: u64 = bit(10) | bit(12) | SIGALRM | bit(24) | bit(26) | bit(27) | bit(29);
 
 /// Handlers that end nothing: faults (ILL, TRAP, ABRT, BUS, FPE, SEGV, PIPE, SYS), the terminal (CONT, TSTP, TTIN,
 /// TTOU, WINCH), glibc's own (32, 33), and SIGINT, which CPython always catches.
@@ -49,6 +55,7 @@ pub(super) fn wake(view: &View<'_>, thread: &ThreadFact, rest: Rest) -> Rest {
     }
     let caught = process.signals.seen().map_or(0, |signals| signals.caught.0);
     let hears_others = caught & !HARMLESS != 0;
+    let may_have_an_alarm = caught & SIGALRM != 0 && caught & ALL != ALL;
     let by_handler = |wait: &Wait| {
         let interruptible = !matches!(
             wait.class,
@@ -73,8 +80,13 @@ pub(super) fn wake(view: &View<'_>, thread: &ThreadFact, rest: Rest) -> Rest {
                 wait.class,
                 Class::ChildExit | Class::FuseReply | Class::Mutex | Class::Lock | Class::LockTurn
             );
-            let doubtful = hears_others && !firm;
-            if doubtful { wait.at_most(Confidence::Likely, "whether a signal handler ends the wait") } else { wait }
+            if firm || !hears_others {
+                wait
+            } else if may_have_an_alarm {
+                wait.at_most(Confidence::Possible, "whether an alarm is set, whose handler ends the wait")
+            } else {
+                wait.at_most(Confidence::Likely, "whether a signal handler ends the wait").heard()
+            }
         })
         .collect();
     if is_own && hears_others && waits.iter().all(|wait| wait.class != Class::Signal) {

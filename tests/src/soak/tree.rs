@@ -108,11 +108,11 @@ impl Tree {
         format!("{} {:?}({})", self.seed, self.shape, leaves.join(", "))
     }
 
-    /// The script: `leaf N` runs leaf N, and notes when it fails.
+    /// The script: `leaf N` runs leaf N, and notes that it began and when it fails.
     pub(super) fn script(&self) -> String {
         let mut script = String::from(
             "exec 2>>tree.err </dev/null\n\
-             leaf() { (cd \"$TREE/$1\" && exec bash ./run) || echo \"$1\" >> \"$TREE/failed\"; }\n\
+             leaf() { echo \"$1\" >> \"$TREE/begun\"; (cd \"$TREE/$1\" && exec bash ./run) || echo \"$1\" >> \"$TREE/failed\"; }\n\
              export -f leaf; export TREE\n",
         );
         let numbers: Vec<usize> = (0..self.leaves.len()).collect();
@@ -126,7 +126,7 @@ impl Tree {
             Shape::Make => {
                 let goals: Vec<String> = numbers.iter().map(|n| format!("goal{n}")).collect();
                 let rules = each(&|n| format!("goal{n}:\\n\\t@+bash -c \"leaf {n}\"\\n"));
-                format!("printf 'all: {}\\n{rules}' > Makefile\nmake -s -j2\n", goals.join(" "))
+                format!("printf 'SHELL = bash\\nall: {}\\n{rules}' > Makefile\nmake -s -j2\n", goals.join(" "))
             }
             Shape::Xargs => format!("seq 0 {} | xargs -P 2 -I @ bash -c 'leaf @'\n", numbers.len() - 1),
             Shape::Limited => each(&|n| format!("timeout 50 bash -c 'leaf {n}'\n")),

@@ -89,7 +89,8 @@ impl Trial {
         let outside = Outside::new(&tree, pause).expect("an outside for a tree");
         let mark = format!("SOAK_TREE={}-{}", std::process::id(), self.tree.seed);
         let line = ["bash".into(), tree.join("tree.sh").into_os_string()];
-        let mut command = bench.watched(&["--timeout", "60s"], line);
+        let mut command = bench.hangdog(["run", "--quiet-after", "2s", "--timeout", "60s"]);
+        command.arg("--report").arg(bench.report_path()).arg("-o").arg(bench.capture_path()).arg("--").args(line);
         command.current_dir(&tree).env("TREE", &tree).env("SOAK_CACHE", &self.cache);
         command.env("SOAK_SERVICE", &self.programs.scenario);
         command.env("FREEZER", recipe::freezer().unwrap_or_default());
@@ -143,6 +144,10 @@ impl Trial {
             && !is_no_accusation(&verdict)
         {
             came.faults.push(Fault::Accused(told(&verdict)));
+        }
+        let begun = fs::read_to_string(bench.path("tree/begun")).unwrap_or_default();
+        if begun.lines().count() != self.tree.leaves.len() {
+            came.faults.push(Fault::Failed(format!("not every part of the tree was run: {begun:?}")));
         }
         if let Ok(failed) = fs::read_to_string(bench.path("tree/failed")) {
             let names = failed.lines().filter_map(|n| self.tree.leaves.get(n.parse::<usize>().ok()?));
