@@ -15,7 +15,7 @@ redis-cli -s s shutdown nosave >/dev/null 2>&1 || true; wait
 
 #: redis-under-load-then-idle | redis-server redis-benchmark redis-cli
 redis-server --port 0 --unixsocket "$PWD/s" --save '' --dir "$PWD" >/dev/null & until test -S s; do sleep 0.1; done
-redis-benchmark -s s -n 5000 -q -t get,set >/dev/null; sleep "$P"
+redis-benchmark -s s -n 500 -q -t get,set >/dev/null; sleep "$P"
 redis-cli -s s debug sleep 3 >/dev/null; redis-cli -s s shutdown nosave >/dev/null 2>&1 || true; wait
 
 #: nginx-before-a-slow-backend | nginx python3 curl
@@ -43,7 +43,8 @@ kill -QUIT $server; wait
 export PGHOST=$PWD PGUSER=postgres PGDATABASE=postgres; chmod 777 . "$PWD/.."; bin=$(dirname "$POSTGRES")
 as() { if test "$(id -u)" = 0; then setpriv --reuid postgres --regid postgres --init-groups env HOME="$PWD" "$@"; else "$@"; fi; }
 mkdir data; if test "$(id -u)" = 0; then chown postgres data; fi
-as "$bin/initdb" -D data -A trust -U postgres -N >log 2>&1
+flock "$SOAK_CACHE" test -e "$SOAK_CACHE/pg.tar" || { as "$bin/initdb" -D data -A trust -U postgres -N >log 2>&1; tar cf pg.tar data; mv pg.tar "$SOAK_CACHE"; }
+test -e data/PG_VERSION || tar xpf "$SOAK_CACHE/pg.tar"
 as "$bin/postgres" -D data -k "$PWD" -c listen_addresses= -c fsync=off >/dev/null 2>&1 & server=$!
 until psql -qc 'create table t (x int)' 2>/dev/null; do sleep 0.3; done
 psql -qc "begin; lock table t; select pg_sleep($P); commit" >/dev/null & sleep 0.5
@@ -55,7 +56,8 @@ wait %2 %3 %4; sleep 2.5; kill -INT "$(head -1 data/postmaster.pid)"; wait $serv
 export PGHOST=$PWD PGUSER=postgres PGDATABASE=postgres; chmod 777 . "$PWD/.."; bin=$(dirname "$POSTGRES")
 as() { if test "$(id -u)" = 0; then setpriv --reuid postgres --regid postgres --init-groups env HOME="$PWD" "$@"; else "$@"; fi; }
 mkdir data; if test "$(id -u)" = 0; then chown postgres data; fi
-as "$bin/initdb" -D data -A trust -U postgres -N >log 2>&1
+flock "$SOAK_CACHE" test -e "$SOAK_CACHE/pg.tar" || { as "$bin/initdb" -D data -A trust -U postgres -N >log 2>&1; tar cf pg.tar data; mv pg.tar "$SOAK_CACHE"; }
+test -e data/PG_VERSION || tar xpf "$SOAK_CACHE/pg.tar"
 as "$bin/postgres" -D data -k "$PWD" -c listen_addresses= -c fsync=off >/dev/null 2>&1 & server=$!
 until psql -qc 'create table t (x int)' 2>/dev/null; do sleep 0.3; done
 (echo 'listen news;'; sleep "$P"; echo 'select 1;') | psql -q >/dev/null & (sleep 2; psql -qc "notify news") & 

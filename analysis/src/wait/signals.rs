@@ -45,6 +45,28 @@ const HARMLESS: u64 = bit(4)
     | SIGINT
     | SIGCHLD;
 
+/// What a handler or a timer that cannot be seen may do.
+#[derive(Clone, Copy, Debug)]
+enum Doubt {
+    None,
+    Timer,
+    Handler,
+    Alarm,
+}
+
+fn doubted(wait: Wait, doubt: Doubt) -> Wait {
+    // What a shell or a runtime catches to end in good order wakes no wait for a child.
+    let firm =
+        matches!(wait.class, Class::ChildExit | Class::FuseReply | Class::Mutex | Class::Lock | Class::LockTurn);
+    match doubt {
+        _ if firm => wait,
+        Doubt::None => wait,
+        Doubt::Timer => wait.at_most(Confidence::Likely, "whether the process has a timer"),
+        Doubt::Handler => wait.at_most(Confidence::Likely, "whether a signal handler ends the wait").heard(),
+        Doubt::Alarm => wait.at_most(Confidence::Possible, "whether an alarm is set, whose handler ends the wait"),
+    }
+}
+
 /// What a wait is with the signals that its process catches.
 pub(super) fn wake(view: &View<'_>, thread: &ThreadFact, rest: Rest) -> Rest {
     let Rest::Waits(waits) = rest else { return rest };
@@ -53,7 +75,9 @@ pub(super) fn wake(view: &View<'_>, thread: &ThreadFact, rest: Rest) -> Rest {
     if process.timers.seen().is_some_and(|timers| *timers > 0) {
         return Rest::Timed(None);
     }
-    let caught = process.signals.seen().map_or(0, |signals| signals.caught.0);
+    // What could not be read may be anything; what nobody asked for is nothing (an older capture).
+    let unread = if process.signals.is_not_asked() { 0 } else { u64::MAX & !ALL | SIGALRM };
+    let caught = process.signals.seen().map_or(unread, |signals| signals.caught.0);
     let hears_others = caught & !HARMLESS != 0;
     let may_have_an_alarm = caught & SIGALRM != 0 && caught & ALL != ALL;
     let by_handler = |wait: &Wait| {
@@ -72,23 +96,17 @@ pub(super) fn wake(view: &View<'_>, thread: &ThreadFact, rest: Rest) -> Rest {
         interruptible && wait.resolvers.iter().any(|resolver| resolver.who.pid() == pid)
     };
     let is_own = waits.iter().any(by_handler);
-    let mut waits: Vec<Wait> = waits
-        .into_iter()
-        .map(|wait| {
-            // What a shell or a runtime catches to end in good order wakes no wait for a child.
-            let firm = matches!(
-                wait.class,
-                Class::ChildExit | Class::FuseReply | Class::Mutex | Class::Lock | Class::LockTurn
-            );
-            if firm || !hears_others {
-                wait
-            } else if may_have_an_alarm {
-                wait.at_most(Confidence::Possible, "whether an alarm is set, whose handler ends the wait")
-            } else {
-                wait.at_most(Confidence::Likely, "whether a signal handler ends the wait").heard()
-            }
-        })
-        .collect();
+    let may_have_a_timer = process.timers.seen().is_none() && !process.timers.is_not_asked();
+    let doubt = if hears_others && may_have_an_alarm {
+        Doubt::Alarm
+    } else if hears_others {
+        Doubt::Handler
+    } else if may_have_a_timer {
+        Doubt::Timer
+    } else {
+        Doubt::None
+    };
+    let mut waits: Vec<Wait> = waits.into_iter().map(|wait| doubted(wait, doubt)).collect();
     if is_own && hears_others && waits.iter().all(|wait| wait.class != Class::Signal) {
         waits.push(
             Wait::new(Class::Signal, ResourceKey::new("signal", ""), "a signal")

@@ -8,8 +8,8 @@ use std::process::ExitCode;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use hangdog_tests::soak::{Came, Keep, Recipe, Tree, Trial, recipes};
 use hangdog_tests::Programs;
+use hangdog_tests::soak::{Came, Keep, Recipe, Tree, Trial, recipes};
 
 struct Wanted {
     from: u64,

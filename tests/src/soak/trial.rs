@@ -179,13 +179,15 @@ fn told(finding: &Finding) -> String {
 /// What each pair of snapshots alone would have said, if it had been more than possible.
 fn doubts(capture: &Path) -> Vec<String> {
     let Ok(file) = File::open(capture) else { return Vec::new() };
-    let timeline = Reader::open(std::io::BufReader::new(file)).ok().and_then(|reader| Timeline::from_capture(reader).ok());
+    let timeline =
+        Reader::open(std::io::BufReader::new(file)).ok().and_then(|reader| Timeline::from_capture(reader).ok());
     let Some(timeline) = timeline else { return vec!["the capture cannot be read".to_owned()] };
     let mut doubts: Vec<String> = Vec::new();
     for snapshot in timeline.snapshots() {
         let options = Options { at: Some(snapshot.end), ..Options::default() };
         let findings = analyse(&timeline, &options).findings;
-        let sure = findings.iter().filter(|finding| finding.kind.is_hang() && finding.confidence > Confidence::Possible);
+        let sure =
+            findings.iter().filter(|finding| finding.kind.is_hang() && finding.confidence > Confidence::Possible);
         doubts.extend(sure.map(|finding| format!("at {:.1} s {}", snapshot.end.0 as f64 / 1e9, told(finding))));
     }
     doubts

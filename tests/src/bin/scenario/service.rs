@@ -60,8 +60,7 @@ pub(crate) fn clients(arguments: &[String]) -> Outcome {
     let quiet = Duration::from_secs_f64(quiet.parse()?);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
-        let clients: Vec<_> =
-            (0..CLIENTS).map(|_| tokio::spawn(client(address.clone(), quiet))).collect();
+        let clients: Vec<_> = (0..CLIENTS).map(|_| tokio::spawn(client(address.clone(), quiet))).collect();
         for client in clients {
             client.await??;
         }
