@@ -156,3 +156,18 @@ os.close(a); os.close(d); signal.signal(signal.SIGUSR2, lambda *_: os.write(b, b
 assert os.read(c, 1) == b"y"; os.wait()
 EOT
 sleep "$P"; kill -USR2 $ring; wait $ring
+
+#: writer-whose-first-thread-has-ended | cc
+cat > t.c <<'EOT'
+#include <pthread.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+static int p[2];
+static void *later(void *_) { usleep(atof(getenv("P")) * 1e6); (void)!write(p[1], "x", 1); return _; }
+int main(void) {
+    char c; (void)!pipe(p);
+    if (!fork()) { pthread_t t; pthread_create(&t, 0, later, 0); pthread_exit(0); }
+    (void)!read(p[0], &c, 1); wait(0); return 0; }
+EOT
+cc -pthread t.c -o t; ./t

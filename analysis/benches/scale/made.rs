@@ -171,7 +171,8 @@ fn descriptor(look: u64, process: usize, fd: usize, processes: usize) -> Value {
     let end = |inode: usize, access: &str| fact(format!("pipe:[{inode}]"), inode, access);
     match fd {
         1 => {
-            let watched: Vec<Value> = (all / 2..all / 2 + 50).map(|fd| json!({"fd": fd, "events": 1})).collect();
+            let watched: Vec<Value> =
+                (all / 2..all / 2 + 50).map(|fd| json!({"fd": fd, "events": 1, "inode": "9"})).collect();
             let mut fact = fact("anon_inode:[eventpoll]".to_owned(), 9, "read_write");
             fact["detail"] = json!({"epoll": watched});
             fact

@@ -1,12 +1,14 @@
 //! Runs healthy trees of commands under hangdog and says who was accused. None may be.
 //!
-//! `soak [--count 300] [--jobs 4] [--from 0] [--only WORD] [--keep] [--list]`: trees `from` to `from + count`, `jobs` at a
-//! time; `--only` takes the recipes whose name has this word, `--keep` leaves the directory of what went wrong.
+//! `soak [--count 300] [--jobs 4] [--from 0] [--only WORD] [--limit 60] [--keep] [--list]`: trees `from` to
+//! `from + count`, `jobs` at a time; `--only` takes the recipes whose name has this word, `--limit` is the `--timeout` of each
+//! tree in seconds (at most 100), `--keep` leaves the directory of what went wrong.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use hangdog_tests::Programs;
 use hangdog_tests::soak::{Came, Keep, Recipe, Tree, Trial, recipes};
@@ -16,6 +18,7 @@ struct Wanted {
     count: u64,
     jobs: usize,
     only: String,
+    limit: Duration,
     keep: Keep,
     list: bool,
 }
@@ -74,7 +77,9 @@ fn run_all(wanted: &Wanted, recipes: &[Recipe]) -> Vec<Came> {
                         return;
                     }
                     let tree = Tree::new(seed, recipes);
-                    let came = Trial::new(programs(), tree, cache.path().to_owned()).run(wanted.keep);
+                    let trial =
+                        Trial { programs: programs(), tree, cache: cache.path().to_owned(), limit: wanted.limit };
+                    let came = trial.run(wanted.keep);
                     tell(&came);
                     all.lock().expect("no thread panics with it").push(came);
                 }
@@ -110,7 +115,9 @@ fn programs() -> Programs {
 }
 
 fn wanted(mut words: impl Iterator<Item = String>) -> Result<Wanted, String> {
-    let mut wanted = Wanted { from: 0, count: 300, jobs: 4, only: String::new(), keep: Keep::Nothing, list: false };
+    let limit = Duration::from_mins(1);
+    let mut wanted =
+        Wanted { from: 0, count: 300, jobs: 4, only: String::new(), limit, keep: Keep::Nothing, list: false };
     while let Some(word) = words.next() {
         let mut value = || words.next().ok_or(format!("{word} needs a value"));
         let number = |text: String| text.parse::<u64>().map_err(|error| format!("{text:?}: {error}"));
@@ -118,6 +125,7 @@ fn wanted(mut words: impl Iterator<Item = String>) -> Result<Wanted, String> {
             "--from" => wanted.from = number(value()?)?,
             "--count" => wanted.count = number(value()?)?,
             "--jobs" => wanted.jobs = usize::try_from(number(value()?)?).unwrap_or(1).max(1),
+            "--limit" => wanted.limit = Duration::from_secs(number(value()?)?.min(100)),
             "--only" => wanted.only = value()?,
             "--keep" => wanted.keep = Keep::WhatWentWrong,
             "--list" => wanted.list = true,

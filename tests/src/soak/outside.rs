@@ -47,16 +47,18 @@ impl Outside {
             ("OUT_LOCK", path("out.lock")),
         ];
         let (file, fifo) = (path("out.file"), path("out.fifo"));
-        let once = {
+        let by_time = {
             let is_over = Arc::clone(&is_over);
             thread::spawn(move || {
-                let _woken = rest(&is_over, pause * 2);
-                drop(lock);
-                let _touched = File::create(file).and_then(|mut file| file.write_all(b"x"));
+                let mut lock = Some(lock);
+                while rest(&is_over, pause * 2) {
+                    drop(lock.take());
+                    let _touched = File::create(&file).and_then(|mut file| file.write_all(b"x"));
+                }
             })
         };
         let threads = vec![
-            once,
+            by_time,
             serve(&is_over, move || tcp.accept().map(|(client, _)| answer(client, pause))),
             serve(&is_over, move || unix.accept().map(|(client, _)| answer(client, pause))),
             serve(&is_over, move || write(&fifo, pause)),

@@ -17,15 +17,22 @@ use super::recipe;
 use super::tree::Tree;
 use crate::{Bench, Programs};
 
-/// How long processes may need to go after the end of the run.
-const GOING: Duration = Duration::from_secs(5);
+/// Exit code of a run that hangdog ended.
+const ENDED_BY_HANGDOG: i32 = 124;
+/// How long processes may need to go after the end of the run: the command may end before its children, who end by themselves.
+const GOING: Duration = Duration::from_mins(1);
 
 /// A tree that is about to be run.
 #[derive(Debug)]
 pub struct Trial {
-    programs: Programs,
-    tree: Tree,
-    cache: PathBuf,
+    /// The programs.
+    pub programs: Programs,
+    /// The tree.
+    pub tree: Tree,
+    /// What compilers keep from run to run.
+    pub cache: PathBuf,
+    /// `--timeout`. A tree takes some ten seconds on a machine that does nothing else.
+    pub limit: Duration,
 }
 
 /// What became of a tree.
@@ -50,6 +57,8 @@ pub struct Came {
 pub enum Fault {
     /// A healthy program was said to hang.
     Accused(String),
+    /// It did not end by the time limit, on a machine that is too busy or because it was held up.
+    Overran(String),
     /// The exit code is not the command's own.
     Code(String),
     /// Processes that were left.
@@ -62,6 +71,7 @@ impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Accused(what) => write!(f, "ACCUSED: {what}"),
+            Self::Overran(what) => write!(f, "OVERRAN: {what}"),
             Self::Code(what) => write!(f, "EXIT CODE: {what}"),
             Self::Left(what) => write!(f, "LEFT BEHIND: {what}"),
             Self::Failed(what) => write!(f, "FAILED: {what}"),
@@ -70,12 +80,6 @@ impl fmt::Display for Fault {
 }
 
 impl Trial {
-    /// A tree under these programs. `cache` is for what compilers keep from run to run.
-    #[must_use]
-    pub fn new(programs: Programs, tree: Tree, cache: PathBuf) -> Self {
-        Self { programs, tree, cache }
-    }
-
     /// Runs it. With `keep`, the directory of one that went wrong is left where it is.
     ///
     /// # Panics
@@ -89,7 +93,8 @@ impl Trial {
         let outside = Outside::new(&tree, pause).expect("an outside for a tree");
         let mark = format!("SOAK_TREE={}-{}", std::process::id(), self.tree.seed);
         let line = ["bash".into(), tree.join("tree.sh").into_os_string()];
-        let mut command = bench.hangdog(["run", "--quiet-after", "2s", "--timeout", "60s"]);
+        let mut command = bench.hangdog(["run", "--quiet-after", "2s"]);
+        command.arg("--timeout").arg(format!("{}s", self.limit.as_secs()));
         command.arg("--report").arg(bench.report_path()).arg("-o").arg(bench.capture_path()).arg("--").args(line);
         command.current_dir(&tree).env("TREE", &tree).env("SOAK_CACHE", &self.cache);
         command.env("SOAK_SERVICE", &self.programs.scenario);
@@ -135,16 +140,20 @@ impl Trial {
 
     fn judge(&self, bench: &Bench, status: ExitStatus, came: &mut Came) {
         let own = i32::from(self.tree.code);
+        let verdict = bench.report().and_then(|report: Report| report.verdict);
+        if status.code() == Some(ENDED_BY_HANGDOG) && came.took >= self.limit {
+            let said = verdict.as_ref().map_or_else(String::new, told);
+            came.faults.push(Fault::Overran(format!("{} s; {said}", self.limit.as_secs())));
+            return;
+        }
         if status.code() != Some(own) {
             let signal = status.signal().map(|signal| format!("signal {signal}")).unwrap_or_default();
             let code = status.code().map_or(signal, |code| code.to_string());
             came.faults.push(Fault::Code(format!("{code} instead of {own}, after {:.1} s", came.took.as_secs_f64())));
         }
-        if let Some(verdict) = bench.report().and_then(|report: Report| report.verdict)
-            && !is_no_accusation(&verdict)
-        {
-            came.faults.push(Fault::Accused(told(&verdict)));
-        }
+        came.faults.extend(
+            verdict.filter(|verdict| !is_no_accusation(verdict)).map(|verdict| Fault::Accused(told(&verdict))),
+        );
         let begun = fs::read_to_string(bench.path("tree/begun")).unwrap_or_default();
         if begun.lines().count() != self.tree.leaves.len() {
             came.faults.push(Fault::Failed(format!("not every part of the tree was run: {begun:?}")));
