@@ -47,9 +47,6 @@ pub(crate) fn causes<'g>(view: &View<'_>, graph: &'g Graph, from: &[usize]) -> V
         .filter_map(|ring| Some((*ring.iter().filter_map(|task| reach.get(task)).min()?, ring)))
         .collect();
     rings.sort();
-    for (distance, ring) in rings.iter().take(NEAREST) {
-        found.extend(ring_cause(graph, &from, ring).map(|cause| (*distance, cause)));
-    }
     if view.is_declared() {
         let of_run = |task: &usize| view.is_of_run(graph.tasks[*task].key.pid());
         let idle: Vec<BTreeSet<usize>> =
@@ -62,12 +59,20 @@ pub(crate) fn causes<'g>(view: &View<'_>, graph: &'g Graph, from: &[usize]) -> V
             Some((distance, cause))
         }));
     }
-    let mut ends: Vec<(usize, usize)> = reach.iter().map(|(task, distance)| (*distance, *task)).collect();
-    ends.sort_unstable();
-    // Whoever still acts in the run may be about to do what somebody outside could: open the FIFO, send SIGCONT.
+    // Whoever still acts in the run may be about to do what somebody outside could: open the FIFO, send SIGCONT, or a
+    // signal whose handler ends a wait.
     let live_elsewhere = graph.tasks.iter().enumerate().any(|(i, task)| {
         graph.alive(i) == Liveness::Live && view.is_of_run(task.key.pid()) && !matches!(task.key, Key::Any(_))
     });
+    for (distance, ring) in rings.iter().take(NEAREST) {
+        let Some(mut cause) = ring_cause(graph, &from, ring) else { continue };
+        if live_elsewhere && cause.way.iter().chain(&cause.cycle).any(|link| link.wait.is_heard) {
+            cause.confidence = cause.confidence.and(Confidence::Possible);
+        }
+        found.push((*distance, cause));
+    }
+    let mut ends: Vec<(usize, usize)> = reach.iter().map(|(task, distance)| (*distance, *task)).collect();
+    ends.sort_unstable();
     let ends = ends.into_iter().filter_map(|(distance, task)| {
         end_of_the_line(view, graph, task, from.contains(&task)).map(|end| (distance, task, end))
     });
@@ -83,7 +88,8 @@ pub(crate) fn causes<'g>(view: &View<'_>, graph: &'g Graph, from: &[usize]) -> V
             kind = FindingKind::ExternalWait;
             confidence = Confidence::Possible;
         }
-        if wait.outside.is_some() && live_elsewhere {
+        let is_heard = wait.is_heard || way.iter().any(|link| link.wait.is_heard);
+        if (wait.outside.is_some() || is_heard) && live_elsewhere {
             confidence = confidence.and(Confidence::Possible);
         }
         let nobody = matches!(kind, FindingKind::OrphanWait | FindingKind::LostWakeup);

@@ -24,6 +24,8 @@ pub(crate) struct View<'a> {
     pub(crate) phases: Phases<'a>,
     /// Threads that an earlier snapshot saw reading `/dev/fuse`.
     fuse_readers: BTreeSet<ThreadKey>,
+    /// Processes of the run whose descriptors could not be read.
+    hidden_fds: Vec<Pid>,
 }
 
 impl<'a> View<'a> {
@@ -42,7 +44,9 @@ impl<'a> View<'a> {
             .filter(|(earlier, thread)| reads_fuse(earlier, thread))
             .map(|(_, thread)| (thread.thread.process.pid, thread.thread.tid))
             .collect();
-        Self { timeline, snapshot, patience, before, phases, fuse_readers }
+        let mut view = Self { timeline, snapshot, patience, before, phases, fuse_readers, hidden_fds: Vec::new() };
+        view.hidden_fds = view.find_hidden_fds();
+        view
     }
 
     pub(crate) fn process(&self, pid: Pid) -> Option<&'a ProcessFact> {
@@ -203,15 +207,31 @@ impl<'a> View<'a> {
     }
 
     /// Processes of the run whose descriptors could not be read: a holder may be hidden among them.
-    pub(crate) fn hidden_fds(&self) -> Vec<Pid> {
-        self.snapshot
-            .gaps
-            .iter()
-            .filter(|gap| gap.what.starts_with("fd"))
-            .filter_map(|gap| gap.pid)
-            .filter(|pid| self.is_of_run(*pid))
-            .collect()
+    pub(crate) fn hidden_fds(&self) -> &[Pid] {
+        &self.hidden_fds
     }
+
+    /// One that has ended has no descriptors, though the kernel denies an ordinary user to see that; and where the first
+    /// thread alone has ended, `/proc/PID/fd` is empty and the others have them still (kernel 6.18).
+    fn find_hidden_fds(&self) -> Vec<Pid> {
+        let unread = self.snapshot.gaps.iter().filter(|gap| gap.what.starts_with("fd")).filter_map(|gap| gap.pid);
+        let headless = self.snapshot.processes.keys().copied().filter(|pid| {
+            let first = self.snapshot.threads.get(&(*pid, Tid(pid.0)));
+            first.is_none_or(has_ended) && !self.snapshot.fds.contains_key(pid)
+        });
+        let all: BTreeSet<Pid> = unread.chain(headless).collect();
+        all.into_iter().filter(|pid| self.is_of_run(*pid) && !self.is_over(*pid)).collect()
+    }
+
+    /// Whether all threads of a process have ended.
+    fn is_over(&self, pid: Pid) -> bool {
+        let mut threads = self.snapshot.threads_of(pid).peekable();
+        threads.peek().is_some() && self.hidden_threads(pid).is_none() && threads.all(has_ended)
+    }
+}
+
+fn has_ended(thread: &ThreadFact) -> bool {
+    matches!(thread.state, TaskState::Z | TaskState::X)
 }
 
 /// Whether a thread waits for a request on `/dev/fuse`: it sleeps in the driver's read, or in a read or poll of

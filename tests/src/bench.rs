@@ -52,6 +52,11 @@ impl Bench {
         Self { programs, directory }
     }
 
+    /// Leaves its directory where it is.
+    pub fn keep(self) -> PathBuf {
+        self.directory.keep()
+    }
+
     /// A path in its directory.
     pub fn path(&self, name: impl AsRef<Path>) -> PathBuf {
         self.directory.path().join(name)

@@ -8,6 +8,7 @@
 //! | what a test needs of the machine | [`Needs`] |
 //! | in which places programs are made to stand still | [`Disk`], [`Group`], [`SmallTmpfs`] |
 //! | what is undone in any case | [`Undo`] |
+//! | healthy programs that must not be accused | [`soak`] |
 //!
 //! The tests use the real kernel, wait for conditions and never for a time, and are not repeated until they are green.
 
@@ -16,6 +17,7 @@ mod expected;
 mod needs;
 mod places;
 mod signals;
+pub mod soak;
 mod undo;
 mod wait;
 

@@ -6,7 +6,7 @@ use std::os::unix::process::ExitStatusExt as _;
 use hangdog_tests::{Bench, Expected, Needs, Programs, Wait, no_ipc_namespace, programs, trial};
 use libtest_mimic::{Arguments, Trial};
 
-const HANGS: &[(&str, Expected)] = &[
+pub(crate) const HANGS: &[(&str, Expected)] = &[
     (
         "pipe-full-cycle",
         Expected {

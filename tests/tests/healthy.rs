@@ -5,7 +5,7 @@ use std::ffi::OsStr;
 use hangdog_tests::{Bench, Needs, Programs, no_ipc_namespace, programs, trial};
 use libtest_mimic::{Arguments, Trial};
 
-const HEALTHY: &[&str] = &[
+pub(crate) const HEALTHY: &[&str] = &[
     "long-poll",
     "slow-compute",
     "flock-queue",

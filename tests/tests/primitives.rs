@@ -5,7 +5,7 @@ use hangdog_tests::{Bench, Needs, Programs, programs, trial};
 use libtest_mimic::{Arguments, Trial};
 
 /// Scenario, kind, and each wait of a named phase: `phase: resource, phase that could end it`.
-const HANGS: &[(&str, &str, &[&str])] = &[
+pub(crate) const HANGS: &[(&str, &str, &[&str])] = &[
     ("traced-abba-std", "deadlock-cycle", ABBA),
     ("traced-abba-parking-lot", "deadlock-cycle", ABBA),
     ("traced-abba-tokio", "deadlock-cycle", ABBA),

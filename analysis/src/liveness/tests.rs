@@ -144,7 +144,7 @@ fn node(count: usize) -> impl Strategy<Value = Node> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 2_000, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: ProptestConfig::default().cases.max(2_000), ..ProptestConfig::default() })]
 
     #[test]
     fn agrees_with_trying_every_order(nodes in (1_usize..7).prop_flat_map(|n| prop::collection::vec(node(n), n))) {
@@ -154,6 +154,19 @@ proptest! {
         for task in 0..nodes.len() {
             prop_assert_eq!(alive[task] == Liveness::Live, live[task], "task {} of {:?}", task, nodes);
             prop_assert_eq!(alive[task] >= Liveness::Idle, at_least_idle[task], "task {} of {:?}", task, nodes);
+        }
+    }
+
+    #[test]
+    fn whoever_is_seen_to_act_makes_nobody_less_alive(
+        (nodes, one) in (1_usize..9).prop_flat_map(|n| (prop::collection::vec(node(n), n), 0..n))
+    ) {
+        let before = spread(&nodes);
+        let mut more = nodes.clone();
+        more[one] = Node::Acts;
+        let after = spread(&more);
+        for task in 0..nodes.len() {
+            prop_assert!(after[task] >= before[task], "task {} of {:?}", task, nodes);
         }
     }
 }

@@ -10,6 +10,7 @@ mod polling;
 mod primitives;
 mod processes;
 mod queues;
+mod random;
 mod scene;
 mod signals;
 mod sockets;

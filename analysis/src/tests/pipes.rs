@@ -152,3 +152,20 @@ fn holders_that_were_left_out_make_it_no_verdict() {
         "nothing",
     );
 }
+
+#[test]
+fn a_process_whose_first_thread_has_ended_may_hold_what_nobody_sees() {
+    let scene = |second: &str| {
+        format!(
+            "proc 10 reader <5 read(3)
+             proc 11 headless <10 read(0) Z
+             {second}
+             fd 10.3 pipe:[90] r
+             fd 10.4 pipe:[90] w"
+        )
+    };
+    check(&scene("task 11.12 headless clock_nanosleep()"), "nothing");
+    // One that has ended as a whole holds nothing, and an ordinary user may not even look.
+    check(&scene(""), "self-deadlock certain: 10; 10>10 pipe-data");
+    check(&scene("gap 11 fd"), "self-deadlock certain: 10; 10>10 pipe-data");
+}

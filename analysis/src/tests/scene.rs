@@ -133,7 +133,7 @@ fn check_removals(scene: &str, whole: &Report) {
 
 /// The order of facts within a snapshot does not matter.
 #[track_caller]
-fn check_order(scene: &str, whole: &Report) {
+pub(super) fn check_order(scene: &str, whole: &Report) {
     let mut all = records(scene);
     all.sort_by_key(|record| match record {
         Record::Run(_) => 0,

@@ -109,3 +109,34 @@ fn an_event_loop_that_waits_for_a_live_child_is_not_set_aside() {
         "nothing",
     );
 }
+
+/// Two who wait for each other's words.
+fn ring(caught: &str, more: &str) -> String {
+    format!(
+        "proc 10 one <5 recvfrom(3) caught={caught}
+         proc 11 other <10 recvfrom(4)
+         fd 10.3 socket:[70]
+         fd 11.4 socket:[71]
+         unix 70 71
+         unix 71 70
+         {more}"
+    )
+}
+
+#[test]
+fn an_alarm_may_break_a_ring_and_leaves_no_trace() {
+    let edges = "10 11; 10>11 unix-socket-data, 11>10 unix-socket-data";
+    check(&ring("0", ""), &format!("deadlock-cycle likely: {edges}"));
+    check(&ring("2000", ""), "nothing");
+    // The runtime of Go catches whatever can be caught.
+    check(&ring("fffffffd7fc1feff", ""), &format!("deadlock-cycle likely: {edges}"));
+}
+
+#[test]
+fn whoever_goes_on_may_send_the_signal_that_breaks_a_ring() {
+    let edges = "10 11; 10>11 unix-socket-data, 11>10 unix-socket-data";
+    let sleeper = "proc 12 sleeper <10 clock_nanosleep()";
+    check(&ring("200", ""), &format!("deadlock-cycle likely: {edges}"));
+    check(&ring("200", sleeper), "nothing");
+    check(&ring("0", sleeper), &format!("deadlock-cycle likely: {edges}"));
+}

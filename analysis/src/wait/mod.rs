@@ -197,6 +197,8 @@ pub(crate) struct Wait {
     pub(crate) unseen: Vec<String>,
     /// Whether what would have ended it was seen to have come before it began.
     pub(crate) came_before: bool,
+    /// Whether a handler of the waiter's process could end it, if somebody sent the signal.
+    pub(crate) is_heard: bool,
 }
 
 impl Wait {
@@ -211,6 +213,7 @@ impl Wait {
             evidence: Vec::new(),
             unseen: Vec::new(),
             came_before: false,
+            is_heard: false,
         }
     }
 
@@ -221,6 +224,11 @@ impl Wait {
         let is_bell =
             || matches!(self.class, Class::PipeData | Class::UnixData) && self.outside.is_none() && is_own();
         self.class.is_waiting_for_work() || is_bell()
+    }
+
+    pub(crate) fn heard(mut self) -> Self {
+        self.is_heard = true;
+        self
     }
 
     pub(crate) fn because(mut self, text: impl Into<String>, facts: Vec<FactRef>) -> Self {

@@ -3,7 +3,8 @@
 //! A handler may write into the process's own pipe, set its own eventfd, post its own semaphore: that is how event
 //! loops hear of signals (libuv, asyncio, tokio). So a wait that the process itself could end is also a wait for a
 //! signal, where it catches one; and where it catches SIGCHLD, for the end of its children. A wait for somebody
-//! else is not: there a handler is only doubt.
+//! else is not: there a handler is only doubt, more where an alarm may be set (`alarm` and `setitimer` leave no trace
+//! in `/proc`) and where somebody of the run goes on and may send the signal.
 
 use hangdog_schemas::fact::ThreadFact;
 use hangdog_schemas::{Confidence, ResourceKey};
@@ -18,6 +19,11 @@ const fn bit(signal: u32) -> u64 {
 
 const SIGINT: u64 = bit(2);
 const SIGCHLD: u64 = bit(17);
+const SIGALRM: u64 = bit(14);
+
+/// Who catches all of these (USR1, USR2, ALRM, XCPU, VTALRM, PROF, IO) catches whatever can be caught, as the runtime of Go does:
+/// that says nothing about an alarm.
+const ALL: u64 = bit(10) | bit(12) | SIGALRM | bit(24) | bit(26) | bit(27) | bit(29);
 
 /// Handlers that end nothing: faults (ILL, TRAP, ABRT, BUS, FPE, SEGV, PIPE, SYS), the terminal (CONT, TSTP, TTIN,
 /// TTOU, WINCH), glibc's own (32, 33), and SIGINT, which CPython always catches.
@@ -39,6 +45,28 @@ const HARMLESS: u64 = bit(4)
     | SIGINT
     | SIGCHLD;
 
+/// What a handler or a timer that cannot be seen may do.
+#[derive(Clone, Copy, Debug)]
+enum Doubt {
+    None,
+    Timer,
+    Handler,
+    Alarm,
+}
+
+fn doubted(wait: Wait, doubt: Doubt) -> Wait {
+    // What a shell or a runtime catches to end in good order wakes no wait for a child.
+    let firm =
+        matches!(wait.class, Class::ChildExit | Class::FuseReply | Class::Mutex | Class::Lock | Class::LockTurn);
+    match doubt {
+        _ if firm => wait,
+        Doubt::None => wait,
+        Doubt::Timer => wait.at_most(Confidence::Likely, "whether the process has a timer"),
+        Doubt::Handler => wait.at_most(Confidence::Likely, "whether a signal handler ends the wait").heard(),
+        Doubt::Alarm => wait.at_most(Confidence::Possible, "whether an alarm is set, whose handler ends the wait"),
+    }
+}
+
 /// What a wait is with the signals that its process catches.
 pub(super) fn wake(view: &View<'_>, thread: &ThreadFact, rest: Rest) -> Rest {
     let Rest::Waits(waits) = rest else { return rest };
@@ -47,8 +75,11 @@ pub(super) fn wake(view: &View<'_>, thread: &ThreadFact, rest: Rest) -> Rest {
     if process.timers.seen().is_some_and(|timers| *timers > 0) {
         return Rest::Timed(None);
     }
-    let caught = process.signals.seen().map_or(0, |signals| signals.caught.0);
+    // What could not be read may be anything; what nobody asked for is nothing (an older capture).
+    let unread = if process.signals.is_not_asked() { 0 } else { u64::MAX & !ALL | SIGALRM };
+    let caught = process.signals.seen().map_or(unread, |signals| signals.caught.0);
     let hears_others = caught & !HARMLESS != 0;
+    let may_have_an_alarm = caught & SIGALRM != 0 && caught & ALL != ALL;
     let by_handler = |wait: &Wait| {
         let interruptible = !matches!(
             wait.class,
@@ -65,18 +96,17 @@ pub(super) fn wake(view: &View<'_>, thread: &ThreadFact, rest: Rest) -> Rest {
         interruptible && wait.resolvers.iter().any(|resolver| resolver.who.pid() == pid)
     };
     let is_own = waits.iter().any(by_handler);
-    let mut waits: Vec<Wait> = waits
-        .into_iter()
-        .map(|wait| {
-            // What a shell or a runtime catches to end in good order wakes no wait for a child.
-            let firm = matches!(
-                wait.class,
-                Class::ChildExit | Class::FuseReply | Class::Mutex | Class::Lock | Class::LockTurn
-            );
-            let doubtful = hears_others && !firm;
-            if doubtful { wait.at_most(Confidence::Likely, "whether a signal handler ends the wait") } else { wait }
-        })
-        .collect();
+    let may_have_a_timer = process.timers.seen().is_none() && !process.timers.is_not_asked();
+    let doubt = if hears_others && may_have_an_alarm {
+        Doubt::Alarm
+    } else if hears_others {
+        Doubt::Handler
+    } else if may_have_a_timer {
+        Doubt::Timer
+    } else {
+        Doubt::None
+    };
+    let mut waits: Vec<Wait> = waits.into_iter().map(|wait| doubted(wait, doubt)).collect();
     if is_own && hears_others && waits.iter().all(|wait| wait.class != Class::Signal) {
         waits.push(
             Wait::new(Class::Signal, ResourceKey::new("signal", ""), "a signal")

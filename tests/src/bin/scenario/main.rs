@@ -11,6 +11,7 @@
 //! | [`phases`] | programs with open phases |
 //! | [`at_work`], [`family`], [`held`], [`crowd`] | programs with phases that open and close all the time, in children, in great number; [`told`] what to do |
 //! | [`places`], [`limits`] | places to run a command in, and limits to run it under |
+//! | [`service`] | a service on tokio with load and quiet |
 //! | [`endings`] | programs that end as they are told |
 
 mod at_work;
@@ -29,6 +30,7 @@ mod places;
 mod primitives;
 mod processes;
 mod role;
+mod service;
 mod sockets;
 mod stuck;
 mod terminal;
@@ -116,6 +118,8 @@ const SCENARIOS: &[(&str, Scenario)] = &[
     ("without-fuse", places::without_fuse),
     ("on-terminal", places::on_terminal),
     ("session-leader", places::session_leader),
+    ("tokio-service", service::service),
+    ("tokio-clients", service::clients),
     ("exit", endings::exit),
     ("die", endings::die),
 ];

@@ -1,0 +1,95 @@
+//! How often each degree of confidence is right, and how long the sentence takes: all scenarios of `hangs.rs`,
+//! `primitives.rs` and `healthy.rs` are run, and where a folder of others is given those too; two tables come out.
+//!
+//! ```text
+//! cargo test -p hangdog-tests --test calibration                    some minutes
+//! cargo test -p hangdog-tests --test calibration -- --zoo DIR       a folder with a program `zoo` that runs and judges
+//! cargo test -p hangdog-tests --test calibration -- --only WORD     scenarios with this word
+//! ```
+//!
+//! Not run by a plain `cargo test`: each of these scenarios is a test already. It fails when a certain verdict is wrong.
+//!
+//! | module | is |
+//! | --- | --- |
+//! | `judged` | what became of a scenario: how sure, right or wrong, and how long after the last thread went to sleep |
+//! | `own` | the scenarios of this package |
+//! | `zoo` | those of a folder |
+
+#[expect(dead_code, reason = "it is a test of its own, and its table is used here")]
+#[path = "../hangs.rs"]
+mod hangs;
+#[expect(dead_code, reason = "it is a test of its own, and its table is used here")]
+#[path = "../healthy.rs"]
+mod healthy;
+mod judged;
+mod own;
+#[expect(dead_code, reason = "it is a test of its own, and its table is used here")]
+#[path = "../primitives.rs"]
+mod primitives;
+mod zoo;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use hangdog_schemas::Confidence;
+use hangdog_tests::programs;
+
+use judged::{Judged, Truth};
+
+/// A hang that is proven takes no longer than this.
+const SOON: f64 = 3.0;
+
+fn main() -> ExitCode {
+    hangdog_tests::as_in_the_foreground();
+    let (mut folder, mut only) = (None, String::new());
+    let mut words = std::env::args().skip(1);
+    while let Some(word) = words.next() {
+        match (word.as_str(), words.next()) {
+            ("--zoo", Some(value)) => folder = Some(PathBuf::from(value)),
+            ("--only", Some(value)) => only = value,
+            _ => {
+                eprintln!("calibration: [--zoo DIR] [--only WORD]");
+                return ExitCode::from(2);
+            }
+        }
+    }
+    let mut all = own::all(&programs!(), &only);
+    if let Some(folder) = folder {
+        all.extend(zoo::all(&programs!(), &folder, &only));
+    }
+    println!("{}\n{}", table(&all), times(&all));
+    let wrong = all.iter().filter(|judged| judged.confidence == Some(Confidence::Certain) && !judged.is_right);
+    if wrong.count() == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// Right and wrong by confidence.
+fn table(all: &[Judged]) -> String {
+    let row = |word: &str, confidence: Option<Confidence>, truth: Truth| {
+        let of = || all.iter().filter(move |judged| judged.confidence == confidence && judged.truth == truth);
+        let wrong: Vec<&str> = of().filter(|judged| !judged.is_right).map(|judged| judged.name.as_str()).collect();
+        let right = of().count() - wrong.len();
+        let names = if wrong.is_empty() { String::new() } else { format!(": {}", wrong.join(", ")) };
+        format!("| {word} | {right} | {}{names} |\n", wrong.len())
+    };
+    let mut text = String::from("| what was said | right | wrong |\n| --- | --- | --- |\n");
+    for confidence in [Confidence::Certain, Confidence::Likely, Confidence::Possible] {
+        text += &row(&format!("of a hang: {}", confidence.word()), Some(confidence), Truth::Hang);
+    }
+    text += &row("of a hang: nothing", None, Truth::Hang);
+    for confidence in [Confidence::Certain, Confidence::Likely, Confidence::Possible] {
+        text += &row(&format!("of a healthy program: {}", confidence.word()), Some(confidence), Truth::Healthy);
+    }
+    text + &row("of a healthy program: nothing", None, Truth::Healthy)
+}
+
+/// From the moment the last thread of the chain went to sleep to the sentence.
+fn times(all: &[Judged]) -> String {
+    let mut text = String::from("| hang | said | seconds from the last thread's sleep |\n| --- | --- | --- |\n");
+    for judged in all.iter().filter(|judged| judged.truth == Truth::Hang) {
+        let said = judged.confidence.map_or("nothing", Confidence::word);
+        let late = judged.confidence == Some(Confidence::Certain) && judged.seconds.is_some_and(|s| s > SOON);
+        let seconds = judged.seconds.map_or_else(String::new, |seconds| format!("{seconds:.1}"));
+        text += &format!("| {} | {said} | {seconds}{} |\n", judged.name, if late { " **late**" } else { "" });
+    }
+    text
+}
