@@ -7,7 +7,7 @@
 //!                ──▶ idle, and who started it has ended    idle-holder
 //! ```
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use hangdog_schemas::{Confidence, FindingKind};
 
@@ -48,16 +48,7 @@ pub(crate) fn causes<'g>(view: &View<'_>, graph: &'g Graph, from: &[usize]) -> V
         .collect();
     rings.sort();
     if view.is_declared() {
-        let of_run = |task: &usize| view.is_of_run(graph.tasks[*task].key.pid());
-        let idle: Vec<BTreeSet<usize>> =
-            graph.idle_rings().into_iter().filter(|ring| ring.iter().all(of_run)).collect();
-        let near =
-            idle.iter().filter_map(|ring| Some((*ring.iter().filter_map(|task| reach.get(task)).min()?, ring)));
-        found.extend(near.take(NEAREST).filter_map(|(distance, ring)| {
-            let mut cause = ring_cause(graph, &from, ring)?;
-            cause.confidence = Confidence::Possible;
-            Some((distance, cause))
-        }));
+        found.extend(idle_ring_causes(view, graph, &from, &reach));
     }
     // Whoever still acts in the run may be about to do what somebody outside could: open the FIFO, send SIGCONT, or a
     // signal whose handler ends a wait.
@@ -131,6 +122,24 @@ fn rank(kind: FindingKind) -> u8 {
         FindingKind::IdleHolder => 4,
         _ => 5,
     }
+}
+
+/// Rings that are dead but for the outside: no more than possible, and told when somebody has said that it hangs.
+fn idle_ring_causes<'g>(
+    view: &View<'_>,
+    graph: &'g Graph,
+    from: &[usize],
+    reach: &BTreeMap<usize, usize>,
+) -> Vec<(usize, Cause<'g>)> {
+    let of_run = |task: &usize| view.is_of_run(graph.tasks[*task].key.pid());
+    let rings = graph.idle_rings().into_iter().filter(|ring| ring.iter().all(of_run));
+    let near = rings.filter_map(|ring| Some((*ring.iter().filter_map(|task| reach.get(task)).min()?, ring)));
+    let causes = near.take(NEAREST).filter_map(|(distance, ring)| {
+        let mut cause = ring_cause(graph, from, &ring)?;
+        cause.confidence = Confidence::Possible;
+        Some((distance, cause))
+    });
+    causes.collect()
 }
 
 fn ring_cause<'g>(graph: &'g Graph, from: &[usize], ring: &BTreeSet<usize>) -> Option<Cause<'g>> {
