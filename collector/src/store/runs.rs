@@ -12,6 +12,7 @@ use rustix::process::{Signal, pidfd_send_signal};
 use serde::{Deserialize, Serialize};
 
 use super::owner::{Life, Owner};
+use crate::clock::monotonic_now;
 use crate::kernel::{has_ended, open_process};
 use crate::run::{ASKED, DIRECTORY, DUMP, KEPT_OWNER, OWNER, Published, bases, names, open_private};
 
@@ -106,7 +107,8 @@ pub enum Asked {
     Silent,
 }
 
-/// Asks the hangdog of a run for a look, and waits for what it finds, for `limit` at most.
+/// Asks the hangdog of a run for a look, and waits for what it finds, for `limit` at most. A look that was over before
+/// does not count, whoever asked for it.
 pub fn ask(run: &Run, limit: Duration) -> io::Result<Asked> {
     let Some(watcher) = run.claim.as_ref().map(|claim| &claim.watcher) else { return Ok(Asked::Gone) };
     // Opened first, compared then, not ended since: the number means this process, whatever happened before.
@@ -115,12 +117,12 @@ pub fn ask(run: &Run, limit: Duration) -> io::Result<Asked> {
         return Ok(Asked::Gone);
     }
     let directory = run.directory()?;
-    let before = published(&directory).map_or(0, |published| published.number);
+    let asked = monotonic_now();
     let signal = Signal::from_named_raw(DUMP).ok_or(io::ErrorKind::Unsupported)?;
     pidfd_send_signal(&pidfd, signal)?;
     let until = Instant::now() + limit;
     while Instant::now() < until {
-        if let Some(published) = published(&directory).filter(|published| published.number > before) {
+        if let Some(published) = published(&directory).filter(|published| published.looked > asked) {
             return Ok(Asked::Answered(Box::new(published)));
         }
         if has_ended(&pidfd) {

@@ -6,11 +6,12 @@ use hangdog_schemas::record::{Sample, SnapshotExtent, ThreadSample, Trigger, Tri
 use hangdog_schemas::{Pid, Record, RunNs, SnapshotId, When};
 
 use super::MainLoop;
+use super::wanted::Who;
 use crate::judge::Moment;
 use crate::observe::{self, Request, Tree};
 use crate::run::foreign;
 use crate::run::subject::Subject;
-use crate::watchdog::Event;
+use crate::watchdog::{Event, Outcome};
 
 /// While a snapshot runs, it gets this long at a time before the loop looks at everything else.
 const LOOK_STEP: Duration = Duration::from_millis(10);
@@ -26,13 +27,11 @@ pub(super) struct Looking {
     /// How the open phases stood when it was begun.
     states: Vec<Record>,
     own_cpu: u64,
+    outcome: Outcome,
 }
 
 impl MainLoop<'_> {
     pub(super) fn begin_look(&mut self, now: RunNs, extent: SnapshotExtent, reason: TriggerReason) {
-        if self.looking.is_some() {
-            return;
-        }
         for record in self.parts.outputs.tee.held_back(now) {
             self.parts.records.push(now, &record);
         }
@@ -71,19 +70,25 @@ impl MainLoop<'_> {
             ticks: tree.ticks(),
             baseline: self.parts.baseline.clone(),
         };
-        self.looking = Some(Looking { began: now, extent, sample: all_threads(now, tree), states, own_cpu });
+        let sample = all_threads(now, tree);
+        self.looking = Some(Looking { began: now, extent, sample, states, own_cpu, outcome: Outcome::Well });
         self.parts.snapshotter.begin(request);
     }
 
     /// Goes on with a snapshot; asks the judge when it is complete and there is one before it.
     pub(super) fn follow_look(&mut self, now: RunNs) -> Option<Moment> {
-        let looking = self.looking.as_ref()?;
+        let looking = self.looking.as_mut()?;
         let longest = match looking.extent {
             SnapshotExtent::Light => LONGEST_LIGHT_LOOK,
             SnapshotExtent::Full => LONGEST_FULL_LOOK,
         };
         let is_awaited = self.to_pass.iter().any(|(_, until)| now >= *until);
-        if is_awaited || now.since(looking.began) > longest {
+        if now.since(looking.began) > longest {
+            looking.outcome = Outcome::Failed;
+        } else if is_awaited && looking.outcome == Outcome::Well {
+            looking.outcome = Outcome::Short;
+        }
+        if looking.outcome != Outcome::Well {
             self.parts.snapshotter.cut();
         }
         let facts = match self.parts.snapshotter.work(Instant::now() + LOOK_STEP) {
@@ -91,7 +96,11 @@ impl MainLoop<'_> {
             observe::Progress::Idle => Vec::new(),
             observe::Progress::Done(facts) => facts,
         };
+        // What was asked for before this moment belongs to this look, whether it was heard or not.
+        let now = self.now();
+        self.hear_signals(now);
         let mut looking = self.looking.take()?;
+        self.looked = self.now();
         let namespace = self.parts.records.question.header().mount_namespace;
         self.owned.learn(&self.parts.before, namespace, &facts);
         self.told.memfds.learn(now, &facts);
@@ -99,8 +108,14 @@ impl MainLoop<'_> {
         self.parts.records.snapshot(now, looking.began, looking.sample, looking.states);
         let judged = self.judge_cpu - std::mem::replace(&mut self.judge_cpu_before, self.judge_cpu);
         let spent = Duration::from_nanos(self.own_cpu().saturating_sub(looking.own_cpu) + judged);
-        let stop = self.tell(now, &Event::Looked { extent: looking.extent, spent });
-        self.dump.looked(now);
+        let mut stop = None;
+        for who in self.served(self.looked, looking.outcome) {
+            match who {
+                Who::Watch => stop = stop.or(self.tell(now, &Event::Looked { extent: looking.extent, spent })),
+                Who::Dump => self.dump.looked(now),
+                Who::Signal => {}
+            }
+        }
         if let Some(since) = self.parts.records.question.since() {
             self.asked_since = since;
             let question = self.parts.records.question.records(self.told.phases.open());
