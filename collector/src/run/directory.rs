@@ -1,6 +1,13 @@
 //! The run's directory on tmpfs: recorder files, phase lines, the spool. Nothing in it ever waits for a
 //! disk. It is worked on through descriptors that were opened when it was made, so that nothing the run
 //! mounts over it later is ever touched.
+//!
+//! While it is made and while it is removed its name tells whose it is; in between a file in it does. So whenever its
+//! hangdog is killed, the next one knows that nobody needs it.
+//!
+//! ```text
+//! half-NAMESPACE-PID-START-RUN ── has all its files ──▶ run-RUN ── is over ──▶ half-… ──▶ gone
+//! ```
 
 use std::ffi::OsString;
 use std::fs::{DirBuilder, File};
@@ -10,18 +17,21 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use hangdog_schemas::ProcessId;
-use rustix::fs::{AtFlags, Dir, Mode, OFlags, fstat, fstatfs, open, openat, renameat, unlinkat};
+use rustix::fs::{
+    AtFlags, Dir, Mode, OFlags, RenameFlags, fstat, fstatfs, open, openat, renameat, renameat_with, unlinkat,
+};
 
-use crate::store::{Claim, Life, remove_tree};
+use crate::store::{Claim, LOCK_NAME, Life, Lock, Owner, remove_tree};
 
 /// Magic number of tmpfs, statfs(2).
 const TMPFS: u64 = 0x0102_1994;
 /// Files that the directory is made with.
-const FILES: [&str; 3] = ["phases.jsonl", "spool.jsonl", OWNER];
+const FILES: [&str; 2] = ["phases.jsonl", "spool.jsonl"];
 /// All files of the directory itself, removed at the end.
-const ALL_FILES: [&str; 6] = ["phases.jsonl", "spool.jsonl", OWNER, KEPT_OWNER, ASKED, NEW_ASKED];
+const ALL_FILES: [&str; 7] = ["phases.jsonl", "spool.jsonl", OWNER, NEW_OWNER, KEPT_OWNER, ASKED, NEW_ASKED];
 /// Whose the directory is.
 pub(crate) const OWNER: &str = "owner";
+const NEW_OWNER: &str = "owner.new";
 /// The same, when the spool is kept on purpose: only `hangdog clean` removes it.
 pub(crate) const KEPT_OWNER: &str = "owner.kept";
 /// What came of the last look that was asked for.
@@ -30,12 +40,15 @@ const NEW_ASKED: &str = "asked.json.new";
 /// More than this is not told in the directory: a tmpfs is memory.
 const MOST_ASKED: usize = 4 << 20;
 /// What hangdog itself makes in it.
-pub(super) const OWN_NAMES: [&str; 7] = ["flight", ALL_FILES[0], ALL_FILES[1], OWNER, KEPT_OWNER, ASKED, NEW_ASKED];
+pub(super) const OWN_NAMES: [&str; 8] =
+    ["flight", ALL_FILES[0], ALL_FILES[1], OWNER, NEW_OWNER, KEPT_OWNER, ASKED, NEW_ASKED];
 
 /// The directory of one run.
 #[derive(Debug)]
 pub(crate) struct RunDirectory {
     pub(crate) path: PathBuf,
+    /// Its name while it is made and removed.
+    half: String,
     base: OwnedFd,
     own: OwnedFd,
     flight: OwnedFd,
@@ -49,41 +62,44 @@ impl RunDirectory {
         let base_path = base(runtime, uid)?;
         let base = open_private(&base_path, uid)?;
         let troubles = remove_dead(&base, &base_path);
-        let name = format!("run-{run}");
-        let own = make(&base, &name)?;
+        let (name, half) = (format!("run-{run}"), half(run, &Owner::own()?));
+        let own = make(&base, &half)?;
         let flight = make(&own, "flight")?;
         for file in FILES {
             create_file(&own, file)?;
         }
-        let directory = Self { path: base_path.join(name), base, own, flight, troubles };
-        directory.note(None);
+        let directory = Self { path: base_path.join(&name), half, base, own, flight, troubles };
+        directory.note(None)?;
+        // One that is there already is never taken for a new one.
+        renameat_with(&directory.base, &directory.half, &directory.base, &name, RenameFlags::NOREPLACE)?;
         Ok(directory)
     }
 
     /// Notes whose command it is for too: it may live longer than whoever watches it.
     pub(crate) fn claim(&self, root: ProcessId) {
-        self.note(Some(root));
+        // A tmpfs that is full has the first note still: the directory is the watcher's.
+        let _ = self.note(Some(root));
     }
 
-    /// So that a later run can tell when nobody needs it any more.
-    fn note(&self, root: Option<ProcessId>) {
-        let Some(text) = Claim::own(root).ok().and_then(|claim| serde_json::to_vec(&claim).ok()) else { return };
-        let flags = OFlags::WRONLY | OFlags::TRUNC | OFlags::CLOEXEC;
-        if let Ok(file) = openat(&self.own, OWNER, flags, Mode::empty()) {
-            let _ = rustix::io::write(&file, &text);
-        }
+    /// So that a later run can tell when nobody needs it any more. There is always a whole note.
+    fn note(&self, root: Option<ProcessId>) -> io::Result<()> {
+        let text = serde_json::to_vec(&Claim::own(root)?)?;
+        self.replace(OWNER, NEW_OWNER, &text)
+    }
+
+    /// Writes a file all at once, under another name first.
+    fn replace(&self, name: &str, new: &str, text: &[u8]) -> io::Result<()> {
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let file = openat(&self.own, new, flags, Mode::RUSR | Mode::WUSR)?;
+        io::Write::write_all(&mut File::from(file), text)?;
+        Ok(renameat(&self.own, new, &self.own, name)?)
     }
 
     /// Tells whoever asked for a look what came of it, all at once.
     pub(crate) fn publish(&self, text: &[u8]) {
-        if text.len() > MOST_ASKED {
-            return;
-        }
-        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let Ok(file) = openat(&self.own, NEW_ASKED, flags, Mode::RUSR | Mode::WUSR) else { return };
-        // A tmpfs that is full tells nobody.
-        if io::Write::write_all(&mut File::from(file), text).is_ok() {
-            let _ = renameat(&self.own, NEW_ASKED, &self.own, ASKED);
+        if text.len() <= MOST_ASKED {
+            // A tmpfs that is full tells nobody.
+            let _ = self.replace(ASKED, NEW_ASKED, text);
         }
     }
 
@@ -99,10 +115,11 @@ impl RunDirectory {
 
     /// Removes it with all its files.
     pub(crate) fn remove(&self) {
+        let Some(name) = self.path.file_name() else { return };
+        let is_half = renameat_with(&self.base, name, &self.base, &self.half, RenameFlags::NOREPLACE).is_ok();
         clear(&self.own, &self.flight);
-        if let Some(name) = self.path.file_name() {
-            let _ = unlinkat(&self.base, name, AtFlags::REMOVEDIR);
-        }
+        let name = if is_half { self.half.as_ref() } else { name };
+        let _ = unlinkat(&self.base, name, AtFlags::REMOVEDIR);
     }
 
     /// Removes all but the spool, which then holds the only facts of the run.
@@ -186,18 +203,45 @@ fn clear(own: &OwnedFd, flight: &OwnedFd) {
     }
 }
 
-/// Removes the directories of runs whose watcher and command have both ended. What stays, and why.
+/// The name of a directory that is being made or removed.
+fn half(run: &str, owner: &Owner) -> String {
+    format!("half-{}-{}-{}-{run}", owner.pid_namespace, owner.pid, owner.start)
+}
+
+/// Whose a directory is by its name, when it was left half made or half removed. A tmpfs is no older than the boot.
+pub(crate) fn claim_of_half(name: &str) -> Option<Claim> {
+    let mut words = name.strip_prefix("half-")?.splitn(4, '-');
+    let (pid_namespace, pid, start) = (words.next()?, words.next()?, words.next()?);
+    words.next()?;
+    let numbers = (pid_namespace.parse().ok()?, pid.parse().ok()?, start.parse().ok()?);
+    let (pid_namespace, pid, start) = numbers;
+    Some(Claim { watcher: Owner { pid_namespace, pid, start, ..Owner::own().ok()? }, root: None })
+}
+
+/// Directories of runs whose watcher and command have both ended.
+fn dead(base: &OwnedFd) -> Vec<OsString> {
+    let is_dead = |name: &OsString| {
+        let Some(text) = name.to_str() else { return false };
+        let claim = if text.starts_with("run-") {
+            openat(base, name, DIRECTORY, Mode::empty()).ok().and_then(|own| Claim::read(&own, OWNER))
+        } else {
+            claim_of_half(text)
+        };
+        claim.is_some_and(|claim| claim.life() == Life::Dead)
+    };
+    names(base).into_iter().filter(is_dead).collect()
+}
+
+/// Removes the directories of dead runs. What stays, and why.
 fn remove_dead(base: &OwnedFd, path: &Path) -> Vec<String> {
     let mut troubles = Vec::new();
-    for name in names(base) {
-        if !name.to_str().is_some_and(|name| name.starts_with("run-")) {
-            continue;
-        }
-        let Ok(own) = openat(base, &name, DIRECTORY, Mode::empty()) else { continue };
-        // A directory that is just being made names nobody.
-        if Claim::read(&own, OWNER).is_none_or(|claim| claim.life() != Life::Dead) {
-            continue;
-        }
+    let dead = dead(base);
+    if dead.is_empty() {
+        return troubles;
+    }
+    // Whoever has the lock removes them: nobody waits for that, nor is anything the matter when it comes later.
+    let Ok(_lock) = Lock::take(&path.join(LOCK_NAME)) else { return troubles };
+    for name in dead {
         for stays in remove_tree(base.as_fd(), &name, path) {
             let (path, why) = (stays.path.display(), stays.why);
             troubles.push(format!("{path}, which a dead run left, cannot be removed: {why}"));
@@ -209,7 +253,6 @@ fn remove_dead(base: &OwnedFd, path: &Path) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::Owner;
 
     fn uid() -> u32 {
         rustix::process::geteuid().as_raw()

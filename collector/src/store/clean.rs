@@ -12,7 +12,7 @@ use std::io;
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 
-use super::lock::{Lock, LockError};
+use super::lock::{LOCK_NAME, Lock, LockError};
 use super::owner::{Life, Owner};
 use super::remove::remove_tree;
 use super::runs::{Run, runs};
@@ -78,7 +78,7 @@ pub fn leftovers(runtime: Option<OsString>, uid: u32, captures: Option<&Path>) -
         found.push(Leftover { kind: Kind::Recorder, path, standing, run: None });
     }
     if let Some(captures) = captures {
-        let path = captures.join(LOCK);
+        let path = captures.join(LOCK_NAME);
         match Lock::holder(&path) {
             Ok(None) => {}
             Ok(Some((holder, life))) => {
@@ -95,14 +95,11 @@ pub fn leftovers(runtime: Option<OsString>, uid: u32, captures: Option<&Path>) -
     Ok(found)
 }
 
-/// The lock of the directory of captures: who has it may remove what dead runs left.
-const LOCK: &str = "lock";
-
 /// Removes what is dead, and returns what stays of it, with why. One at a time does so for a store.
 pub fn apply(leftovers: &[Leftover], captures: Option<&Path>) -> Result<Vec<(PathBuf, String)>, LockError> {
     // Taking it takes a stale one over, and letting go of it removes it.
     let _lock = match captures.filter(|captures| captures.is_dir()) {
-        Some(captures) => Some(Lock::take(&captures.join(LOCK))?),
+        Some(captures) => Some(Lock::take(&captures.join(LOCK_NAME))?),
         None => None,
     };
     let mut stays = Vec::new();

@@ -18,6 +18,7 @@ mod remove;
 mod runs;
 
 pub use clean::{Kind, Leftover, Standing, apply, leftovers};
+pub(crate) use lock::LOCK_NAME;
 pub use lock::{Lock, LockError};
 pub use owner::{Life, Owner};
 pub(crate) use remove::remove_tree;

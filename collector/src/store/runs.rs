@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use super::owner::{Life, Owner};
 use crate::clock::monotonic_now;
 use crate::kernel::{has_ended, open_process};
-use crate::run::{ASKED, DIRECTORY, DUMP, KEPT_OWNER, OWNER, Published, bases, names, open_private};
+use crate::run::{ASKED, DIRECTORY, DUMP, KEPT_OWNER, OWNER, Published, bases, claim_of_half, names, open_private};
 
 /// Longest file that is read of a run's directory.
 const LONGEST: u64 = 16 << 20;
@@ -81,13 +81,14 @@ pub fn runs(runtime: Option<OsString>, uid: u32) -> io::Result<Vec<Run>> {
             Err(error) => return Err(error),
         };
         for entry in names(&base) {
-            let Some(name) = entry.to_str().and_then(|name| name.strip_prefix("run-")).map(str::to_owned) else {
-                continue;
-            };
+            let Some(text) = entry.to_str() else { continue };
+            let half = claim_of_half(text);
+            let name = text.strip_prefix("run-").or(text.rsplit('-').next().filter(|_| half.is_some()));
+            let Some(name) = name.map(str::to_owned) else { continue };
             let Ok(directory) = openat(&base, &entry, DIRECTORY, Mode::empty()) else { continue };
             let kept = Claim::read(&directory, KEPT_OWNER);
             let is_kept = kept.is_some();
-            let claim = kept.or_else(|| Claim::read(&directory, OWNER));
+            let claim = half.or(kept).or_else(|| Claim::read(&directory, OWNER));
             let base = base.as_fd().try_clone_to_owned()?;
             found.push(Run { name, path: path.join(&entry), claim, is_kept, base, entry });
         }

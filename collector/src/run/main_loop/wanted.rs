@@ -35,15 +35,17 @@ impl MainLoop<'_> {
     pub(super) fn want(&mut self, now: RunNs, who: Who, extent: SnapshotExtent, reason: TriggerReason) {
         // One that waits stands for its like: whatever covers it is not over yet, so it covers them too.
         if !self.wanted.iter().any(|wanted| wanted.who == who && wanted.extent == extent) {
-            self.wanted.push(Wanted { who, extent, reason, entered: now, tries: tries(who, reason) });
+            // Not the time of this round, in which a look may have been completed since: that one does not cover it.
+            let entered = self.now();
+            self.wanted.push(Wanted { who, extent, reason, entered, tries: tries(who, reason) });
         }
         self.follow_wanted(now);
     }
 
     /// Begins the most urgent look of those that may begin.
     pub(super) fn follow_wanted(&mut self, now: RunNs) {
-        let gate = &self.gate;
-        let begins = |wanted: &&mut Wanted| gate.pass(now, wanted.entered, wanted.extent) == Pass::Begins;
+        let (gate, fresh) = (&self.gate, self.parts.clock.now());
+        let begins = |wanted: &&mut Wanted| gate.pass(fresh, wanted.entered, wanted.extent) == Pass::Begins;
         let rank = |wanted: &&mut Wanted| (wanted.who, is_full(wanted.extent), Reverse(wanted.entered));
         if let Some(next) = self.wanted.iter_mut().filter(begins).max_by_key(rank) {
             next.tries = next.tries.saturating_sub(1);

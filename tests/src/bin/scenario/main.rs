@@ -12,6 +12,7 @@
 //! | [`at_work`], [`family`], [`held`], [`crowd`] | programs with phases that open and close all the time, in children, in great number; [`told`] what to do |
 //! | [`places`], [`limits`] | places to run a command in, and limits to run it under |
 //! | [`endings`] | programs that end as they are told |
+//! | [`roam`] | a family that is hard to follow, and those who look like it |
 
 mod at_work;
 mod crowd;
@@ -28,6 +29,7 @@ mod pipes;
 mod places;
 mod primitives;
 mod processes;
+mod roam;
 mod role;
 mod sockets;
 mod stuck;
@@ -117,6 +119,8 @@ const SCENARIOS: &[(&str, Scenario)] = &[
     ("on-terminal", places::on_terminal),
     ("session-leader", places::session_leader),
     ("exit", endings::exit),
+    ("print-and-exit", endings::print_and_exit),
+    ("roam", roam::roam),
     ("die", endings::die),
 ];
 
