@@ -4,10 +4,13 @@
 
 mod helper;
 mod kin;
+mod mount_ids;
 mod tree;
 
 pub(crate) use helper::{Helper, fork_helper};
 pub(crate) use kin::Children;
+pub(crate) use mount_ids::mount_ids;
+pub(crate) use tree::{ancestors, descendants_of};
 
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::Duration;

@@ -21,14 +21,22 @@ use rustix::fs::{
     AtFlags, Dir, Mode, OFlags, RenameFlags, fstat, fstatfs, open, openat, renameat, renameat_with, unlinkat,
 };
 
-use crate::store::{Claim, LOCK_NAME, Life, Lock, Owner, remove_tree};
+use crate::act::Before;
+use crate::store::{Claim, LOCK_NAME, Life, Lock, NotedMount, Owner, has_remains, remove_tree};
 
 /// Magic number of tmpfs, statfs(2).
 const TMPFS: u64 = 0x0102_1994;
 /// Files that the directory is made with.
-const FILES: [&str; 2] = ["phases.jsonl", "spool.jsonl"];
+const FILES: [&str; 2] = ["phases.jsonl", SPOOL];
+/// The first facts.
+pub(crate) const SPOOL: &str = "spool.jsonl";
+/// What was there before the run, and the mounts that are the run's: with these a later `hangdog clean` proves what is whose.
+pub(crate) const BEFORE: &str = "before.json";
+pub(crate) const NOTED_MOUNTS: &str = "mounts.json";
+const NEW_NOTES: &str = "notes.new";
 /// All files of the directory itself, removed at the end.
-const ALL_FILES: [&str; 7] = ["phases.jsonl", "spool.jsonl", OWNER, NEW_OWNER, KEPT_OWNER, ASKED, NEW_ASKED];
+const ALL_FILES: [&str; 10] =
+    ["phases.jsonl", SPOOL, OWNER, NEW_OWNER, KEPT_OWNER, ASKED, NEW_ASKED, BEFORE, NOTED_MOUNTS, NEW_NOTES];
 /// Whose the directory is.
 pub(crate) const OWNER: &str = "owner";
 const NEW_OWNER: &str = "owner.new";
@@ -40,8 +48,19 @@ const NEW_ASKED: &str = "asked.json.new";
 /// More than this is not told in the directory: a tmpfs is memory.
 const MOST_ASKED: usize = 4 << 20;
 /// What hangdog itself makes in it.
-pub(super) const OWN_NAMES: [&str; 8] =
-    ["flight", ALL_FILES[0], ALL_FILES[1], OWNER, NEW_OWNER, KEPT_OWNER, ASKED, NEW_ASKED];
+pub(super) const OWN_NAMES: [&str; 11] = [
+    "flight",
+    "phases.jsonl",
+    SPOOL,
+    OWNER,
+    NEW_OWNER,
+    KEPT_OWNER,
+    ASKED,
+    NEW_ASKED,
+    BEFORE,
+    NOTED_MOUNTS,
+    NEW_NOTES,
+];
 
 /// The directory of one run.
 #[derive(Debug)]
@@ -95,6 +114,21 @@ impl RunDirectory {
         Ok(renameat(&self.own, new, &self.own, name)?)
     }
 
+    /// Notes what was there before the run.
+    pub(crate) fn note_before(&self, before: &Before) {
+        self.note_json(BEFORE, before);
+    }
+
+    /// Notes which mounts are the run's.
+    pub(crate) fn note_mounts(&self, mounts: &[NotedMount]) {
+        self.note_json(NOTED_MOUNTS, mounts);
+    }
+
+    /// What could not be noted is not proven later.
+    fn note_json(&self, name: &str, value: &(impl serde::Serialize + ?Sized)) {
+        let _ = serde_json::to_vec(value).map(|text| self.replace(name, NEW_NOTES, &text));
+    }
+
     /// Tells whoever asked for a look what came of it, all at once.
     pub(crate) fn publish(&self, text: &[u8]) {
         if text.len() <= MOST_ASKED {
@@ -129,10 +163,10 @@ impl RunDirectory {
         }
         let _ = unlinkat(&self.own, "flight", AtFlags::REMOVEDIR);
         let _ = renameat(&self.own, OWNER, &self.own, KEPT_OWNER);
-        for file in ALL_FILES.into_iter().filter(|file| !matches!(*file, "spool.jsonl" | KEPT_OWNER)) {
+        for file in ALL_FILES.into_iter().filter(|file| !matches!(*file, SPOOL | KEPT_OWNER)) {
             let _ = unlinkat(&self.own, file, AtFlags::empty());
         }
-        self.path.join("spool.jsonl")
+        self.path.join(SPOOL)
     }
 }
 
@@ -218,16 +252,19 @@ pub(crate) fn claim_of_half(name: &str) -> Option<Claim> {
     Some(Claim { watcher: Owner { pid_namespace, pid, start, ..Owner::own().ok()? }, root: None })
 }
 
-/// Directories of runs whose watcher and command have both ended.
+/// Directories of runs whose watcher and command have both ended. One that proves whose something is that is still there
+/// stays until `hangdog clean` has used it.
 fn dead(base: &OwnedFd) -> Vec<OsString> {
     let is_dead = |name: &OsString| {
         let Some(text) = name.to_str() else { return false };
-        let claim = if text.starts_with("run-") {
-            openat(base, name, DIRECTORY, Mode::empty()).ok().and_then(|own| Claim::read(&own, OWNER))
-        } else {
-            claim_of_half(text)
+        if let Some(claim) = claim_of_half(text) {
+            return claim.life() == Life::Dead;
+        }
+        let Some(own) = openat(base, name, DIRECTORY, Mode::empty()).ok().filter(|_| text.starts_with("run-")) else {
+            return false;
         };
-        claim.is_some_and(|claim| claim.life() == Life::Dead)
+        let claim = Claim::read(&own, OWNER).filter(|claim| claim.life() == Life::Dead);
+        claim.is_some_and(|claim| !has_remains(&own, &claim))
     };
     names(base).into_iter().filter(is_dead).collect()
 }

@@ -36,7 +36,9 @@ mod watched;
 
 pub use aside::Published;
 pub use attach::{AttachError, AttachOptions, AttachOutcome, Left, Whom, attach};
-pub(crate) use directory::{ASKED, DIRECTORY, KEPT_OWNER, OWNER, bases, claim_of_half, names, open_private};
+pub(crate) use directory::{
+    ASKED, BEFORE, DIRECTORY, KEPT_OWNER, NOTED_MOUNTS, OWNER, SPOOL, bases, claim_of_half, names, open_private,
+};
 pub use options::{Ended, KeepCapture, KernelTrace, OnHang, RunError, RunOptions, RunOutcome};
 pub(crate) use signals::DUMP;
 pub use start::run;

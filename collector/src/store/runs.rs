@@ -66,7 +66,7 @@ pub struct Run {
 }
 
 impl Run {
-    fn directory(&self) -> io::Result<OwnedFd> {
+    pub(super) fn directory(&self) -> io::Result<OwnedFd> {
         Ok(openat(&self.base, &self.entry, DIRECTORY, Mode::empty())?)
     }
 }

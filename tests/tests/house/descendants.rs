@@ -13,12 +13,22 @@ const PATIENCE: Duration = Duration::from_mins(1);
 /// Descendants of this process with `mark` in their command line, zombies left out. Only what descends from a test is
 /// asked for its command line: that of somebody else may never come.
 pub(crate) fn with_mark(mark: &str) -> BTreeSet<u32> {
+    // Who gets another parent during one walk may be missed by it.
+    &walk(mark) | &walk(mark)
+}
+
+/// Whether a process that descends from this one has it.
+pub(crate) fn has_mark(pid: u32, mark: &str) -> bool {
+    let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    String::from_utf8_lossy(&line).contains(mark)
+}
+
+fn walk(mark: &str) -> BTreeSet<u32> {
     let mut open = children(std::process::id());
     let mut found = BTreeSet::new();
     while let Some(pid) = open.pop() {
         open.extend(children(pid));
-        let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-        if String::from_utf8_lossy(&line).contains(mark) {
+        if has_mark(pid, mark) {
             found.insert(pid);
         }
     }
@@ -29,6 +39,12 @@ fn children(pid: u32) -> Vec<u32> {
     let threads = fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
     let lists = threads.filter_map(|thread| fs::read_to_string(thread.path().join("children")).ok());
     lists.flat_map(|list| list.split_whitespace().filter_map(|pid| pid.parse().ok()).collect::<Vec<_>>()).collect()
+}
+
+/// Whether a process is there and no zombie.
+pub(crate) fn is_alive(pid: u32) -> bool {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    status.lines().any(|line| line.starts_with("State:") && !line.contains('Z') && !line.contains('X'))
 }
 
 /// Ends all of them but `but`.

@@ -66,8 +66,8 @@ impl Round {
             descendants::none(&self.mark, &canaries, &format!("seed {}: {told}", self.seed));
         } else {
             assert!(status.code().is_some_and(|code| code < 7), "seed {}: {status}: {told}", self.seed);
-            let there = descendants::with_mark(&self.mark);
-            let gone: Vec<u32> = self.numbers("stays").into_iter().filter(|pid| !there.contains(pid)).collect();
+            let mut gone = self.numbers("stays");
+            gone.retain(|pid| !descendants::has_mark(*pid, &self.mark));
             assert_eq!(gone, [0_u32; 0], "seed {}: ended after a normal end: {told}", self.seed);
         }
         descendants::end(&self.mark, &BTreeSet::new());

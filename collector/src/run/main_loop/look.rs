@@ -103,6 +103,7 @@ impl MainLoop<'_> {
         self.looked = self.now();
         let namespace = self.parts.records.question.header().mount_namespace;
         self.owned.learn(&self.parts.before, namespace, &facts);
+        self.note_mounts();
         self.told.memfds.learn(now, &facts);
         looking.states.extend(facts);
         self.parts.records.snapshot(now, looking.began, looking.sample, looking.states);
@@ -122,6 +123,17 @@ impl MainLoop<'_> {
             self.judge.ask(&question);
         }
         stop
+    }
+}
+
+impl MainLoop<'_> {
+    /// So that it is known which mounts are the run's when hangdog is killed.
+    fn note_mounts(&mut self) {
+        let mounts = self.owned.mounts_to_note();
+        if let Some(directory) = self.parts.directory.filter(|_| mounts != self.noted_mounts) {
+            directory.note_mounts(&mounts);
+            self.noted_mounts = mounts;
+        }
     }
 }
 

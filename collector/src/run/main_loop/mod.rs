@@ -48,6 +48,7 @@ use crate::ktrace::Recorder;
 use crate::observe::files::Files;
 use crate::observe::{Baseline, Snapshotter, Tree};
 use crate::phases::{Lines, Memfds, Phases, Recorders};
+use crate::store::NotedMount;
 use crate::watchdog::{Action, Event, Gate, Watch};
 
 /// Between two samples.
@@ -114,6 +115,8 @@ pub(super) struct MainLoop<'a> {
     pub(super) judge: &'a mut dyn Judge,
     pub(super) children: Children,
     pub(super) owned: Owned,
+    /// What the run's directory says of its mounts.
+    noted_mounts: Vec<NotedMount>,
     pub(super) report: Option<Report>,
     pub(super) last_signal: Option<i32>,
     told: Told,
@@ -156,6 +159,7 @@ impl<'a> MainLoop<'a> {
             judge,
             children,
             owned: Owned::default(),
+            noted_mounts: Vec::new(),
             report: None,
             last_signal: None,
             told: Told {
