@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 
 pub use crate::action::{Action, Deed};
 use crate::fact::{
-    FdFact, FileLockFact, FuseFact, Gap, MountFact, ProcessFact, SemaphoreFact, SocketFact, TaskState, ThreadFact,
+    CgroupFact, FdFact, FileLockFact, FuseFact, Gap, LimitFact, MountFact, ProcessFact, SemaphoreFact, SocketFact,
+    TaskState, ThreadFact,
 };
 pub use crate::file_event::{FileEvent, FileOp, FileWatch, WatchedBy, Whose};
 pub use crate::kernel_event::{Doer, KernelDeed, KernelEvent, LockOutcome, LockRequest, SignalAction};
@@ -67,6 +68,10 @@ pub enum Record {
     FileLock(FileLockFact),
     /// Fact: a semaphore of System V.
     Semaphore(SemaphoreFact),
+    /// Fact: a limit that is nearly used up.
+    Limit(LimitFact),
+    /// Fact: a control group.
+    Cgroup(CgroupFact),
     /// Fact: a socket.
     Socket(Box<SocketFact>),
     /// Something that could not be read.
@@ -95,6 +100,8 @@ impl Record {
             | Self::Fuse(_)
             | Self::FileLock(_)
             | Self::Semaphore(_)
+            | Self::Limit(_)
+            | Self::Cgroup(_)
             | Self::Socket(_)
             | Self::Gap(_) => return None,
             Self::Anchor(anchor) => anchor.t,
@@ -132,6 +139,8 @@ impl Record {
             Self::Fuse(fact) => fact.snapshot,
             Self::FileLock(fact) => fact.snapshot,
             Self::Semaphore(fact) => fact.snapshot,
+            Self::Limit(fact) => fact.snapshot,
+            Self::Cgroup(fact) => fact.snapshot,
             Self::Socket(fact) => fact.snapshot,
             Self::Gap(fact) => fact.snapshot,
             Self::SnapshotEnd(fact) => fact.snapshot,
@@ -164,6 +173,8 @@ impl Record {
         "fuse",
         "file_lock",
         "semaphore",
+        "limit",
+        "cgroup",
         "socket",
         "gap",
         "snapshot_end",
@@ -199,6 +210,8 @@ impl Record {
             Self::Fuse(_) => "fuse",
             Self::FileLock(_) => "file_lock",
             Self::Semaphore(_) => "semaphore",
+            Self::Limit(_) => "limit",
+            Self::Cgroup(_) => "cgroup",
             Self::Socket(_) => "socket",
             Self::Gap(_) => "gap",
             Self::SnapshotEnd(_) => "snapshot_end",

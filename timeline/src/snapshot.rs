@@ -6,7 +6,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use hangdog_schemas::fact::{
-    FdDetail, FdFact, FileLockFact, FuseFact, Gap, MountFact, ProcessFact, SemaphoreFact, SocketFact, ThreadFact,
+    CgroupFact, FdDetail, FdFact, FileLockFact, FuseFact, Gap, LimitFact, MountFact, ProcessFact, SemaphoreFact,
+    SocketFact, ThreadFact,
 };
 use hangdog_schemas::record::{Bystander, Record, SnapshotBegin, SnapshotExtent, TriggerReason};
 use hangdog_schemas::{Fd, FuseConnection, Inode, Pid, RunNs, SnapshotId, Tid};
@@ -42,6 +43,10 @@ pub struct Snapshot {
     pub locks: Vec<FileLockFact>,
     /// Semaphores of System V at which somebody waits.
     pub semaphores: Vec<SemaphoreFact>,
+    /// Limits that are nearly used up.
+    pub limits: Vec<LimitFact>,
+    /// Control groups of the run.
+    pub groups: Vec<CgroupFact>,
     /// Sockets.
     pub sockets: Vec<SocketFact>,
     /// Processes that were only seen.
@@ -76,6 +81,8 @@ impl Snapshot {
             fuse: BTreeMap::new(),
             locks: Vec::new(),
             semaphores: Vec::new(),
+            limits: Vec::new(),
+            groups: Vec::new(),
             sockets: Vec::new(),
             bystanders: BTreeMap::new(),
             gaps: Vec::new(),
@@ -119,6 +126,8 @@ impl Snapshot {
             }
             Record::FileLock(fact) => self.locks.push(fact),
             Record::Semaphore(fact) => self.semaphores.push(fact),
+            Record::Limit(fact) => self.limits.push(fact),
+            Record::Cgroup(fact) => self.groups.push(fact),
             Record::Socket(fact) => self.sockets.push(*fact),
             Record::Gap(fact) => self.gaps.push(fact),
             Record::SnapshotEnd(fact) => {

@@ -129,6 +129,14 @@ impl RunDirectory {
         let _ = serde_json::to_vec(value).map(|text| self.replace(name, NEW_NOTES, &text));
     }
 
+    /// Bytes of its tmpfs that are used, and that there are; `None` when it is as large as it likes. Never waits: it is asked
+    /// through a descriptor, and of a tmpfs.
+    pub(crate) fn room(&self) -> Option<(u64, u64)> {
+        let about = fstatfs(&self.own).ok()?;
+        let bytes = |blocks: u64| blocks.saturating_mul(about.f_bsize as u64);
+        (about.f_blocks > 0).then(|| (bytes(about.f_blocks.saturating_sub(about.f_bfree)), bytes(about.f_blocks)))
+    }
+
     /// Tells whoever asked for a look what came of it, all at once.
     pub(crate) fn publish(&self, text: &[u8]) {
         if text.len() <= MOST_ASKED {

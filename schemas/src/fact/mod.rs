@@ -5,12 +5,14 @@
 
 mod fd;
 mod kernel;
+mod limit;
 mod process;
 mod socket;
 mod syscall;
 
 pub use fd::{Access, EpollTarget, FdDetail, FdFact, FdLock, LockClass, LockMode};
 pub use kernel::{FileLockFact, FuseFact, Gap, MountFact, SemaphoreFact};
+pub use limit::{CgroupFact, Io, LimitFact, LimitKind};
 pub use process::{Belonging, Namespaces, ProcessFact, Signals, TaskState, Terminal, ThreadFact};
 pub use socket::{SocketFact, SocketFamily, SocketState};
 pub use syscall::{Argument, PollFd, SemaphoreOperation, Syscall};

@@ -42,6 +42,8 @@ impl Taking {
         let mut semaphores = std::mem::take(&mut self.scene.semaphores);
         semaphores.dedup();
         out.extend(semaphores.into_iter().map(Record::Semaphore));
+        out.extend(self.scene.limits.drain(..).map(Record::Limit));
+        out.extend(self.scene.groups.drain(..).map(Record::Cgroup));
         out.extend(sockets(&self.scene).into_iter().map(|fact| Record::Socket(Box::new(fact.clone()))));
         let others = self.scene.processes.values().filter(|seen| seen.kept.is_none());
         out.extend(others.map(|seen| {
@@ -89,6 +91,7 @@ impl Taking {
             frozen: seen.frozen.clone(),
             signals: Observed::Seen(Signals { ..status.signals }),
             timers: seen.timers.clone(),
+            io: seen.io.clone(),
             threads: status.threads,
         }
     }

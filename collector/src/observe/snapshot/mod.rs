@@ -13,6 +13,7 @@ mod detail;
 mod emit;
 mod ipc;
 mod join;
+mod limits;
 mod memory;
 mod reader;
 mod scan;
@@ -213,6 +214,7 @@ impl Taking {
             }
             self.detail(&next).await;
         }
+        self.read_limits().await;
         self.records(begin)
     }
 }
@@ -236,6 +238,7 @@ impl Seen {
             cgroups: Observed::NotAsked,
             frozen: Observed::NotAsked,
             timers: Observed::NotAsked,
+            io: Observed::NotAsked,
         }
     }
 }

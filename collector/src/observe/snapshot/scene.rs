@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use hangdog_schemas::fact::{
-    Belonging, FdDetail, FileLockFact, Gap, Namespaces, SemaphoreFact, SocketFact, Syscall, TaskState,
+    Belonging, CgroupFact, FdDetail, FileLockFact, Gap, Io, LimitFact, Namespaces, SemaphoreFact, SocketFact,
+    Syscall, TaskState,
 };
 use hangdog_schemas::{Device, Fd, FuseConnection, Inode, Observed, Pid, ProcessId, Tid, When};
 
@@ -84,6 +85,7 @@ pub(super) struct Seen {
     pub(super) cgroups: Observed<Vec<String>>,
     pub(super) frozen: Observed<bool>,
     pub(super) timers: Observed<u32>,
+    pub(super) io: Observed<Io>,
 }
 
 impl Seen {
@@ -112,6 +114,8 @@ pub(super) struct Scene {
     pub(super) sockets: BTreeMap<Inode, Vec<SocketFact>>,
     pub(super) locks: Vec<FileLockFact>,
     pub(super) semaphores: Vec<SemaphoreFact>,
+    pub(super) limits: Vec<LimitFact>,
+    pub(super) groups: Vec<CgroupFact>,
     pub(super) fuse: BTreeMap<FuseConnection, Observed<u32>>,
     pub(super) gaps: Vec<Gap>,
 }

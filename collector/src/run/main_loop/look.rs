@@ -2,8 +2,9 @@
 
 use std::time::{Duration, Instant};
 
+use hangdog_schemas::fact::{LimitFact, LimitKind};
 use hangdog_schemas::record::{Sample, SnapshotExtent, ThreadSample, Trigger, TriggerReason};
-use hangdog_schemas::{Pid, Record, RunNs, SnapshotId, When};
+use hangdog_schemas::{Big, Pid, Record, RunNs, SnapshotId, When};
 
 use super::MainLoop;
 use super::wanted::Who;
@@ -100,6 +101,8 @@ impl MainLoop<'_> {
         let now = self.now();
         self.hear_signals(now);
         let mut looking = self.looking.take()?;
+        let mut facts = facts;
+        self.add_room(&mut facts);
         self.looked = self.now();
         let namespace = self.parts.records.question.header().mount_namespace;
         self.owned.learn(&self.parts.before, namespace, &facts);
@@ -127,6 +130,20 @@ impl MainLoop<'_> {
 }
 
 impl MainLoop<'_> {
+    /// How full the memory is in which this run keeps what it knows, when that is nearly all of it.
+    fn add_room(&self, facts: &mut Vec<Record>) {
+        let snapshot = facts.first().and_then(Record::snapshot);
+        let room = self.parts.directory.and_then(|directory| Some((directory, directory.room()?)));
+        let (Some(snapshot), Some((directory, (used, most)))) = (snapshot, room) else { return };
+        if used.saturating_mul(10) >= most.saturating_mul(9) {
+            let of = directory.path.display().to_string();
+            let (limit, used, most) = (LimitKind::RunDirectory, Big(used), Big(most));
+            let fact = LimitFact { snapshot, limit, of, pid: None, by_process: None, used, most };
+            // The end stays the last.
+            facts.insert(facts.len() - 1, Record::Limit(fact));
+        }
+    }
+
     /// So that it is known which mounts are the run's when hangdog is killed.
     fn note_mounts(&mut self) {
         let mounts = self.owned.mounts_to_note();
