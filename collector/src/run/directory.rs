@@ -182,16 +182,38 @@ impl RunDirectory {
 pub(crate) fn bases(runtime: Option<OsString>, uid: u32) -> Vec<PathBuf> {
     let runtime = runtime.map(PathBuf::from).filter(|path| path.is_absolute() && is_tmpfs(path));
     let shared = is_tmpfs(Path::new("/dev/shm")).then(|| PathBuf::from(format!("/dev/shm/hangdog-{uid}")));
-    runtime.map(|runtime| runtime.join("hangdog")).into_iter().chain(shared).collect()
+    // In a user namespace user 0 is somebody else outside, who may have the first name.
+    let inner = shared.as_ref().and_then(|shared| Some(shared.with_extension(inner_user_namespace()?.to_string())));
+    runtime.map(|runtime| runtime.join("hangdog")).into_iter().chain(shared).chain(inner).collect()
+}
+
+/// The number of our user namespace, when it is not the first one of the machine.
+fn inner_user_namespace() -> Option<u64> {
+    let map = std::fs::read_to_string("/proc/self/uid_map").ok()?;
+    let is_first = map.split_whitespace().eq(["0", "0", "4294967295"]);
+    let link = std::fs::read_link("/proc/self/ns/user").ok().filter(|_| !is_first)?;
+    link.to_str()?.split_once('[')?.1.strip_suffix(']')?.parse().ok()
+}
+
+/// Why a run of this user would have no directory, if so.
+pub fn run_directory_fails(runtime: Option<OsString>, uid: u32) -> Option<String> {
+    base(runtime, uid).err().map(|error| error.to_string())
 }
 
 fn base(runtime: Option<OsString>, uid: u32) -> io::Result<PathBuf> {
     let none = || io::Error::new(ErrorKind::NotFound, "neither XDG_RUNTIME_DIR nor /dev/shm is a tmpfs");
-    let base = bases(runtime, uid).into_iter().next().ok_or_else(none)?;
-    match DirBuilder::new().mode(0o700).create(&base) {
-        Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(error),
-        _ => Ok(base),
+    let mut outcome = Err(none());
+    for base in bases(runtime, uid) {
+        let made = match DirBuilder::new().mode(0o700).create(&base) {
+            Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(error),
+            _ => open_private(&base, uid).map(drop),
+        };
+        match made {
+            Ok(()) => return Ok(base),
+            Err(error) => outcome = Err(error),
+        }
     }
+    outcome
 }
 
 pub(crate) fn is_tmpfs(path: &Path) -> bool {

@@ -36,6 +36,7 @@ mod watched;
 
 pub use aside::Published;
 pub use attach::{AttachError, AttachOptions, AttachOutcome, Left, Whom, attach};
+pub use directory::run_directory_fails;
 pub(crate) use directory::{
     ASKED, BEFORE, DIRECTORY, KEPT_OWNER, NOTED_MOUNTS, OWNER, SPOOL, bases, claim_of_half, names, open_private,
 };

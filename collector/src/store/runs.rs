@@ -78,6 +78,8 @@ pub fn runs(runtime: Option<OsString>, uid: u32) -> io::Result<Vec<Run>> {
         let base = match open_private(&path, uid) {
             Ok(base) => base,
             Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            // Somebody else's, as one user's is another's in a user namespace: none of our runs is in it.
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => continue,
             Err(error) => return Err(error),
         };
         for entry in names(&base) {

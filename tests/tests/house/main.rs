@@ -5,10 +5,12 @@
 //! | `roaming` | commands that are hard to follow, beside others that look the same |
 //! | `killed` | hangdog killed at any moment |
 //! | `cleaned` | what a killed run left, and `hangdog clean` |
+//! | `degrees` | fewer rights: `hangdog doctor` tells the truth about them |
 //! | `rounds` | how often, and several at once |
 //! | `descendants` | who is left of a run |
 
 mod cleaned;
+mod degrees;
 mod descendants;
 mod killed;
 mod roaming;
@@ -30,6 +32,7 @@ fn main() {
             Needs::That(no_mount),
             cleaned::processes_connections_and_mounts,
         ),
+        trial("what doctor claims is so, with fewer rights too", Needs::That(no_mount), degrees::claims_are_true),
         trial("clean: a mount without a server", Needs::That(no_mount), cleaned::a_mount_without_a_server),
         trial("clean: the same place used again", Needs::That(no_mount), cleaned::the_same_place_used_again),
     ];

@@ -10,12 +10,13 @@
 //! | [`healthy`] | programs that only look as if they hung |
 //! | [`phases`] | programs with open phases |
 //! | [`at_work`], [`family`], [`held`], [`crowd`] | programs with phases that open and close all the time, in children, in great number; [`told`] what to do |
-//! | [`places`], [`limits`] | places to run a command in, and limits to run it under |
+//! | [`places`], [`limits`], [`docker`] | places to run a command in, and limits to run it under |
 //! | [`endings`] | programs that end as they are told |
 //! | [`roam`] | a family that is hard to follow, and those who look like it |
 
 mod at_work;
 mod crowd;
+mod docker;
 mod endings;
 mod family;
 mod healthy;
@@ -89,6 +90,7 @@ const SCENARIOS: &[(&str, Scenario)] = &[
     ("phases-crowd", crowd::of_tasks),
     ("phases-churn", crowd::of_threads),
     ("limited", limits::limited),
+    ("as-in-docker", docker::become_command),
     ("with-read-only-shm", places::with_read_only_shm),
     ("without-proc", places::without_proc),
     ("traced-abba-std", primitives::abba_std),
