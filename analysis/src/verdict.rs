@@ -96,6 +96,7 @@ fn findings_at(timeline: &Timeline, snapshot: &Snapshot, patience: Duration) -> 
         findings.extend(detect::spinning(&view, &graph, before));
         findings.extend(detect::polling(&view, &graph, before));
     }
+    findings.extend(detect::limit_reached(&view));
     if timeline.is_declared() {
         findings.push(detect::unknown(&view, &graph));
     }

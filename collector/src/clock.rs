@@ -38,6 +38,11 @@ impl RunClock {
         RunNs(ns.saturating_sub(self.began))
     }
 
+    /// The CLOCK_MONOTONIC, in ns, of a time of the run.
+    pub fn to_monotonic(self, time: RunNs) -> u64 {
+        self.began.saturating_add(time.0)
+    }
+
     /// `CLOCK_BOOTTIME - CLOCK_MONOTONIC` in ns: how long the machine was suspended, by now.
     pub fn asleep(self) -> u64 {
         let monotonic = read(ClockId::Monotonic);
@@ -54,6 +59,11 @@ impl RunClock {
             realtime: Big(read(ClockId::Realtime)),
         }
     }
+}
+
+/// CLOCK_MONOTONIC, in ns.
+pub(crate) fn monotonic_now() -> u64 {
+    read(ClockId::Monotonic)
 }
 
 fn read(clock: ClockId) -> u64 {

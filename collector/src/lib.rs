@@ -28,7 +28,8 @@ pub mod watchdog;
 pub mod write;
 
 pub use judge::{Judge, Moment};
+pub use kernel::user_namespace_fails;
 pub use run::{
     AttachError, AttachOptions, AttachOutcome, Ended, KeepCapture, KernelTrace, Left, OnHang, Published, RunError,
-    RunOptions, RunOutcome, Whom, attach, close_as_at_start, restore_sigpipe, run,
+    RunOptions, RunOutcome, Whom, attach, close_as_at_start, restore_sigpipe, run, run_directory_fails,
 };

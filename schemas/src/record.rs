@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 
 pub use crate::action::{Action, Deed};
 use crate::fact::{
-    FdFact, FileLockFact, FuseFact, Gap, LockFileFact, MessageQueueFact, MountFact, ProcessFact, SemaphoreFact,
-    SocketFact, TaskState, ThreadFact,
+    CgroupFact, FdFact, FileLockFact, FuseFact, Gap, LimitFact, LockFileFact, MessageQueueFact, MountFact,
+    ProcessFact, SemaphoreFact, SocketFact, TaskState, ThreadFact,
 };
 pub use crate::file_event::{FileEvent, FileOp, FileWatch, WatchedBy, Whose};
 pub use crate::kernel_event::{Doer, KernelDeed, KernelEvent, LockOutcome, LockRequest, SignalAction};
@@ -72,6 +72,10 @@ pub enum Record {
     Semaphore(SemaphoreFact),
     /// Fact: a message queue of System V.
     MessageQueue(MessageQueueFact),
+    /// Fact: a limit that is nearly used up.
+    Limit(LimitFact),
+    /// Fact: a control group.
+    Cgroup(CgroupFact),
     /// Fact: a socket.
     Socket(Box<SocketFact>),
     /// Something that could not be read.
@@ -101,6 +105,8 @@ impl Record {
             | Self::FileLock(_)
             | Self::Semaphore(_)
             | Self::MessageQueue(_)
+            | Self::Limit(_)
+            | Self::Cgroup(_)
             | Self::Socket(_)
             | Self::Gap(_) => return None,
             Self::Anchor(anchor) => anchor.t,
@@ -141,6 +147,8 @@ impl Record {
             Self::LockFile(fact) => fact.snapshot,
             Self::Semaphore(fact) => fact.snapshot,
             Self::MessageQueue(fact) => fact.snapshot,
+            Self::Limit(fact) => fact.snapshot,
+            Self::Cgroup(fact) => fact.snapshot,
             Self::Socket(fact) => fact.snapshot,
             Self::Gap(fact) => fact.snapshot,
             Self::SnapshotEnd(fact) => fact.snapshot,
@@ -175,6 +183,8 @@ impl Record {
         "lock_file",
         "semaphore",
         "message_queue",
+        "limit",
+        "cgroup",
         "socket",
         "gap",
         "snapshot_end",
@@ -212,6 +222,8 @@ impl Record {
             Self::LockFile(_) => "lock_file",
             Self::Semaphore(_) => "semaphore",
             Self::MessageQueue(_) => "message_queue",
+            Self::Limit(_) => "limit",
+            Self::Cgroup(_) => "cgroup",
             Self::Socket(_) => "socket",
             Self::Gap(_) => "gap",
             Self::SnapshotEnd(_) => "snapshot_end",

@@ -2,10 +2,10 @@
 //! Not part of the public interface.
 
 use crate::fact::{
-    Access, Argument, Belonging, EpollTarget, FdDetail, FdFact, FdLock, FileLockFact, FuseFact, Gap, LockClass,
-    LockFileFact, LockFileShape, LockMode, Maker, MessageQueueFact, MountFact, NamedProcess, Namespaces, PollFd,
-    ProcessFact, SemaphoreFact, SemaphoreOperation, Signals, SocketFact, SocketFamily, SocketState, Syscall,
-    TaskState, Terminal, ThreadFact,
+    Access, Argument, Belonging, CgroupFact, EpollTarget, FdDetail, FdFact, FdLock, FileLockFact, FuseFact, Gap, Io,
+    LimitFact, LimitKind, LockClass, LockFileFact, LockFileShape, LockMode, Maker, MessageQueueFact, MountFact,
+    NamedProcess, Namespaces, PollFd, ProcessFact, SemaphoreFact, SemaphoreOperation, Signals, SocketFact,
+    SocketFamily, SocketState, Syscall, TaskState, Terminal, ThreadFact,
 };
 use crate::record::{
     Action, Bystander, Deed, Doer, ExitStatus, FileEvent, FileOp, FileWatch, KernelDeed, KernelEvent, LockOutcome,
@@ -130,6 +130,8 @@ pub fn fd_details() -> Vec<FdDetail> {
         FdDetail::Pidfd { pid: Some(Pid(4412)) },
         FdDetail::Pidfd { pid: None },
         FdDetail::Inotify { watches: 2 },
+        FdDetail::IoUring { to_submit: 1, completed: 2 },
+        FdDetail::Userfaultfd { pending: 1, waiting: 2 },
         FdDetail::FuseServer { connection: Some(FuseConnection(41)) },
         FdDetail::FuseServer { connection: None },
         FdDetail::PtyMaster { index: 3 },
@@ -191,6 +193,7 @@ fn process_fact() -> ProcessFact {
         }
         .into(),
         timers: 1.into(),
+        io: Io { read: LARGE, ..Io::default() }.into(),
         threads: 12,
     }
 }
@@ -504,6 +507,30 @@ fn snapshot() -> Vec<Record> {
             maker: Some(Maker { pid: Pid(4412), comm: Some("publish".to_owned()), exists: false }),
         })));
     }
+    let kinds = [LimitKind::Descriptors, LimitKind::InotifyInstances, LimitKind::Tasks, LimitKind::RunDirectory];
+    records.extend(kinds.map(|limit| {
+        Record::Limit(LimitFact {
+            snapshot,
+            limit,
+            of: "4412".to_owned(),
+            pid: Some(Pid(4412)),
+            by_process: Some(LARGE),
+            used: LARGE,
+            most: LARGE,
+        })
+    }));
+    records.push(Record::Cgroup(CgroupFact {
+        snapshot,
+        group: ":/ci/run".to_owned(),
+        memory: Some(LARGE),
+        memory_max: Some(LARGE),
+        oom_kills: Some(Big(1)),
+        throttled: Some(Big(2)),
+        throttled_us: Some(LARGE),
+        cpu_pressure: Some(1205),
+        memory_pressure: Some(0),
+        io_pressure: Some(10_000),
+    }));
     records.push(Record::Semaphore(SemaphoreFact {
         snapshot,
         set: 5,

@@ -79,6 +79,8 @@ fn samples_cover_every_kind() {
             | FdDetail::Signalfd { .. }
             | FdDetail::Pidfd { .. }
             | FdDetail::Inotify { .. }
+            | FdDetail::IoUring { .. }
+            | FdDetail::Userfaultfd { .. }
             | FdDetail::FuseServer { .. }
             | FdDetail::PtyMaster { .. } => {}
         }

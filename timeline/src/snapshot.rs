@@ -6,8 +6,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use hangdog_schemas::fact::{
-    FdDetail, FdFact, FileLockFact, FuseFact, Gap, LockFileFact, MessageQueueFact, MountFact, ProcessFact,
-    SemaphoreFact, SocketFact, ThreadFact,
+    CgroupFact, FdDetail, FdFact, FileLockFact, FuseFact, Gap, LimitFact, LockFileFact, MessageQueueFact, MountFact,
+    ProcessFact, SemaphoreFact, SocketFact, ThreadFact,
 };
 use hangdog_schemas::record::{Bystander, Record, SnapshotBegin, SnapshotExtent, TriggerReason};
 use hangdog_schemas::{Fd, FuseConnection, Inode, Pid, RunNs, SnapshotId, Tid};
@@ -47,6 +47,10 @@ pub struct Snapshot {
     pub semaphores: Vec<SemaphoreFact>,
     /// Message queues of System V at which somebody waits.
     pub message_queues: Vec<MessageQueueFact>,
+    /// Limits that are nearly used up.
+    pub limits: Vec<LimitFact>,
+    /// Control groups of the run.
+    pub groups: Vec<CgroupFact>,
     /// Sockets.
     pub sockets: Vec<SocketFact>,
     /// Processes that were only seen.
@@ -83,6 +87,8 @@ impl Snapshot {
             lock_files: Vec::new(),
             semaphores: Vec::new(),
             message_queues: Vec::new(),
+            limits: Vec::new(),
+            groups: Vec::new(),
             sockets: Vec::new(),
             bystanders: BTreeMap::new(),
             gaps: Vec::new(),
@@ -128,6 +134,8 @@ impl Snapshot {
             Record::LockFile(fact) => self.lock_files.push(*fact),
             Record::Semaphore(fact) => self.semaphores.push(fact),
             Record::MessageQueue(fact) => self.message_queues.push(fact),
+            Record::Limit(fact) => self.limits.push(fact),
+            Record::Cgroup(fact) => self.groups.push(fact),
             Record::Socket(fact) => self.sockets.push(*fact),
             Record::Gap(fact) => self.gaps.push(fact),
             Record::SnapshotEnd(fact) => {

@@ -4,6 +4,7 @@ mod deadlock_cycle;
 mod external_wait;
 mod frozen;
 mod idle_holder;
+mod limit_reached;
 mod lost_wakeup;
 mod orphan_wait;
 mod polling;
@@ -16,6 +17,7 @@ mod terminal_prompt;
 mod unknown;
 mod zombie;
 
+pub(crate) use limit_reached::limit_reached;
 pub(crate) use polling::polling;
 pub(crate) use spinning::spinning;
 pub(crate) use stale_lock::stale_lock;

@@ -3,6 +3,7 @@
 mod attached;
 mod files;
 mod ipc;
+mod limits;
 mod locks;
 mod memory;
 mod pipes;

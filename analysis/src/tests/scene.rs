@@ -15,6 +15,7 @@
 //! lockfile /w/a.lock file 9 40- by=39- a file, directory or link written 9 s ago that names 40 and was made by 39; `-`: no such process
 //! semaphore 5 0 0 40                      set, number, value, who changed it last; `foreign`: not the run's
 //! messages 6 12 11                        number of a queue, who sent last, who received last; `foreign`: not the run's
+//! limit inotify 1000 128/128 12=100        a limit of user 1000 (descriptors: of a process; tasks: of a group), 100 of it of 12
 //! phase 12.13 1 0 walk /tmp; serve=fuse:/mnt link=a>b
 //! phase 12.13/7 2 0 lock; wait=lock:m as=async-mutex left     of async task 7, which thread 13 polled last
 //! lost phases of 12                       records that were lost there
@@ -363,6 +364,26 @@ fn fact(line: &str, snapshot: SnapshotId, when: When) -> Vec<Record> {
                 made_by_run: !rest.ends_with("foreign"),
             })]
         }
+        "limit" => {
+            let words: Vec<&str> = rest.split(' ').collect();
+            let limit = match words[0] {
+                "descriptors" => LimitKind::Descriptors,
+                "inotify" => LimitKind::InotifyInstances,
+                "tasks" => LimitKind::Tasks,
+                _ => LimitKind::RunDirectory,
+            };
+            let (used, most) = words[2].split_once('/').unwrap();
+            let by = words.get(3).and_then(|by| by.split_once('='));
+            vec![Record::Limit(LimitFact {
+                snapshot,
+                limit,
+                of: words[1].to_owned(),
+                pid: by.map(|(pid, _)| Pid(pid.parse().unwrap())),
+                by_process: by.map(|(_, own)| Big(own.parse().unwrap())),
+                used: Big(used.parse().unwrap()),
+                most: Big(most.parse().unwrap()),
+            })]
+        }
         "gap" => {
             let (pid, what) = rest.split_once(' ').unwrap();
             let pid = pid.parse().ok().map(Pid);
@@ -414,6 +435,7 @@ fn process(text: &str, snapshot: SnapshotId, when: When) -> Vec<Record> {
             let none = Address(0);
             Observed::Seen(Signals { pending: none, blocked: none, ignored: none, caught: Address(caught) })
         }),
+        io: Observed::NotAsked,
         timers: number(rest, "timers=").map_or(Observed::NotAsked, |timers| Observed::Seen(timers as u32)),
         threads: 1,
     }));

@@ -88,6 +88,11 @@ pub(crate) fn outcome(view: &View<'_>, thread: &ThreadFact, number: Fd, directio
             )
             .open_to("whoever changes a watched file"),
         ]),
+        // What was asked of the kernel, and who will touch which page, is in no fact.
+        FdDetail::IoUring { .. } => Outcome::Opaque(format!("what its ring at fd {number} waits for is not visible")),
+        FdDetail::Userfaultfd { .. } => {
+            Outcome::Opaque("who will touch the memory that it fills is not visible".to_owned())
+        }
         FdDetail::FuseServer { connection } => {
             let name = connection.map_or_else(String::new, |c| c.to_string());
             Outcome::Waits(vec![

@@ -123,7 +123,7 @@ pub(super) fn fuse_connections() -> Check {
         let advice = "mount -t fusectl fusectl /sys/fs/fuse/connections";
         return Check::short(name, State::Missing, format!("fusectl is not mounted on {place}"), cost, advice);
     }
-    if rustix::process::geteuid().is_root() {
+    if super::rights::reads_all_files() {
         Check::ok(name, format!("fusectl is mounted on {place}"))
     } else {
         Check::short(
@@ -131,7 +131,7 @@ pub(super) fn fuse_connections() -> Check {
             State::Limited,
             format!("fusectl is mounted on {place}, and only the owner of a mount reads its counter"),
             "requests that wait are seen on this user's own mounts only",
-            "run hangdog as root to see all of them",
+            "run hangdog as root, outside of containers with users of their own, to see all of them",
         )
     }
 }

@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use hangdog_collector::run_directory_fails;
+
 use super::{Check, State};
 use crate::console::variable;
 
@@ -16,6 +18,16 @@ pub(super) fn memory() -> Check {
     let places = variable("XDG_RUNTIME_DIR").map(PathBuf::from).into_iter().chain([PathBuf::from("/dev/shm")]);
     let cost = "phases are recorded in smaller rings, or in files that only their own process names";
     let advice = "mount a tmpfs of 64 MiB or more on /dev/shm (containers: `--shm-size=64m`)";
+    let uid = rustix::process::geteuid().as_raw();
+    if let Some(why) = run_directory_fails(std::env::var_os("XDG_RUNTIME_DIR"), uid) {
+        return Check::short(
+            name,
+            State::Missing,
+            format!("no directory for a run can be made: {why}"),
+            cost,
+            advice,
+        );
+    }
     let mut found = String::from("no tmpfs");
     for place in places {
         let Ok(stat) = rustix::fs::statfs(&place) else { continue };

@@ -2,6 +2,8 @@
 
 use std::fs;
 
+use hangdog_collector::user_namespace_fails;
+
 use super::{Check, State};
 
 /// Capabilities that show or free more, by number (linux/capability.h).
@@ -15,7 +17,7 @@ const WANTED: [(u32, &str); 5] = [
 
 pub(super) fn capabilities() -> Check {
     let name = "rights";
-    let effective = status_field("CapEff:").and_then(|text| u64::from_str_radix(&text, 16).ok()).unwrap_or(0);
+    let effective = effective();
     let uid = rustix::process::geteuid().as_raw();
     let lacking: Vec<&str> =
         WANTED.iter().filter(|(number, _)| effective >> number & 1 == 0).map(|(_, name)| *name).collect();
@@ -29,6 +31,25 @@ pub(super) fn capabilities() -> Check {
         "of processes of other users (or with other rights) only names and states are seen: a resolver among them is named at most `possible`",
         "run hangdog as root where the run has processes of several users",
     )
+}
+
+/// Mounting, and much else.
+const CAP_SYS_ADMIN: u32 = 21;
+/// Writing and reading what belongs to others.
+const CAP_DAC_OVERRIDE: u32 = 1;
+
+fn effective() -> u64 {
+    status_field("CapEff:").and_then(|text| u64::from_str_radix(&text, 16).ok()).unwrap_or(0)
+}
+
+fn has(capability: u32) -> bool {
+    effective() >> capability & 1 == 1
+}
+
+/// Whether files of everybody can be read and written: the capability counts for those alone who exist in this user namespace.
+pub(super) fn reads_all_files() -> bool {
+    let map = fs::read_to_string("/proc/self/uid_map").unwrap_or_default();
+    has(CAP_DAC_OVERRIDE) && map.split_whitespace().eq(["0", "0", "4294967295"])
 }
 
 fn status_field(name: &str) -> Option<String> {
@@ -77,21 +98,18 @@ pub(super) fn hidepid() -> Check {
 
 pub(super) fn user_namespaces() -> Check {
     let name = "user-namespaces";
-    let number = |path: &str| fs::read_to_string(path).ok().and_then(|text| text.trim().parse::<u64>().ok());
-    let forbidden = number("/proc/sys/user/max_user_namespaces") == Some(0)
-        || number("/proc/sys/kernel/unprivileged_userns_clone") == Some(0)
-        || number("/proc/sys/kernel/apparmor_restrict_unprivileged_userns") == Some(1);
-    if rustix::process::geteuid().is_root() {
-        Check::ok(name, "not needed by root")
-    } else if !std::path::Path::new("/proc/self/ns/user").exists() || forbidden {
+    let Some(why) = user_namespace_fails() else {
+        return Check::ok(name, "this user can mount in namespaces of its own");
+    };
+    if has(CAP_SYS_ADMIN) && !why.contains("not permitted") {
+        Check::ok(name, "not needed: this user may mount")
+    } else {
         Check::short(
             name,
             State::Missing,
-            "unprivileged user namespaces are forbidden",
+            format!("this user cannot mount in namespaces of its own: {why}"),
             "`hangdog demo` cannot mount FUSE as this user and shows pipes and file locks instead",
             "sysctl user.max_user_namespaces=15000 kernel.unprivileged_userns_clone=1, or run the demo as root",
         )
-    } else {
-        Check::ok(name, "unprivileged user namespaces are allowed")
     }
 }

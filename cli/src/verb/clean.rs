@@ -11,8 +11,9 @@ use crate::{console, exit};
 
 /// Show what dead runs left behind; with --apply, remove it
 ///
-/// Only what is proven to be a dead run's is removed: directories of runs in memory, recorders of programs, first facts of
-/// runs whose capture could not be written, and stale locks. Captures stay. No removal goes through a mount.
+/// Only what is proven to be a dead run's is removed: processes, FUSE connections and mounts that it left, directories of
+/// runs in memory, recorders of programs, first facts of runs whose capture could not be written, and stale locks. Each is
+/// told with why it is the run's. Captures stay. No removal goes through a mount.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Exit codes:
@@ -44,20 +45,18 @@ pub(crate) fn perform(arguments: &Arguments) -> Result<u8, Failure> {
         return Ok(exit::OK);
     }
     let stays = apply(&found, captures.as_deref()).map_err(|error| Failure::of(&error).advise(error.advice()))?;
-    let gone = |leftover: &Leftover| {
-        leftover.standing != Standing::Dead || !stays.iter().any(|(path, _)| path.starts_with(&leftover.path))
-    };
-    let (done, _): (Vec<Leftover>, Vec<Leftover>) = found.into_iter().partition(gone);
+    let (stay, done): (Vec<_>, Vec<_>) = found.into_iter().zip(stays).partition(|(_, why)| why.is_some());
+    let done: Vec<Leftover> = done.into_iter().map(|(leftover, _)| leftover).collect();
     say(&listed(&done, "removed"))?;
-    for (path, why) in &stays {
-        let path = path.display().to_string();
+    for (leftover, why) in &stay {
         console::print_error(&format!(
-            "hangdog: {} cannot be removed: {}\n",
-            escape::terminal(&path),
-            escape::terminal(why)
+            "hangdog: the {} {} cannot be removed: {}\n",
+            leftover.kind.words(),
+            escape::terminal(&leftover.what),
+            escape::terminal(why.as_deref().unwrap_or_default())
         ));
     }
-    Ok(if stays.is_empty() { exit::OK } else { exit::NO })
+    Ok(if stay.is_empty() { exit::OK } else { exit::NO })
 }
 
 fn say(text: &str) -> Result<(), Failure> {
@@ -67,14 +66,13 @@ fn say(text: &str) -> Result<(), Failure> {
 fn listed(found: &[Leftover], dead: &str) -> String {
     let mut out = String::new();
     for leftover in found {
-        let path = leftover.path.display().to_string();
         let (word, more) = match &leftover.standing {
-            Standing::Dead => (dead, String::new()),
+            Standing::Dead => (dead, format!(": {}", leftover.why)),
             Standing::InUse(pid) => ("in use", format!(", by process {pid}")),
             Standing::Unknown(why) => ("left alone", format!(": {why}")),
         };
         let kind = leftover.kind.words();
-        _ = writeln!(out, "{word:<12}  {kind:<21}  {}{}", escape::terminal(&path), escape::terminal(&more));
+        _ = writeln!(out, "{word:<12}  {kind:<21}  {}{}", escape::terminal(&leftover.what), escape::terminal(&more));
     }
     let number = found.iter().filter(|leftover| leftover.standing == Standing::Dead).count();
     if number == 0 {

@@ -1,14 +1,14 @@
 //! Frees the waiters of the FUSE connections that the run made, and takes its mounts away.
 
 use std::ffi::CString;
+use std::io::ErrorKind;
 
-use hangdog_schemas::FuseConnection;
 use hangdog_schemas::record::Deed;
 use nix::mount::{MntFlags, umount2};
 
 use super::Done;
 use super::apart::apart;
-use super::owned::{Before, Owned, connections, is_on_top, own_mounts};
+use super::owned::{Before, Mount, Owned, connections, is_on_top, own_mounts};
 use crate::kernel::Children;
 
 /// Writes `1` to each connection's `abort`. Where that is not allowed (another user's namespace), the death
@@ -16,14 +16,39 @@ use crate::kernel::Children;
 pub(super) fn abort(owned: &Owned, children: &mut Children, done: &mut Vec<Done>) {
     let there = connections();
     for connection in owned.fuse().filter(|connection| there.contains(&connection.0)) {
-        let path = abort_file(connection);
-        let outcome = apart(children, || std::fs::write(&path, "1"));
-        done.push((Deed::AbortFuse(connection), outcome.err()));
+        done.push((Deed::AbortFuse(connection), abort_one(connection.0, children).err()));
     }
 }
 
-fn abort_file(connection: FuseConnection) -> String {
-    format!("/sys/fs/fuse/connections/{connection}/abort")
+fn abort_one(connection: u32, children: &mut Children) -> Result<(), String> {
+    let path = format!("/sys/fs/fuse/connections/{connection}/abort");
+    apart(children, || match std::fs::write(&path, "1") {
+        // It ended with its last server.
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        outcome => outcome,
+    })
+}
+
+/// Ends a connection that a dead run left.
+pub(crate) fn abort_connection(connection: u32) -> Result<(), String> {
+    abort_one(connection, &mut Children::of_others())
+}
+
+/// Detaches a mount that a dead run left.
+pub(crate) fn detach_mount(mount: &Mount) -> Result<(), String> {
+    let mounts = own_mounts();
+    if !mounts.contains(mount) {
+        return Ok(());
+    }
+    if !is_on_top(mount, &mounts) {
+        return Err("another mount covers it there".to_owned());
+    }
+    detach_one(mount, &mut Children::of_others())
+}
+
+fn detach_one(mount: &Mount, children: &mut Children) -> Result<(), String> {
+    let point = CString::new(mount.point.clone()).map_err(|error| error.to_string())?;
+    apart(children, || Ok(umount2(point.as_c_str(), MntFlags::MNT_DETACH | MntFlags::UMOUNT_NOFOLLOW)?))
 }
 
 /// Detaches the mounts of our own mount namespace that lie on the run's connections; those of others end
@@ -38,9 +63,7 @@ pub(super) fn detach(owned: &Owned, before: &Before, children: &mut Children, do
         if !is_on_top(mount, &own_mounts()) {
             continue;
         }
-        let Ok(point) = CString::new(mount.point.clone()) else { continue };
-        let outcome =
-            apart(children, || Ok(umount2(point.as_c_str(), MntFlags::MNT_DETACH | MntFlags::UMOUNT_NOFOLLOW)?));
+        let outcome = detach_one(mount, children);
         done.push((Deed::Detach { mount_point: mount.point.clone() }, outcome.err()));
     }
 }

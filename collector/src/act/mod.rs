@@ -22,7 +22,9 @@ mod kill;
 mod left;
 mod owned;
 
+pub(crate) use fuse::{abort_connection, detach_mount};
 pub use owned::{Before, Owned};
+pub(crate) use owned::{Mount, own_mounts};
 
 use std::collections::BTreeSet;
 use std::time::Duration;

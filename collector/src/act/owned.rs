@@ -4,9 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use hangdog_schemas::fact::{Belonging, FdDetail};
 use hangdog_schemas::{FuseConnection, Inode, Observed, Pid, Record};
+use serde::{Deserialize, Serialize};
+
+use crate::kernel::mount_ids;
+use crate::store::NotedMount;
 
 /// Mounts and FUSE connections that were there before the run: they are never touched.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Before {
     mounts: BTreeSet<Mount>,
     connections: BTreeSet<u32>,
@@ -20,6 +24,11 @@ impl Before {
             connections: connections().into_iter().chain(mounts.iter().filter_map(Mount::fuse)).collect(),
             mounts: mounts.into_iter().collect(),
         }
+    }
+
+    /// Whether a connection of this number was there.
+    pub(crate) fn knows(&self, connection: u32) -> bool {
+        self.connections.contains(&connection)
     }
 
     /// Whether this very mount was there. Its number alone would not tell: the kernel gives it out again.
@@ -37,18 +46,18 @@ impl Before {
 }
 
 /// A mount of our own mount namespace, as far as it matters here.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Mount {
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub(crate) struct Mount {
     pub(super) id: u32,
     parent: u32,
     device: (u32, u32),
-    pub(super) point: String,
+    pub(crate) point: String,
     pub(super) fs_type: String,
 }
 
 impl Mount {
     /// The FUSE connection under it.
-    pub(super) fn fuse(&self) -> Option<u32> {
+    pub(crate) fn fuse(&self) -> Option<u32> {
         let plain = self.fs_type.split('.').next().unwrap_or_default();
         (matches!(plain, "fuse" | "fuseblk") && self.device.0 == 0).then_some(self.device.1)
     }
@@ -68,7 +77,7 @@ pub(super) fn is_on_top(mount: &Mount, mounts: &[Mount]) -> bool {
 }
 
 /// The mounts of our own mount namespace.
-pub(super) fn own_mounts() -> Vec<Mount> {
+pub(crate) fn own_mounts() -> Vec<Mount> {
     let text = std::fs::read("/proc/self/mountinfo").unwrap_or_default();
     text.split(|byte| *byte == b'\n').filter_map(|line| mount(&String::from_utf8_lossy(line))).collect()
 }
@@ -182,6 +191,16 @@ impl Owned {
     /// Whether any FUSE connection is the run's.
     pub fn has_fuse(&self) -> bool {
         !self.fuse.is_empty()
+    }
+
+    /// The mounts on its connections, by numbers that are never given out again.
+    pub(crate) fn mounts_to_note(&self) -> Vec<NotedMount> {
+        if !self.has_fuse() {
+            return Vec::new();
+        }
+        let of_run = |device: (u32, u32)| device.0 == 0 && self.owns_connection(device.1);
+        let mounts = mount_ids().unwrap_or_default().into_iter().filter(|mount| of_run(mount.device));
+        mounts.map(|mount| NotedMount { unique: mount.unique, connection: mount.device.1 }).collect()
     }
 
     pub(super) fn fuse(&self) -> impl Iterator<Item = FuseConnection> {

@@ -4,10 +4,15 @@
 
 mod helper;
 mod kin;
+mod mount_ids;
 mod tree;
+mod user_namespace;
 
 pub(crate) use helper::{Helper, fork_helper};
 pub(crate) use kin::Children;
+pub(crate) use mount_ids::mount_ids;
+pub(crate) use tree::{ancestors, descendants_of};
+pub use user_namespace::user_namespace_fails;
 
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::Duration;

@@ -24,6 +24,21 @@ pub(super) fn below(starts: BTreeSet<u32>, but: &BTreeSet<u32>) -> BTreeSet<u32>
     found
 }
 
+/// These processes and all that descend from them.
+pub(crate) fn descendants_of(pids: &BTreeSet<u32>) -> BTreeSet<u32> {
+    below(pids.clone(), &BTreeSet::new())
+}
+
+/// This process and all that it descends from.
+pub(crate) fn ancestors() -> BTreeSet<u32> {
+    let mut found = BTreeSet::new();
+    let mut next = Some(std::process::id());
+    while let Some(pid) = next.filter(|pid| *pid != 0 && found.insert(*pid)) {
+        next = parent_of(pid);
+    }
+    found
+}
+
 /// The children of a process.
 pub(super) fn children_of(pid: u32) -> Vec<u32> {
     if has_children_files() { listed_children(pid) } else { all_by_parent().remove(&pid).unwrap_or_default() }

@@ -4,7 +4,7 @@
 use hangdog_schemas::{Big, Pid, ProcessId};
 
 use super::tracefs::Tracefs;
-use crate::kernel::{open_process, start_of_own};
+use crate::kernel::{has_ended, open_process, start_of_own};
 
 const PREFIX: &str = "hangdog-";
 
@@ -32,9 +32,10 @@ pub(super) fn remove_dead(tracefs: &Tracefs) {
     }
 }
 
-/// Its number is free, or is somebody else's.
+/// Its number is free, a zombie's, or somebody else's.
 fn is_dead(owner: ProcessId) -> bool {
-    open_process(owner.pid.0).is_none() || start_of_own(owner.pid.0).is_ok_and(|start| start != owner.start.0)
+    open_process(owner.pid.0).is_none_or(has_ended)
+        || start_of_own(owner.pid.0).is_ok_and(|start| start != owner.start.0)
 }
 
 #[cfg(test)]

@@ -19,6 +19,8 @@ const LIMIT: u64 = 30_000_000_000;
 pub struct Published {
     /// Counts up with each in a run.
     pub number: u64,
+    /// When the last of its looks was over, in ns of CLOCK_MONOTONIC: who asked before is answered by it.
+    pub looked: u64,
     /// Why there is no capture, or not all of it.
     pub why: Option<String>,
     /// The report; it names the capture.

@@ -80,6 +80,9 @@ fn start(
     let mut children = Children::before_run(name);
     let signals = Signals::catch().map_err(RunError::own("signals cannot be caught"))?;
     let before = Before::look();
+    if let Some(directory) = directory {
+        directory.note_before(&before);
+    }
     // Helpers are forked first: from a small process, and before there is anything of the command's.
     let feed = start_writer(options, name, &mut notes);
     let files = start_files(options, clock, directory, feed.as_ref(), &children);

@@ -1,25 +1,45 @@
-//! What dead runs left: found, told, and removed only when somebody says so.
+//! What dead runs left: found, told with why it is theirs, and removed only when somebody says so.
 //!
 //! | what | is a dead run's when |
 //! | --- | --- |
 //! | a run's directory on tmpfs | its watcher and its command have ended: boot, pid namespace, pid, start time |
 //! | first facts that were kept | the same; they are removed by nobody else |
+//! | a process, a FUSE connection, a mount | see `remains` |
 //! | a recorder file of the user | nobody holds the lock that its program takes for life |
 //! | a lock of the store, and files beside it | whom it names has ended |
+//!
+//! The directory of a run is removed last: it has the proof for the rest.
 
+use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
 use std::io;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use super::lock::{Lock, LockError};
+use rustix::process::{Signal, pidfd_send_signal};
+
+use super::lock::{LOCK_NAME, Lock, LockError};
 use super::owner::{Life, Owner};
+use super::remains::{Remains, remains};
 use super::remove::remove_tree;
 use super::runs::{Run, runs};
+use super::scan::{Scan, scan};
+use crate::act::{Mount, abort_connection, detach_mount};
+use crate::kernel::{ancestors, has_ended, wait_readable};
+
+/// How long processes get to end.
+const TIME_TO_DIE: Duration = Duration::from_secs(2);
 
 /// What it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
+    /// A process.
+    Process,
+    /// A FUSE connection.
+    Connection,
+    /// A mount.
+    Mount,
     /// The directory of a run.
     Directory,
     /// The first facts of a run whose capture could not be written.
@@ -34,6 +54,9 @@ impl Kind {
     /// In words.
     pub fn words(self) -> &'static str {
         match self {
+            Self::Process => "process of a run",
+            Self::Connection => "FUSE connection",
+            Self::Mount => "mount of a run",
             Self::Directory => "directory of a run",
             Self::FirstFacts => "first facts of a run",
             Self::Recorder => "recorder of a program",
@@ -58,70 +81,178 @@ pub enum Standing {
 pub struct Leftover {
     /// What it is.
     pub kind: Kind,
-    /// Where.
-    pub path: PathBuf,
+    /// Which: a path, or the number and name of a process.
+    pub what: String,
+    /// Why it is what it is said to be.
+    pub why: String,
     /// Whether it may go.
     pub standing: Standing,
-    run: Option<Run>,
+    run: String,
+    thing: Thing,
 }
 
-/// All there is of a user: on tmpfs, and in the directory of captures, if there is one.
+#[derive(Debug)]
+enum Thing {
+    Process(Option<OwnedFd>),
+    Connection(u32),
+    Mount(Mount),
+    Run(Run),
+    Recorder(PathBuf),
+    Lock,
+}
+
+/// All there is of a user: on tmpfs, and in the directory of captures, if there is one; and what dead runs left elsewhere.
 pub fn leftovers(runtime: Option<OsString>, uid: u32, captures: Option<&Path>) -> io::Result<Vec<Leftover>> {
-    let mut found: Vec<Leftover> = runs(runtime, uid)?.into_iter().map(of_run).collect();
+    let runs = runs(runtime, uid)?;
+    let is_dead = |run: &&Run| run.claim.as_ref().is_some_and(|claim| claim.life() == Life::Dead);
+    let dead: BTreeSet<String> = runs.iter().filter(is_dead).map(|run| run.name.clone()).collect();
+    // A reader of everybody's descriptors is started for a reason only.
+    let scan = if dead.is_empty() { Scan::default() } else { scan(&dead) };
+    let mut found = Vec::new();
+    for run in runs {
+        if let (true, Some(claim), Ok(directory)) = (dead.contains(&run.name), &run.claim, run.directory()) {
+            found.extend(of_remains(&run.name, remains(&directory, claim, &scan), &scan));
+        }
+        found.push(of_run(run));
+    }
+    found.extend(recorders(uid)?);
+    if let Some(captures) = captures {
+        found.extend(lock(&captures.join(LOCK_NAME))?);
+    }
+    Ok(found)
+}
+
+fn recorders(uid: u32) -> io::Result<Vec<Leftover>> {
     let directory = hangdog_flight::user_directory(uid);
-    for path in hangdog_flight::list(&directory)? {
+    let recorder = |path: PathBuf| {
         let standing = match hangdog_flight::is_dead(&path) {
             Ok(true) => Standing::Dead,
             Ok(false) => Standing::InUse(pid_of(&path)),
             Err(error) => Standing::Unknown(error.to_string()),
         };
-        found.push(Leftover { kind: Kind::Recorder, path, standing, run: None });
-    }
-    if let Some(captures) = captures {
-        let path = captures.join(LOCK);
-        match Lock::holder(&path) {
-            Ok(None) => {}
-            Ok(Some((holder, life))) => {
-                found.push(Leftover { kind: Kind::Lock, path, standing: standing(&holder, life), run: None });
-            }
-            Err(error @ LockError::Unreadable { .. }) => {
-                let standing = Standing::Unknown(error.to_string());
-                found.push(Leftover { kind: Kind::Lock, path, standing, run: None });
-            }
-            Err(LockError::Refused { source, .. }) => return Err(source),
-            Err(error) => return Err(io::Error::other(error)),
-        }
-    }
-    Ok(found)
+        let (what, why) = (path.display().to_string(), "its program has ended".to_owned());
+        Leftover { kind: Kind::Recorder, what, why, standing, run: String::new(), thing: Thing::Recorder(path) }
+    };
+    Ok(hangdog_flight::list(&directory)?.into_iter().map(recorder).collect())
 }
 
-/// The lock of the directory of captures: who has it may remove what dead runs left.
-const LOCK: &str = "lock";
+fn lock(path: &Path) -> io::Result<Option<Leftover>> {
+    let standing = match Lock::holder(path) {
+        Ok(None) => return Ok(None),
+        Ok(Some((holder, life))) => standing(&holder, life),
+        Err(error @ LockError::Unreadable { .. }) => Standing::Unknown(error.to_string()),
+        Err(LockError::Refused { source, .. }) => return Err(source),
+        Err(error) => return Err(io::Error::other(error)),
+    };
+    let (what, why) = (path.display().to_string(), "its holder has ended".to_owned());
+    Ok(Some(Leftover { kind: Kind::Lock, what, why, standing, run: String::new(), thing: Thing::Lock }))
+}
 
-/// Removes what is dead, and returns what stays of it, with why. One at a time does so for a store.
-pub fn apply(leftovers: &[Leftover], captures: Option<&Path>) -> Result<Vec<(PathBuf, String)>, LockError> {
+/// Removes what is dead, and returns for each whether it stays, and why. One at a time does so for a store.
+pub fn apply(leftovers: &[Leftover], captures: Option<&Path>) -> Result<Vec<Option<String>>, LockError> {
     // Taking it takes a stale one over, and letting go of it removes it.
     let _lock = match captures.filter(|captures| captures.is_dir()) {
-        Some(captures) => Some(Lock::take(&captures.join(LOCK))?),
+        Some(captures) => Some(Lock::take(&captures.join(LOCK_NAME))?),
         None => None,
     };
-    let mut stays = Vec::new();
-    for leftover in leftovers.iter().filter(|leftover| leftover.standing == Standing::Dead) {
-        match (&leftover.run, leftover.kind) {
-            (Some(run), _) => {
-                let above = leftover.path.parent().unwrap_or(Path::new("/"));
-                let left = remove_tree(run.base.as_fd(), &run.entry, above);
-                stays.extend(left.into_iter().map(|stays| (stays.path, stays.why)));
-            }
-            (None, Kind::Recorder) => {
-                if let Err(error) = hangdog_flight::remove_dead_file(&leftover.path) {
-                    stays.push((leftover.path.clone(), error.to_string()));
-                }
-            }
-            (None, _) => {}
+    // As in a rescue: nobody runs on with what is taken away; who waits for a server ends when its connection does.
+    for leftover in leftovers.iter().filter(|leftover| is_dead(leftover)) {
+        if let Thing::Process(Some(pidfd)) = &leftover.thing {
+            // It may have ended meanwhile.
+            let _ = pidfd_send_signal(pidfd, Signal::KILL);
         }
     }
+    let mut stays: Vec<Option<String>> = Vec::new();
+    let aborted = |leftover: &Leftover| match &leftover.thing {
+        Thing::Connection(connection) => abort_connection(*connection).err(),
+        _ => None,
+    };
+    let aborted: Vec<Option<String>> =
+        leftovers.iter().map(|leftover| is_dead(leftover).then(|| aborted(leftover)).flatten()).collect();
+    let mut kept = BTreeSet::new();
+    for (leftover, not_aborted) in leftovers.iter().zip(aborted) {
+        let why = if is_dead(leftover) { not_aborted.or_else(|| remove(leftover, &kept)) } else { None };
+        if why.is_some() {
+            kept.insert(leftover.run.clone());
+        }
+        stays.push(why);
+    }
     Ok(stays)
+}
+
+fn is_dead(leftover: &Leftover) -> bool {
+    leftover.standing == Standing::Dead
+}
+
+/// Removes one, or says why it stays. Of `kept` runs something stays already.
+fn remove(leftover: &Leftover, kept: &BTreeSet<String>) -> Option<String> {
+    match &leftover.thing {
+        Thing::Process(pidfd) => {
+            let pidfd = pidfd.as_ref()?;
+            wait_readable([pidfd], TIME_TO_DIE);
+            (!has_ended(pidfd)).then(|| "it was sent SIGKILL and has not ended".to_owned())
+        }
+        Thing::Mount(mount) => detach_mount(mount).err(),
+        Thing::Run(run) if kept.contains(&run.name) => Some("it has the proof for what else stays".to_owned()),
+        Thing::Run(run) => {
+            let above = Path::new(&leftover.what).parent().unwrap_or(Path::new("/"));
+            let left = remove_tree(run.base.as_fd(), &run.entry, above);
+            let left: Vec<String> =
+                left.into_iter().map(|stays| format!("{}: {}", stays.path.display(), stays.why)).collect();
+            (!left.is_empty()).then(|| left.join("; "))
+        }
+        Thing::Recorder(path) => hangdog_flight::remove_dead_file(path).err().map(|error| error.to_string()),
+        Thing::Connection(_) | Thing::Lock => None,
+    }
+}
+
+/// Processes first, then connections and mounts, the innermost first.
+fn of_remains(run: &str, remains: Remains, scan: &Scan) -> Vec<Leftover> {
+    let own = ancestors();
+    let user = remains.processes.iter().map(|process| process.pid).find(|pid| own.contains(pid));
+    // Who works inside of what the run left still needs it.
+    let standing = user.map_or(Standing::Dead, Standing::InUse);
+    let leftover = |kind, what, why: String, thing| Leftover {
+        kind,
+        what,
+        why,
+        standing: standing.clone(),
+        run: run.to_owned(),
+        thing,
+    };
+    let mut found = Vec::new();
+    let proven: BTreeSet<u32> = remains.processes.iter().map(|process| process.pid).collect();
+    for process in remains.processes {
+        let why = if process.is_on_record {
+            format!("its number and begin are on record as of run {run}")
+        } else {
+            format!("it descends from a process of run {run}")
+        };
+        found.push(leftover(Kind::Process, described(process.pid), why, Thing::Process(Some(process.pidfd))));
+    }
+    for (pid, _) in scan.nominated.iter().filter(|(pid, of)| of == run && !proven.contains(pid)) {
+        let why = format!("its environment names run {run}, and nothing proves that it is of it");
+        let standing = Standing::Unknown(why.clone());
+        let what = described(*pid);
+        found.push(Leftover { standing, ..leftover(Kind::Process, what, why, Thing::Process(None)) });
+    }
+    for connection in remains.connections {
+        let what = format!("/sys/fs/fuse/connections/{connection}");
+        let why = format!("nobody but processes of run {run} serves it");
+        found.push(leftover(Kind::Connection, what, why, Thing::Connection(connection)));
+    }
+    // mountinfo lists parents before children.
+    for mount in remains.mounts.into_iter().rev() {
+        let why = format!("it lies on a FUSE connection of run {run}");
+        found.push(leftover(Kind::Mount, mount.point.clone(), why, Thing::Mount(mount)));
+    }
+    found
+}
+
+/// `4412 (indexd)`
+fn described(pid: u32) -> String {
+    let name = std::fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
+    format!("{pid} ({})", name.trim_end())
 }
 
 fn of_run(run: Run) -> Leftover {
@@ -138,7 +269,8 @@ fn of_run(run: Run) -> Leftover {
             standing(holder, life)
         }
     };
-    Leftover { kind, path: run.path.clone(), standing, run: Some(run) }
+    let (what, why) = (run.path.display().to_string(), "its hangdog and its command have ended".to_owned());
+    Leftover { kind, what, why, standing, run: run.name.clone(), thing: Thing::Run(run) }
 }
 
 fn standing(holder: &Owner, life: Life) -> Standing {

@@ -20,6 +20,9 @@ use rustix::fs::{FlockOperation, flock};
 
 use super::owner::{Life, Owner};
 
+/// The lock of a directory of the store, on disk or in memory: one at a time removes what is not its own there.
+pub(crate) const LOCK_NAME: &str = "lock";
+
 /// How often a lock that changes under our eyes is looked at again; a millisecond lies between.
 const MOST_TRIES: u32 = 1000;
 

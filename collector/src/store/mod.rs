@@ -6,6 +6,8 @@
 //! | who may change the store | `lock` |
 //! | which runs have a directory, and asking one of them for a look | `runs` |
 //! | how a tree is removed without leaving its file system | `remove` |
+//! | who serves what, and whose environment names which run | `scan` |
+//! | what a dead run left outside of its directory | `remains` |
 //! | what dead runs left, and removing it | `clean` |
 //!
 //! Invariants: nothing is removed whose owner is not proven dead; no removal crosses a mount point; a failure to
@@ -14,12 +16,16 @@
 mod clean;
 mod lock;
 mod owner;
+mod remains;
 mod remove;
 mod runs;
+mod scan;
 
 pub use clean::{Kind, Leftover, Standing, apply, leftovers};
+pub(crate) use lock::LOCK_NAME;
 pub use lock::{Lock, LockError};
 pub use owner::{Life, Owner};
+pub(crate) use remains::{NotedMount, has_remains};
 pub(crate) use remove::remove_tree;
 pub(crate) use runs::Claim;
 pub use runs::{Asked, Run, ask, runs};

@@ -6,7 +6,7 @@ use std::time::Duration;
 use hangdog_schemas::{Pid, ProcessId};
 use serde::{Deserialize, Serialize};
 
-use crate::kernel::{fork_helper, open_process, start_of_own};
+use crate::kernel::{fork_helper, has_ended, open_process, start_of_own};
 
 /// How long a start time may take: it is read of a process that may be stuck in an exec.
 const LIMIT: Duration = Duration::from_millis(500);
@@ -76,7 +76,8 @@ impl Owner {
         if self.pid_namespace != own.pid_namespace {
             return Life::Unknown("it ran in another pid namespace (a container)".to_owned());
         }
-        let Some(_pidfd) = open_process(self.pid) else { return Life::Dead };
+        // One that nobody waits for, as in a container whose first process reaps nobody, is a zombie for good.
+        let Some(_alive) = open_process(self.pid).filter(|pidfd| !has_ended(pidfd)) else { return Life::Dead };
         match is_start(self.pid, self.start) {
             Some(false) => Life::Dead,
             // A read that got stuck says nothing: it counts as alive.
@@ -108,6 +109,7 @@ fn is_start(pid: u32, start: u64) -> Option<bool> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kernel::wait_readable;
 
     #[test]
     fn a_number_that_was_given_out_again_is_somebody_else() {
@@ -118,8 +120,11 @@ mod tests {
         let parent = |start| Owner { pid: parent, start, ..own.clone() };
         assert_eq!((parent(start).life(), parent(start + 1).life()), (Life::Alive, Life::Dead));
         let mut child = std::process::Command::new("true").spawn().unwrap();
+        wait_readable(&open_process(child.id()), Duration::from_mins(1));
+        let of_child = Owner::of(child.id(), start_of_own(child.id()).unwrap()).unwrap();
+        assert_eq!(of_child.life(), Life::Dead, "a zombie");
         child.wait().unwrap();
-        assert_eq!(Owner { pid: child.id(), ..own.clone() }.life(), Life::Dead);
+        assert_eq!(of_child.life(), Life::Dead);
         // Another boot of this machine; another machine; a container.
         let boot = |host: &str| Owner { boot: "other".to_owned(), host: host.to_owned(), ..own.clone() };
         assert_eq!(boot(&own.host).life(), Life::Dead);

@@ -12,8 +12,9 @@ use rustix::process::{Signal, pidfd_send_signal};
 use serde::{Deserialize, Serialize};
 
 use super::owner::{Life, Owner};
+use crate::clock::monotonic_now;
 use crate::kernel::{has_ended, open_process};
-use crate::run::{ASKED, DIRECTORY, DUMP, KEPT_OWNER, OWNER, Published, bases, names, open_private};
+use crate::run::{ASKED, DIRECTORY, DUMP, KEPT_OWNER, OWNER, Published, bases, claim_of_half, names, open_private};
 
 /// Longest file that is read of a run's directory.
 const LONGEST: u64 = 16 << 20;
@@ -65,7 +66,7 @@ pub struct Run {
 }
 
 impl Run {
-    fn directory(&self) -> io::Result<OwnedFd> {
+    pub(super) fn directory(&self) -> io::Result<OwnedFd> {
         Ok(openat(&self.base, &self.entry, DIRECTORY, Mode::empty())?)
     }
 }
@@ -77,16 +78,19 @@ pub fn runs(runtime: Option<OsString>, uid: u32) -> io::Result<Vec<Run>> {
         let base = match open_private(&path, uid) {
             Ok(base) => base,
             Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            // Somebody else's, as one user's is another's in a user namespace: none of our runs is in it.
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => continue,
             Err(error) => return Err(error),
         };
         for entry in names(&base) {
-            let Some(name) = entry.to_str().and_then(|name| name.strip_prefix("run-")).map(str::to_owned) else {
-                continue;
-            };
+            let Some(text) = entry.to_str() else { continue };
+            let half = claim_of_half(text);
+            let name = text.strip_prefix("run-").or(text.rsplit('-').next().filter(|_| half.is_some()));
+            let Some(name) = name.map(str::to_owned) else { continue };
             let Ok(directory) = openat(&base, &entry, DIRECTORY, Mode::empty()) else { continue };
             let kept = Claim::read(&directory, KEPT_OWNER);
             let is_kept = kept.is_some();
-            let claim = kept.or_else(|| Claim::read(&directory, OWNER));
+            let claim = half.or(kept).or_else(|| Claim::read(&directory, OWNER));
             let base = base.as_fd().try_clone_to_owned()?;
             found.push(Run { name, path: path.join(&entry), claim, is_kept, base, entry });
         }
@@ -106,7 +110,8 @@ pub enum Asked {
     Silent,
 }
 
-/// Asks the hangdog of a run for a look, and waits for what it finds, for `limit` at most.
+/// Asks the hangdog of a run for a look, and waits for what it finds, for `limit` at most. A look that was over before
+/// does not count, whoever asked for it.
 pub fn ask(run: &Run, limit: Duration) -> io::Result<Asked> {
     let Some(watcher) = run.claim.as_ref().map(|claim| &claim.watcher) else { return Ok(Asked::Gone) };
     // Opened first, compared then, not ended since: the number means this process, whatever happened before.
@@ -115,12 +120,12 @@ pub fn ask(run: &Run, limit: Duration) -> io::Result<Asked> {
         return Ok(Asked::Gone);
     }
     let directory = run.directory()?;
-    let before = published(&directory).map_or(0, |published| published.number);
+    let asked = monotonic_now();
     let signal = Signal::from_named_raw(DUMP).ok_or(io::ErrorKind::Unsupported)?;
     pidfd_send_signal(&pidfd, signal)?;
     let until = Instant::now() + limit;
     while Instant::now() < until {
-        if let Some(published) = published(&directory).filter(|published| published.number > before) {
+        if let Some(published) = published(&directory).filter(|published| published.looked > asked) {
             return Ok(Asked::Answered(Box::new(published)));
         }
         if has_ended(&pidfd) {

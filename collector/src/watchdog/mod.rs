@@ -9,6 +9,8 @@
 //! anything else:                                                say so at --quiet-after, end at --timeout
 //! ```
 //!
+//! Whether a look that is wanted begins, waits, or is covered by another one is decided in [`Gate`].
+//!
 //! *Progress* is something new ([`News`]); *still* is a thread whose switches do not grow. They are
 //! different questions: a server with a deadlocked worker still answers pings, and a compile in which
 //! nothing is still is no progress for a minute. So the light looks follow what is still, and the quiet
@@ -18,6 +20,7 @@
 //! command does not stand; light looks together cost at most [`SHARE`] of one processor in the long run.
 
 mod budget;
+mod gate;
 #[cfg(test)]
 mod tests;
 mod visit;
@@ -29,6 +32,7 @@ use hangdog_schemas::{Confidence, RunNs};
 
 use budget::Budget;
 pub use budget::SHARE;
+pub use gate::{Gate, Outcome, Pass};
 pub use visit::{APART, Stay, Visit};
 
 use crate::judge::Moment;
@@ -127,7 +131,8 @@ pub enum Involved {
 pub enum Event {
     /// A sample was taken.
     Sampled(Progress),
-    /// A look is complete; `spent` is what hangdog and its helpers used for it, and for judging the one before.
+    /// The look that was wanted is complete, or another one that covers it, or it was given up; `spent` is what hangdog
+    /// and its helpers used for it, and for judging the one before.
     Looked {
         /// How much was looked at.
         extent: SnapshotExtent,

@@ -7,6 +7,8 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
+use crate::store::{LOCK_NAME, Lock};
+
 /// Captures older than this are removed.
 const MOST_AGE: Duration = Duration::from_hours(30 * 24);
 /// More captures than this are not kept; the oldest go first.
@@ -51,7 +53,9 @@ impl Place {
     }
 
     pub(super) fn prune(&self) {
-        if let Self::Default { directory, .. } = self {
+        let Self::Default { directory, .. } = self else { return };
+        // Whoever has the lock removes what is too much; what comes in meanwhile is left to the next run.
+        if let Ok(_lock) = Lock::take(&directory.join(LOCK_NAME)) {
             prune(directory, SystemTime::now());
         }
     }

@@ -54,7 +54,7 @@ pub(super) fn main(socket: &UnixStream, place: &Place) -> i32 {
     };
     Message::Opened(path.clone()).send(socket);
     let ration = Ration::new(Limits::default().total);
-    let mut capture = Capture { path, writer: None, ration, failed: false };
+    let mut capture = Capture { path, writer: None, ration, failed: false, begun: false };
     match Writer::new(file) {
         Ok(writer) => capture.writer = Some(writer),
         Err(error) => capture.report(socket, &error),
@@ -81,6 +81,8 @@ struct Capture {
     writer: Option<Writer<File>>,
     ration: Ration,
     failed: bool,
+    /// The header has come: without it nobody could read the rest.
+    begun: bool,
 }
 
 impl Capture {
@@ -123,6 +125,7 @@ impl Capture {
 
     fn put(&mut self, socket: &UnixStream, record: &Record) {
         let outcome = self.writer.as_mut().map_or(Ok(()), |writer| writer.write(record));
+        self.begun |= outcome.is_ok();
         self.check(socket, outcome);
     }
 
@@ -146,6 +149,13 @@ impl Capture {
             Message::Done { bytes: 0 }.send(socket);
             place.prune();
             return i32::from(removed.is_err());
+        }
+        if !self.begun {
+            // hangdog was killed before it had anything to say.
+            if !place.is_named() {
+                let _ = std::fs::remove_file(&self.path);
+            }
+            return 1;
         }
         self.write_losses(socket);
         let finished = match self.writer.take().map(Writer::finish) {
@@ -228,8 +238,13 @@ mod tests {
         let path = folder.path().join("bounded.hang");
         let (ours, theirs) = UnixStream::pair().unwrap();
         let writer = Writer::new(File::create(&path).unwrap()).unwrap();
-        let mut capture =
-            Capture { path: path.clone(), writer: Some(writer), ration: Ration::new(limit), failed: false };
+        let mut capture = Capture {
+            path: path.clone(),
+            writer: Some(writer),
+            ration: Ration::new(limit),
+            failed: false,
+            begun: false,
+        };
         for record in records {
             capture.write(&theirs, &serde_json::to_vec(record).unwrap());
         }

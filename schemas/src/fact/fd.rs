@@ -123,6 +123,20 @@ pub enum FdDetail {
         /// Number of watches.
         watches: u32,
     },
+    /// `anon_inode:[io_uring]`: entries of its two rings.
+    IoUring {
+        /// Submitted and not yet taken by the kernel.
+        to_submit: u32,
+        /// Completed and not yet taken by the program.
+        completed: u32,
+    },
+    /// `anon_inode:[userfaultfd]`: the holder fills pages for whoever waits for them.
+    Userfaultfd {
+        /// Page faults that it has not read yet.
+        pending: u32,
+        /// All that wait, those that it has read included.
+        waiting: u32,
+    },
     /// `/dev/fuse`: the holder can serve this connection.
     FuseServer {
         /// The connection; `None` where the kernel does not say (before 6.16).

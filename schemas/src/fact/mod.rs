@@ -5,6 +5,7 @@
 
 mod fd;
 mod kernel;
+mod limit;
 mod lock_file;
 mod process;
 mod socket;
@@ -12,6 +13,7 @@ mod syscall;
 
 pub use fd::{Access, EpollTarget, FdDetail, FdFact, FdLock, LockClass, LockMode};
 pub use kernel::{FileLockFact, FuseFact, Gap, MessageQueueFact, MountFact, SemaphoreFact};
+pub use limit::{CgroupFact, Io, LimitFact, LimitKind};
 pub use lock_file::{LockFileFact, LockFileShape, Maker, NamedProcess};
 pub use process::{Belonging, Namespaces, ProcessFact, Signals, TaskState, Terminal, ThreadFact};
 pub use socket::{SocketFact, SocketFamily, SocketState};

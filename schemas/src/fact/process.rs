@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::fact::Syscall;
+use crate::fact::{Io, Syscall};
 use crate::{Inode, Observed, Pid, ProcessId, SnapshotId, ThreadId, When};
 
 /// The state letter of `/proc/PID/status`.
@@ -179,6 +179,9 @@ pub struct ProcessFact {
     /// From `/proc/PID/timers`; timers of `setitimer` and `alarm` are not among them.
     #[serde(default, skip_serializing_if = "Observed::is_not_asked")]
     pub timers: Observed<u32>,
+    /// What it has read and written so far. In full snapshots, of processes of the run.
+    #[serde(default, skip_serializing_if = "Observed::is_not_asked")]
+    pub io: Observed<Io>,
     /// Number of threads.
     #[serde(default)]
     pub threads: u32,

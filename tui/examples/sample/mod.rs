@@ -271,6 +271,7 @@ fn snapshot(records: &mut Vec<Record>, number: u32, ms: u64, extent: SnapshotExt
             frozen: Observed::Seen(false),
             signals: Observed::NotAsked,
             timers: Observed::NotAsked,
+            io: Observed::NotAsked,
             threads,
         })));
     }

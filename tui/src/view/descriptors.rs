@@ -98,6 +98,10 @@ pub(super) fn more(snapshot: &Snapshot, fact: &FdFact) -> String {
         FdDetail::Signalfd { mask } => words.push(format!("signals {mask}")),
         FdDetail::Pidfd { pid: Some(pid) } => words.push(format!("process {pid}")),
         FdDetail::Pidfd { pid: None } => words.push("of an ended process".to_owned()),
+        FdDetail::IoUring { to_submit, completed } => {
+            words.push(format!("{to_submit} to submit, {completed} completed"));
+        }
+        FdDetail::Userfaultfd { pending, waiting } => words.push(format!("{waiting} faults, {pending} not read")),
         FdDetail::Inotify { watches } => words.push(format!("{watches} watches")),
         FdDetail::FuseServer { connection: Some(connection) } => {
             let mounts: Vec<_> =

@@ -59,6 +59,8 @@ fn empty_detail(target: &str) -> FdDetail {
         "anon_inode:[signalfd]" => FdDetail::Signalfd { mask: Address(0) },
         "anon_inode:[pidfd]" => FdDetail::Pidfd { pid: None },
         "anon_inode:inotify" => FdDetail::Inotify { watches: 0 },
+        "anon_inode:[io_uring]" => FdDetail::IoUring { to_submit: 0, completed: 0 },
+        "anon_inode:[userfaultfd]" => FdDetail::Userfaultfd { pending: 0, waiting: 0 },
         "/dev/fuse" => FdDetail::FuseServer { connection: None },
         _ => FdDetail::Plain,
     }
@@ -75,6 +77,19 @@ fn detail(detail: &mut FdDetail, name: &[u8], value: &[u8], line: &[u8]) {
         // -1 when the process ended, 0 when it is in no namespace that the reader sees.
         (FdDetail::Pidfd { pid }, b"Pid") => *pid = number::<i32>(value).filter(|&p| p > 0).map(|p| Pid(p as u32)),
         (FdDetail::Inotify { watches }, b"inotify wd") => *watches += 1,
+        // Both rings have a head, which is taken from, and a tail, which is added to; the numbers wrap around.
+        (FdDetail::IoUring { to_submit, .. }, b"SqTail") => *to_submit = number(value).unwrap_or(0),
+        (FdDetail::IoUring { to_submit, .. }, b"CachedSqHead") => {
+            *to_submit = to_submit.wrapping_sub(number(value).unwrap_or(0));
+        }
+        (FdDetail::IoUring { completed, .. }, b"CqHead") => {
+            *completed = 0_u32.wrapping_sub(number(value).unwrap_or(0));
+        }
+        (FdDetail::IoUring { completed, .. }, b"CqTail") => {
+            *completed = completed.wrapping_add(number(value).unwrap_or(0));
+        }
+        (FdDetail::Userfaultfd { pending, .. }, b"pending") => *pending = number(value).unwrap_or(0),
+        (FdDetail::Userfaultfd { waiting, .. }, b"total") => *waiting = number(value).unwrap_or(0),
         (FdDetail::FuseServer { connection }, b"fuse_connection") => *connection = number(value).map(FuseConnection),
         // A pidfd is a link to `anon_inode:[pidfd]`, a master to `/dev/ptmx` or `/dev/pts/ptmx`.
         (plain @ FdDetail::Plain, b"tty-index") => {
@@ -173,6 +188,18 @@ mod tests {
             "anon_inode:inotify",
             "inotify wd:2 ino:9 sdev:8\ninotify wd:1 ino:8 sdev:8\n",
             &FdDetail::Inotify { watches: 2 },
+        );
+        // Linux 6.18; the submission queue has been taken but for two, one completion is there.
+        check(
+            "anon_inode:[io_uring]",
+            "pos:\t0\nflags:\t02000002\nSqMask:\t0x7\nSqHead:\t5\nSqTail:\t7\nCachedSqHead:\t5\nCqMask:\t0xf\nCqHead:\t4\nCqTail:\t5\n\
+             CachedCqTail:\t5\nSQEs:\t2\n",
+            &FdDetail::IoUring { to_submit: 2, completed: 1 },
+        );
+        check(
+            "anon_inode:[userfaultfd]",
+            "flags:\t02000002\npending:\t1\ntotal:\t3\nAPI:\taa:0:ffff\n",
+            &FdDetail::Userfaultfd { pending: 1, waiting: 3 },
         );
         check("/dev/ptmx", "flags:\t02\ntty-index:\t3\n", &FdDetail::PtyMaster { index: 3 });
         check("/dev/fuse", "flags:\t02\n", &FdDetail::FuseServer { connection: None });

@@ -10,6 +10,7 @@ pub(crate) mod dirents;
 pub(crate) mod fdinfo;
 #[cfg(test)]
 mod judged;
+pub(crate) mod limits;
 pub(crate) mod lock_file;
 pub(crate) mod locks;
 pub(crate) mod maps;

@@ -49,6 +49,8 @@ impl Taking {
         let mut semaphores = std::mem::take(&mut self.scene.semaphores);
         semaphores.dedup();
         semaphores.into_iter().for_each(|semaphore| out.add(Record::Semaphore(semaphore)));
+        self.scene.limits.drain(..).for_each(|limit| out.add(Record::Limit(limit)));
+        self.scene.groups.drain(..).for_each(|group| out.add(Record::Cgroup(group)));
         self.scene.message_queues.drain(..).for_each(|queue| out.add(Record::MessageQueue(queue)));
         for fact in sockets {
             out.add(Record::Socket(Box::new(fact)));
@@ -119,6 +121,7 @@ impl Taking {
             frozen: seen.frozen.clone(),
             signals: Observed::Seen(Signals { ..status.signals }),
             timers: seen.timers.clone(),
+            io: seen.io.clone(),
             threads: status.threads,
         }
     }

@@ -14,6 +14,7 @@ mod emit;
 mod first;
 mod ipc;
 mod join;
+mod limits;
 mod links;
 mod lock_files;
 mod memory;
@@ -297,6 +298,7 @@ impl Taking {
             }
             self.detail(&next).await;
         }
+        self.read_limits().await;
         self.tell(begin).await;
     }
 }
@@ -320,6 +322,7 @@ impl Seen {
             cgroups: Observed::NotAsked,
             frozen: Observed::NotAsked,
             timers: Observed::NotAsked,
+            io: Observed::NotAsked,
         }
     }
 }

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use hangdog_schemas::fact::{
-    Belonging, FileLockFact, Gap, LockFileFact, MessageQueueFact, Namespaces, SemaphoreFact, SocketFact, Syscall,
-    TaskState,
+    Belonging, CgroupFact, FileLockFact, Gap, Io, LimitFact, LockFileFact, MessageQueueFact, Namespaces,
+    SemaphoreFact, SocketFact, Syscall, TaskState,
 };
 use hangdog_schemas::{Device, FuseConnection, Inode, Observed, Pid, ProcessId, Tid, When};
 
@@ -53,6 +53,7 @@ pub(super) struct Seen {
     pub(super) cgroups: Observed<Vec<String>>,
     pub(super) frozen: Observed<bool>,
     pub(super) timers: Observed<u32>,
+    pub(super) io: Observed<Io>,
 }
 
 impl Seen {
@@ -85,6 +86,8 @@ pub(super) struct Scene {
     pub(super) lock_files: Vec<LockFileFact>,
     pub(super) semaphores: Vec<SemaphoreFact>,
     pub(super) message_queues: Vec<MessageQueueFact>,
+    pub(super) limits: Vec<LimitFact>,
+    pub(super) groups: Vec<CgroupFact>,
     pub(super) fuse: BTreeMap<FuseConnection, Observed<u32>>,
     pub(super) gaps: Vec<Gap>,
 }

@@ -172,21 +172,29 @@ impl Taking {
     /// The file that says it for a line `controllers:path`; empty controllers are the unified tree.
     fn freezer_file(&self, line: &str) -> Option<String> {
         let (controllers, path) = line.split_once(':')?;
+        let file = match controllers {
+            "" => "cgroup.events",
+            _ if controllers.split(',').any(|one| one == "freezer") => "freezer.state",
+            _ => return None,
+        };
+        Some(format!("{}/{file}", self.group_directory(controllers, path)?))
+    }
+
+    /// The directory of a control group; empty controllers are the unified tree.
+    pub(super) fn group_directory(&self, controllers: &str, path: &str) -> Option<String> {
         // A path outside the observer's own cgroup namespace begins with `/..`.
         if path.split('/').any(|part| part == "..") {
             return None;
         }
-        let (mount, file) = if controllers.is_empty() {
-            (self.mounts_here.iter().find(|line| line.fs_type == "cgroup2")?, "cgroup.events")
-        } else if controllers.split(',').any(|one| one == "freezer") {
-            let has = |options: &str| options.split(',').any(|one| one == "freezer");
-            let mut v1 = self.mounts_here.iter().filter(|line| line.fs_type == "cgroup");
-            (v1.find(|line| has(&line.super_options))?, "freezer.state")
-        } else {
-            return None;
+        let mut mounts = self.mounts_here.iter();
+        let mount = match controllers.split(',').next()? {
+            "" => mounts.find(|line| line.fs_type == "cgroup2")?,
+            first => mounts.find(|line| {
+                line.fs_type == "cgroup" && line.super_options.split(',').any(|option| option == first)
+            })?,
         };
         let below = path.strip_prefix(mount.root.trim_end_matches('/'))?;
-        Some(format!("{}/{}/{file}", mount.mount_point, below.trim_matches('/')))
+        Some(format!("{}/{}", mount.mount_point, below.trim_matches('/')).trim_end_matches('/').to_owned())
     }
 }
 

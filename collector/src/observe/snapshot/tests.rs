@@ -5,8 +5,8 @@ use std::os::fd::OwnedFd;
 use std::process::{Child, Command, Stdio};
 
 use hangdog_schemas::fact::{
-    Access, Argument, Belonging, FdDetail, FdFact, FileLockFact, FuseFact, MountFact, ProcessFact, SocketFact,
-    SocketState, TaskState, ThreadFact,
+    Access, Argument, Belonging, FdDetail, FdFact, FileLockFact, FuseFact, LimitFact, LimitKind, MountFact,
+    ProcessFact, SocketFact, SocketState, TaskState, ThreadFact,
 };
 use hangdog_schemas::{FuseConnection, SnapshotId};
 use nix::sys::signal::{Signal, kill};
@@ -24,6 +24,7 @@ struct Facts {
     fuse: Vec<FuseFact>,
     locks: Vec<FileLockFact>,
     sockets: Vec<SocketFact>,
+    limits: Vec<LimitFact>,
     stalls: u32,
 }
 
@@ -54,6 +55,7 @@ fn parted(records: Vec<Record>) -> Facts {
             Record::Fuse(fact) => facts.fuse.push(fact),
             Record::FileLock(fact) => facts.locks.push(fact),
             Record::Socket(fact) => facts.sockets.push(*fact),
+            Record::Limit(fact) => facts.limits.push(fact),
             Record::SnapshotEnd(end) => facts.stalls = end.stalls,
             _ => {}
         }
@@ -110,6 +112,19 @@ fn state(pid: u32) -> TaskState {
 
 fn own() -> u32 {
     std::process::id()
+}
+
+#[test]
+fn descriptors_that_are_used_up_are_told() {
+    let script = "ulimit -n 8; exec 3</dev/null 4<&3 5<&3 6<&3 7<&3; read _";
+    let full = Killed(Command::new("sh").args(["-c", script]).stdin(Stdio::piped()).spawn().unwrap());
+    let pid = full.0.id();
+    let facts = until(pid, SnapshotExtent::Full, |facts| facts.thread_in("read").is_some());
+    let limit = facts.limits.iter().find(|limit| limit.limit == LimitKind::Descriptors).unwrap();
+    assert_eq!((limit.pid, limit.used.0, limit.most.0), (Some(Pid(pid)), 8, 8));
+    assert!(facts.process(pid).unwrap().io.seen().is_some());
+    let light = until(pid, SnapshotExtent::Light, |facts| facts.process(pid).is_some());
+    assert_eq!(light.limits, [], "a light look does not count");
 }
 
 #[test]

@@ -6,6 +6,7 @@ use hangdog_schemas::record::{SnapshotExtent, TriggerReason};
 use hangdog_schemas::{Report, RunNs};
 
 use super::MainLoop;
+use super::wanted::Who;
 use crate::run::aside::{Aside, Published};
 use crate::run::header::{chance, name_a_run};
 
@@ -17,56 +18,57 @@ const ANSWER: u64 = 11_000_000_000;
 const LAST_BYTES: Duration = Duration::from_secs(5);
 
 /// How far it is.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq)]
 pub(super) enum Dump {
-    #[default]
     Nobody,
     Asked,
     First,
     SecondAt(RunNs),
     Second,
-    Judging(RunNs),
+    /// Both looks are over; whoever asks from here on gets two of their own.
+    Judging {
+        until: RunNs,
+        asked_again: bool,
+    },
 }
 
 impl Dump {
-    /// One that goes on serves whoever asks meanwhile.
+    /// Whoever asks before the last look is over is served by it.
     pub(super) fn ask(&mut self) {
-        if *self == Self::Nobody {
-            *self = Self::Asked;
+        match self {
+            Self::Nobody => *self = Self::Asked,
+            Self::Judging { asked_again, .. } => *asked_again = true,
+            Self::Asked | Self::First | Self::SecondAt(_) | Self::Second => {}
         }
     }
 
-    /// A look is complete.
+    /// The look that it wanted is over.
     pub(super) fn looked(&mut self, now: RunNs) {
         match self {
             Self::First => *self = Self::SecondAt(now.plus(BETWEEN)),
-            Self::Second => *self = Self::Judging(now.plus(ANSWER)),
+            Self::Second => *self = Self::Judging { until: now.plus(ANSWER), asked_again: false },
             _ => {}
         }
     }
 }
 
 impl MainLoop<'_> {
-    /// Begins the next look, when it is time.
+    /// Asks for the next look, when it is time.
     pub(super) fn follow_dump(&mut self, now: RunNs) {
         let next = match self.dump {
             Dump::Asked => Dump::First,
             Dump::SecondAt(due) if now >= due => Dump::Second,
-            Dump::Judging(until) if now >= until => return self.answer_dump(now),
+            Dump::Judging { until, .. } if now >= until => return self.answer_dump(now),
             _ => return,
         };
-        if self.looking.is_none() {
-            self.dump = next;
-            self.begin_look(now, SnapshotExtent::Full, TriggerReason::Demand);
-        }
+        self.dump = next;
+        self.want(now, Who::Dump, SnapshotExtent::Full, TriggerReason::Demand);
     }
 
     /// Hands over what is known now, if somebody waits for it.
     pub(super) fn answer_dump(&mut self, now: RunNs) {
-        if !matches!(self.dump, Dump::Judging(_)) {
-            return;
-        }
-        self.dump = Dump::Nobody;
+        let Dump::Judging { asked_again, .. } = self.dump else { return };
+        self.dump = if asked_again { Dump::Asked } else { Dump::Nobody };
         if let Some(report) = self.report.clone() {
             let report = self.set_aside(report);
             let place = report.run.capture.as_deref().unwrap_or("kept nowhere");
@@ -81,7 +83,8 @@ impl MainLoop<'_> {
         let aside = Aside::start(&name, &self.parts.records.question, self.told.phases.open(), self.asides.len());
         report.run.capture = aside.as_ref().ok().map(|aside| aside.path().display().to_string());
         self.set_asides += 1;
-        let published = Published { number: self.set_asides, why: None, report: report.clone() };
+        let looked = self.parts.clock.to_monotonic(self.looked);
+        let published = Published { number: self.set_asides, looked, why: None, report: report.clone() };
         match aside {
             Ok(mut aside) => {
                 aside.finish(published);

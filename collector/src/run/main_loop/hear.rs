@@ -8,6 +8,7 @@ use hangdog_schemas::{Pid, Record, RunNs, When};
 use rustix::process::{Signal, pidfd_send_signal};
 
 use super::MainLoop;
+use super::wanted::Who;
 use crate::judge::Moment;
 use crate::kernel::has_ended;
 use crate::run::signals::Heard;
@@ -47,11 +48,11 @@ impl MainLoop<'_> {
                 Heard::Pass(signal) => self.pass(now, signal),
                 Heard::PassAfterLook(signal) => {
                     self.to_pass.push((signal, now.plus(SIGNAL_LOOK)));
-                    self.begin_look(now, SnapshotExtent::Light, TriggerReason::Signal(signal));
+                    self.want(now, Who::Signal, SnapshotExtent::Light, TriggerReason::Signal(signal));
                 }
                 Heard::AlreadyThere(signal) => {
                     self.last_signal = Some(signal);
-                    self.begin_look(now, SnapshotExtent::Light, TriggerReason::Signal(signal));
+                    self.want(now, Who::Signal, SnapshotExtent::Light, TriggerReason::Signal(signal));
                 }
             }
         }

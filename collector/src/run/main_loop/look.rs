@@ -2,16 +2,17 @@
 
 use std::time::{Duration, Instant};
 
-use hangdog_schemas::fact::TaskState;
+use hangdog_schemas::fact::{LimitFact, LimitKind, TaskState};
 use hangdog_schemas::record::{Sample, SnapshotExtent, ThreadSample, Trigger, TriggerReason};
-use hangdog_schemas::{Pid, Record, RunNs, SnapshotId, When};
+use hangdog_schemas::{Big, Pid, Record, RunNs, SnapshotId, When};
 
 use super::MainLoop;
+use super::wanted::Who;
 use crate::judge::Moment;
 use crate::observe::{self, Request, Tree};
 use crate::run::foreign;
 use crate::run::subject::Subject;
-use crate::watchdog::Event;
+use crate::watchdog::{Event, Outcome};
 
 /// While a snapshot runs, it gets this long at a time before the loop looks at everything else.
 const LOOK_STEP: Duration = Duration::from_millis(10);
@@ -31,13 +32,11 @@ pub(super) struct Looking {
     /// Whether all is read, and only the rest of it has to be told.
     is_read: bool,
     own_cpu: u64,
+    outcome: Outcome,
 }
 
 impl MainLoop<'_> {
     pub(super) fn begin_look(&mut self, now: RunNs, extent: SnapshotExtent, reason: TriggerReason) {
-        if self.looking.is_some() {
-            return;
-        }
         for record in self.parts.outputs.tee.held_back(now) {
             self.parts.records.push(now, &record);
         }
@@ -80,8 +79,9 @@ impl MainLoop<'_> {
             lock_files: self.lock_files.all(),
         };
         self.parts.records.facts(now, &states);
-        let sample = all_threads(now, &self.parts.tree);
-        self.looking = Some(Looking { began: now, extent, sample, facts: states, is_read: false, own_cpu });
+        let sample = all_threads(now, tree);
+        let (is_read, outcome) = (false, Outcome::Well);
+        self.looking = Some(Looking { began: now, extent, sample, facts: states, is_read, own_cpu, outcome });
         self.parts.snapshotter.begin(request);
     }
 
@@ -97,13 +97,18 @@ impl MainLoop<'_> {
 
     /// Goes on with a snapshot; asks the judge when it is complete and there is one before it.
     pub(super) fn follow_look(&mut self, now: RunNs) -> Option<Moment> {
-        let looking = self.looking.as_ref()?;
+        let looking = self.looking.as_mut()?;
         let longest = match looking.extent {
             SnapshotExtent::Light => LONGEST_LIGHT_LOOK,
             SnapshotExtent::Full => LONGEST_FULL_LOOK,
         };
         let is_awaited = self.to_pass.iter().any(|(_, until)| now >= *until);
-        if is_awaited || now.since(looking.began) > longest {
+        if now.since(looking.began) > longest {
+            looking.outcome = Outcome::Failed;
+        } else if is_awaited && looking.outcome == Outcome::Well {
+            looking.outcome = Outcome::Short;
+        }
+        if looking.outcome != Outcome::Well {
             self.parts.snapshotter.cut();
         }
         let facts = match self.parts.snapshotter.work(Instant::now() + LOOK_STEP) {
@@ -122,18 +127,31 @@ impl MainLoop<'_> {
             observe::Progress::Idle => Vec::new(),
             observe::Progress::Done(facts) => facts,
         };
+        // What was asked for before this moment belongs to this look, whether it was heard or not.
+        let now = self.now();
+        self.hear_signals(now);
+        let mut facts = facts;
+        self.add_room(&mut facts);
         self.parts.records.facts(now, &facts);
         let mut looking = self.looking.take()?;
         looking.facts.extend(facts);
         let facts = looking.facts;
+        self.looked = self.now();
         let namespace = self.parts.records.question.header().mount_namespace;
         self.owned.learn(&self.parts.before, namespace, &facts);
+        self.note_mounts();
         self.told.memfds.learn(now, &facts);
         self.parts.records.question.look(looking.began, looking.sample, facts);
         let judged = self.judge_cpu - std::mem::replace(&mut self.judge_cpu_before, self.judge_cpu);
         let spent = Duration::from_nanos(self.own_cpu().saturating_sub(looking.own_cpu) + judged);
-        let stop = self.tell(now, &Event::Looked { extent: looking.extent, spent });
-        self.dump.looked(now);
+        let mut stop = None;
+        for who in self.served(self.looked, looking.outcome) {
+            match who {
+                Who::Watch => stop = stop.or(self.tell(now, &Event::Looked { extent: looking.extent, spent })),
+                Who::Dump => self.dump.looked(now),
+                Who::Signal => {}
+            }
+        }
         if let Some(since) = self.parts.records.question.since() {
             self.asked_since = since;
             let question = self.parts.records.question.records(self.told.phases.open());
@@ -157,6 +175,29 @@ impl MainLoop<'_> {
             if !matches!(progress, observe::Progress::Piece(_)) {
                 self.looking = None;
             }
+        }
+    }
+
+    /// How full the memory is in which this run keeps what it knows, when that is nearly all of it.
+    fn add_room(&self, facts: &mut Vec<Record>) {
+        let snapshot = facts.first().and_then(Record::snapshot);
+        let room = self.parts.directory.and_then(|directory| Some((directory, directory.room()?)));
+        let (Some(snapshot), Some((directory, (used, most)))) = (snapshot, room) else { return };
+        if used.saturating_mul(10) >= most.saturating_mul(9) {
+            let of = directory.path.display().to_string();
+            let (limit, used, most) = (LimitKind::RunDirectory, Big(used), Big(most));
+            let fact = LimitFact { snapshot, limit, of, pid: None, by_process: None, used, most };
+            // The end stays the last.
+            facts.insert(facts.len() - 1, Record::Limit(fact));
+        }
+    }
+
+    /// So that it is known which mounts are the run's when hangdog is killed.
+    fn note_mounts(&mut self) {
+        let mounts = self.owned.mounts_to_note();
+        if let Some(directory) = self.parts.directory.filter(|_| mounts != self.noted_mounts) {
+            directory.note_mounts(&mounts);
+            self.noted_mounts = mounts;
         }
     }
 }

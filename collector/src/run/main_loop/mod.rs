@@ -4,6 +4,7 @@
 //! | to know | look in |
 //! | --- | --- |
 //! | what a sample gathers | `sample` |
+//! | which of the looks that are wanted is taken | `wanted` |
 //! | how a snapshot is taken | `look` |
 //! | what the judge is asked, and what it answered | `judged` |
 //! | what the kernel's own recorder is asked | `kernel_events` |
@@ -16,6 +17,7 @@ mod judged;
 mod kernel_events;
 mod look;
 mod sample;
+mod wanted;
 
 use std::collections::BTreeSet;
 use std::io;
@@ -28,6 +30,7 @@ use rustix::event::{PollFd, PollFlags, poll};
 
 use self::dump::Dump;
 use self::look::Looking;
+use self::wanted::{Wanted, Who};
 use super::aside::Aside;
 use super::command::Exec;
 use super::directory::RunDirectory;
@@ -46,7 +49,8 @@ use crate::ktrace::Recorder;
 use crate::observe::files::Files;
 use crate::observe::{Baseline, Snapshotter, Tree};
 use crate::phases::{Lines, Memfds, Phases, Recorders};
-use crate::watchdog::{Action, Event, Watch};
+use crate::store::NotedMount;
+use crate::watchdog::{Action, Event, Gate, Watch};
 
 /// Between two samples.
 pub(super) const SAMPLE: u64 = 250_000_000;
@@ -112,12 +116,18 @@ pub(super) struct MainLoop<'a> {
     pub(super) judge: &'a mut dyn Judge,
     pub(super) children: Children,
     pub(super) owned: Owned,
+    /// What the run's directory says of its mounts.
+    noted_mounts: Vec<NotedMount>,
     pub(super) report: Option<Report>,
     pub(super) last_signal: Option<i32>,
     told: Told,
     watch: Watch,
     stillness: Stillness,
+    gate: Gate,
+    wanted: Vec<Wanted>,
     looking: Option<Looking>,
+    /// When the last look was over.
+    looked: RunNs,
     /// The signals that wait for a look, and until when.
     to_pass: Vec<(i32, RunNs)>,
     asked_since: RunNs,
@@ -151,6 +161,7 @@ impl<'a> MainLoop<'a> {
             judge,
             children,
             owned: Owned::default(),
+            noted_mounts: Vec::new(),
             report: None,
             last_signal: None,
             told: Told {
@@ -162,7 +173,10 @@ impl<'a> MainLoop<'a> {
             },
             watch,
             stillness: Stillness::default(),
+            gate: Gate::default(),
+            wanted: Vec::new(),
             looking: None,
+            looked: RunNs(0),
             to_pass: Vec::new(),
             asked_since: RunNs(0),
             announced: None,
@@ -175,7 +189,7 @@ impl<'a> MainLoop<'a> {
             was_continued: false,
             snapshots: 0,
             lock_files: LockFiles::default(),
-            dump: Dump::default(),
+            dump: Dump::Nobody,
             asides: Vec::new(),
             set_asides: 0,
             notes: Vec::new(),
@@ -256,6 +270,7 @@ impl<'a> MainLoop<'a> {
         self.pass_signals(now);
         stop = stop.or(self.hear_judge(now));
         self.follow_dump(now);
+        self.follow_wanted(now);
         if now >= self.next_sample {
             let progress = self.sample(now);
             stop = stop.or(self.tell(now, &Event::Sampled(progress)));
@@ -348,7 +363,7 @@ impl<'a> MainLoop<'a> {
         match self.watch.observe(now, event) {
             Action::Wait => None,
             Action::Look { extent, reason } => {
-                self.begin_look(now, extent, reason);
+                self.want(now, Who::Watch, extent, reason);
                 None
             }
             Action::Announce(moment) => {

@@ -10,12 +10,14 @@
 //! | [`healthy`] | programs that only look as if they hung |
 //! | [`phases`] | programs with open phases |
 //! | [`at_work`], [`family`], [`held`], [`crowd`] | programs with phases that open and close all the time, in children, in great number; [`told`] what to do |
-//! | [`places`], [`limits`] | places to run a command in, and limits to run it under |
-//! | [`service`] | a service on tokio with load and quiet |
+//! | [`places`], [`limits`], [`docker`] | places to run a command in, and limits to run it under |
 //! | [`endings`] | programs that end as they are told |
+//! | [`service`] | a service on tokio with load and quiet |
+//! | [`roam`] | a family that is hard to follow, and those who look like it |
 
 mod at_work;
 mod crowd;
+mod docker;
 mod endings;
 mod family;
 mod healthy;
@@ -29,6 +31,7 @@ mod pipes;
 mod places;
 mod primitives;
 mod processes;
+mod roam;
 mod role;
 mod service;
 mod sockets;
@@ -89,6 +92,7 @@ const SCENARIOS: &[(&str, Scenario)] = &[
     ("phases-crowd", crowd::of_tasks),
     ("phases-churn", crowd::of_threads),
     ("limited", limits::limited),
+    ("as-in-docker", docker::become_command),
     ("with-read-only-shm", places::with_read_only_shm),
     ("without-proc", places::without_proc),
     ("traced-abba-std", primitives::abba_std),
@@ -121,6 +125,8 @@ const SCENARIOS: &[(&str, Scenario)] = &[
     ("tokio-service", service::service),
     ("tokio-clients", service::clients),
     ("exit", endings::exit),
+    ("print-and-exit", endings::print_and_exit),
+    ("roam", roam::roam),
     ("die", endings::die),
 ];
 
