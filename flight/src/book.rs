@@ -116,6 +116,8 @@ pub(crate) struct Book {
     pub(crate) entry: Cell<u32>,
     pub(crate) tid: Cell<u32>,
     pub(crate) look: Cell<Look>,
+    /// Whether the recorder is the one of the process: sites remember their numbers in it.
+    pub(crate) is_own: Cell<bool>,
     /// The thread's ring, once it has one.
     pub(crate) ring: Cell<Option<&'static [AtomicU64]>>,
     /// Whether its entry has memory for a ring; 2 when it cannot have any.

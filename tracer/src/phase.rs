@@ -174,7 +174,12 @@ impl<Rest: Values> Values for (Value<'_>, Rest) {
 
     #[inline(always)]
     fn each(&self, at: usize, to: &mut impl Take) {
-        to.take(at, self.0);
+        // Kind by kind: as a whole it would be copied by loads that are wider than the stores just now, and wait for them.
+        match self.0 {
+            Value::Text(text) => to.take(at, Value::Text(text)),
+            Value::U64(number) => to.take(at, Value::U64(number)),
+            other => to.take(at, other),
+        }
         self.1.each(at + 1, to);
     }
 

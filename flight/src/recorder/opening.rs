@@ -82,7 +82,7 @@ impl Opening {
         parent: u64,
     ) -> Self {
         let number = match site.number() {
-            known if QUICK && known != 0 => known,
+            known if known != 0 && (QUICK || book.is_own.get()) => known,
             _ => u64::from(number_of(book, site)),
         };
         // A free slot has no flags.

@@ -81,6 +81,7 @@ impl Recorder {
         let is_usual = self.is_own
             && matches!(self.clock, ClockSource::Tick | ClockSource::Tsc)
             && self.history == History::Meaning;
+        book.is_own.set(self.is_own);
         book.look.set(Look::at(self.clock));
         book.quick.set(is_usual.then_some(stack));
         book.slots.set(Some(self.slots));
