@@ -96,7 +96,7 @@ impl Taking {
         let mut wanted = Vec::new();
         for &pid in pids {
             let Some(seen) = self.scene.processes.get(&pid) else { continue };
-            let plain = seen.links.iter().filter(|link| link.has_plain_info() && !link.info.is_some());
+            let plain = seen.links.iter().filter(|link| link.has_plain_info() && !link.has_info());
             wanted.extend(plain.map(|link| info(pid, link.fd, Hazard::None)));
         }
         self.read_infos(wanted).await;
@@ -107,7 +107,7 @@ impl Taking {
         let mut wanted = Vec::new();
         for &pid in pids {
             let Some(seen) = self.scene.processes.get(&pid) else { continue };
-            let sets = seen.links.iter().filter(|link| link.is_epoll() && !link.info.is_some());
+            let sets = seen.links.iter().filter(|link| link.is_epoll() && !link.has_info());
             wanted.extend(sets.map(|link| info(pid, link.fd, Hazard::Epoll)));
         }
         self.read_infos(wanted).await;
@@ -261,7 +261,7 @@ fn cgroup_line(line: &[u8]) -> String {
 
 /// The descriptors of an epoll set, with their sets inside sets, to a depth.
 pub(super) fn epoll_targets(seen: &Seen, fd: u32, depth: u8, into: &mut Vec<u32>) {
-    let Some(FdDetail::Epoll(targets)) = seen.link(fd).and_then(|link| link.info.detail()) else { return };
+    let Some(FdDetail::Epoll(targets)) = seen.link(fd).and_then(|link| link.detail()) else { return };
     for target in targets {
         into.push(target.fd.0);
         if depth > 0 {
