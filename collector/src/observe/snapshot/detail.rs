@@ -168,6 +168,10 @@ impl Seen {
         ticks: &BTreeSet<ThreadId>,
     ) {
         let Observed::Seen(status) = status else { return };
+        // It was there when its `status` was read, and no file of it is now.
+        if members.iter().all(|member| *member == Observed::Vanished) {
+            return;
+        }
         if ticks.contains(&ThreadId { process: self.id, tid }) && status.comm == hangdog_flight::TICK_THREAD {
             // Nor is it one that could not be seen.
             self.status.threads = self.status.threads.saturating_sub(1);
