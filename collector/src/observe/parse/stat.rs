@@ -4,12 +4,11 @@
 
 use hangdog_schemas::{Device, Pid};
 
-use super::text::{number, text, words};
+use super::text::{number, words};
 
 /// What is used of a `stat` file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Stat {
-    pub(crate) comm: String,
     pub(crate) group: Pid,
     pub(crate) session: Pid,
     /// Controlling terminal.
@@ -34,15 +33,12 @@ impl Stat {
 
 /// `None` when it is no stat file. The name may hold `)` and newlines: it ends at the last `)`.
 pub(crate) fn stat(bytes: &[u8]) -> Option<Stat> {
-    let open = bytes.iter().position(|&b| b == b'(')?;
     let close = bytes.iter().rposition(|&b| b == b')')?;
-    let comm = text(bytes.get(open + 1..close)?);
     // Numbered as in proc(5); the first word after the name is field 3.
     let rest: Vec<&[u8]> = words(&bytes[close + 1..]).collect();
     let field = |n: usize| rest.get(n - 3).copied();
     let tty: i32 = number(field(7)?)?;
     Some(Stat {
-        comm,
         group: Pid(number(field(5)?)?),
         session: Pid(number(field(6)?)?),
         terminal: (tty != 0).then(|| device(tty as u32)),
@@ -67,7 +63,6 @@ mod tests {
             b"9301 (a) R 1 (b\n) S 9299 9298 7321 34819 9298 4194304 98 0 0 0 0 0 0 0 20 0 1 0 124297 3133440 390",
         )
         .unwrap();
-        assert_eq!(stat.comm, "a) R 1 (b\n");
         assert_eq!((stat.group, stat.session, stat.start), (Pid(9298), Pid(7321), 124_297));
         assert_eq!((stat.terminal, stat.foreground), (Some(Device { major: 136, minor: 3 }), 9298));
         assert!(!stat.is_kernel_thread());

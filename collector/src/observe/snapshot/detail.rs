@@ -97,7 +97,7 @@ impl Taking {
         let mut wanted = Vec::new();
         for &pid in pids {
             let Some(seen) = self.scene.processes.get(&pid) else { continue };
-            let plain = seen.links.iter().filter(|link| link.has_plain_info() && !link.info.is_some());
+            let plain = seen.links.iter().filter(|link| link.has_plain_info() && !link.has_info());
             wanted.extend(plain.map(|link| info(pid, link.fd, Hazard::None)));
         }
         self.read_infos(wanted).await;
@@ -108,7 +108,7 @@ impl Taking {
         let mut wanted = Vec::new();
         for &pid in pids {
             let Some(seen) = self.scene.processes.get(&pid) else { continue };
-            let sets = seen.links.iter().filter(|link| link.is_epoll() && !link.info.is_some());
+            let sets = seen.links.iter().filter(|link| link.is_epoll() && !link.has_info());
             wanted.extend(sets.map(|link| info(pid, link.fd, Hazard::Epoll)));
         }
         self.read_infos(wanted).await;
@@ -169,6 +169,10 @@ impl Seen {
         ticks: &BTreeSet<ThreadId>,
     ) {
         let Observed::Seen(status) = status else { return };
+        // It was there when its `status` was read, and no file of it is now.
+        if members.iter().all(|member| *member == Observed::Vanished) {
+            return;
+        }
         if ticks.contains(&ThreadId { process: self.id, tid }) && status.comm == hangdog_flight::TICK_THREAD {
             // Nor is it one that could not be seen.
             self.status.threads = self.status.threads.saturating_sub(1);
@@ -262,7 +266,7 @@ fn cgroup_line(line: &[u8]) -> String {
 
 /// The descriptors of an epoll set, with their sets inside sets, to a depth.
 pub(super) fn epoll_targets(seen: &Seen, fd: u32, depth: u8, into: &mut Vec<u32>) {
-    let Some(FdDetail::Epoll(targets)) = seen.link(fd).and_then(|link| link.info.detail()) else { return };
+    let Some(FdDetail::Epoll(targets)) = seen.link(fd).and_then(|link| link.detail()) else { return };
     for target in targets {
         into.push(target.fd.0);
         if depth > 0 {

@@ -1,6 +1,6 @@
 //! Last step: what was seen as records, a piece at a time: so many at once would take more memory than the rest.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use hangdog_schemas::fact::{
     FdFact, FuseFact, MountFact, ProcessFact, Signals, SocketFact, SocketState, Terminal, ThreadFact,
@@ -22,10 +22,10 @@ impl Taking {
         out.add(Record::SnapshotBegin(begin));
         let sockets = take_sockets(&mut self.scene);
         let mut processes = std::mem::take(&mut self.scene.processes);
-        let mut others = Vec::new();
         while let Some((_, seen)) = processes.pop_first() {
             if seen.kept.is_none() {
-                others.push(self.bystander(&seen));
+                out.add(Record::Bystander(self.bystander(&seen)));
+                out.is_taken().await;
                 continue;
             }
             out.add(Record::Process(Box::new(self.process(&seen))));
@@ -52,12 +52,8 @@ impl Taking {
         self.scene.limits.drain(..).for_each(|limit| out.add(Record::Limit(limit)));
         self.scene.groups.drain(..).for_each(|group| out.add(Record::Cgroup(group)));
         self.scene.message_queues.drain(..).for_each(|queue| out.add(Record::MessageQueue(queue)));
-        for fact in sockets {
+        for fact in sockets.into_values().flatten() {
             out.add(Record::Socket(Box::new(fact)));
-            out.is_taken().await;
-        }
-        for other in others {
-            out.add(Record::Bystander(other));
             out.is_taken().await;
         }
         self.scene.gaps.drain(..).for_each(|gap| out.add(Record::Gap(gap)));
@@ -127,19 +123,18 @@ impl Taking {
     }
 
     fn fd(&self, seen: &Seen, link: &Link) -> FdFact {
-        let info = &link.info;
         FdFact {
             snapshot: self.request.snapshot,
             process: seen.id,
             fd: link.fd,
             target: link.target.to_string(),
-            inode: link.number().map(Big).or_else(|| info.inode()),
-            access: info.access(),
-            flags: info.flags(),
-            position: info.position(),
-            mount: info.mount(),
-            detail: info.detail().cloned().unwrap_or_default(),
-            locks: info.locks().to_vec(),
+            inode: link.number().map(Big).or_else(|| link.inode()),
+            access: link.access(),
+            flags: link.flags(),
+            position: link.position(),
+            mount: link.mount(),
+            detail: link.detail().cloned().unwrap_or_default(),
+            locks: link.locks().to_vec(),
         }
     }
 
@@ -185,7 +180,7 @@ pub(super) fn thread(snapshot: SnapshotId, process: ProcessId, task: &Task) -> T
 
 /// Sockets that somebody kept has, their other ends, and the listeners they go to. A busy machine has
 /// ten thousand others.
-fn take_sockets(scene: &mut Scene) -> Vec<SocketFact> {
+fn take_sockets(scene: &mut Scene) -> BTreeMap<Inode, Vec<SocketFact>> {
     let held: BTreeSet<Inode> =
         scene.kept().flat_map(|(_, seen)| seen.links.iter().filter_map(Link::socket)).map(Big).collect();
     let all = || scene.sockets.values().flatten();
@@ -213,8 +208,9 @@ fn take_sockets(scene: &mut Scene) -> Vec<SocketFact> {
     let is_told = |socket: &SocketFact| (socket.inode.0 != 0 && held.contains(&socket.inode)) || joins(socket);
     let mut told: Vec<bool> = all().map(is_told).collect();
     told.reverse();
-    let sockets = std::mem::take(&mut scene.sockets).into_values().flatten();
-    sockets.filter(|_| told.pop().unwrap_or(false)).collect()
+    let mut sockets = std::mem::take(&mut scene.sockets);
+    sockets.values_mut().for_each(|facts| facts.retain(|_| told.pop().unwrap_or(false)));
+    sockets
 }
 
 fn port(address: &str) -> &str {

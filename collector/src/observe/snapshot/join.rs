@@ -63,7 +63,7 @@ impl Taking {
     async fn read_lock_holders(&mut self) {
         let mut wanted = Vec::new();
         for (&pid, seen) in self.scene.processes.iter().filter(|(_, seen)| seen.kept.is_none()) {
-            let files = seen.links.iter().filter(|link| !link.info.is_some() && link.is_file());
+            let files = seen.links.iter().filter(|link| !link.has_info() && link.is_file());
             wanted.extend(
                 files.map(|link| ((pid, link.fd), Ask::file(pid, Hazard::None, &format!("fdinfo/{}", link.fd)))),
             );
@@ -119,7 +119,7 @@ fn waited_fds(seen: &Seen, call: &Syscall) -> Vec<u32> {
 
 fn wants_fd(scene: &Scene, seen: &Seen, fd: u32, name: &str, into: &mut BTreeSet<Key>) {
     let Some(link) = seen.link(fd) else { return };
-    match link.info.detail() {
+    match link.detail() {
         Some(FdDetail::PtyMaster { index }) => drop(into.insert(named(&format!("/dev/pts/{index}")))),
         Some(FdDetail::Pidfd { pid: Some(pid) }) => drop(into.insert(Key::Process(*pid))),
         _ => {}
@@ -192,7 +192,7 @@ fn socket_key(inode: Inode) -> Key {
 }
 
 fn named(name: &str) -> Key {
-    Key::Target(Target::Name(name.into()))
+    Key::Target(Target::Name(name.to_owned().into()))
 }
 
 fn wants_path(scene: &Scene, seen: &Seen, call: &Syscall, arg: u8, path: &str, into: &mut BTreeSet<Key>) {
@@ -232,7 +232,7 @@ fn holds_any(scene: &Scene, pid: Pid, seen: &Seen, wanted: &BTreeSet<Key>) -> bo
         .any(|lock| !lock.waits && lock.pid == i64::from(pid.0) && locks.get(&lock.inode) == Some(&lock.device));
     by_number
         || seen.links.iter().any(|link| {
-            let by_detail = match link.info.detail() {
+            let by_detail = match link.detail() {
                 // Kernels before 6.16 do not say which connection: then it may be any.
                 Some(FdDetail::FuseServer { connection: None }) => {
                     wanted.iter().any(|key| matches!(key, Key::Fuse(_)))
@@ -243,7 +243,7 @@ fn holds_any(scene: &Scene, pid: Pid, seen: &Seen, wanted: &BTreeSet<Key>) -> bo
                 Some(FdDetail::PtyMaster { index }) => wanted.contains(&Key::Master(*index)),
                 _ => false,
             };
-            let held = link.info.locks();
+            let held = link.locks();
             by_detail
                 || held.iter().any(|lock| locks.get(&lock.inode) == Some(&lock.device))
                 || wanted.contains(&Key::Target(link.target.clone()))

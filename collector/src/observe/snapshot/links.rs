@@ -1,7 +1,7 @@
 //! Descriptors as a snapshot keeps them while it is taken: fifty thousand of them are to fit in a few MiB, so a pipe or
 //! socket is its number, a name stands once for all that share it, and an ordinary `fdinfo` is four numbers.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::fmt;
 use std::rc::Rc;
 
@@ -20,8 +20,8 @@ pub(super) enum Target {
     Pipe(u64),
     /// `socket:[N]`
     Socket(u64),
-    /// Anything else.
-    Name(Rc<str>),
+    /// Anything else: one word wide, where `Rc<str>` has two.
+    Name(Rc<String>),
 }
 
 impl Target {
@@ -43,7 +43,7 @@ impl fmt::Display for Target {
 
 /// Names that were seen so far, once each.
 #[derive(Debug, Default)]
-pub(super) struct Names(HashSet<Rc<str>>);
+pub(super) struct Names(HashMap<String, Rc<String>>);
 
 impl Names {
     pub(super) fn target(&mut self, bytes: &[u8]) -> Target {
@@ -57,20 +57,26 @@ impl Names {
         if let Some(known) = std::str::from_utf8(bytes).ok().and_then(|name| self.0.get(name)) {
             return Target::Name(Rc::clone(known));
         }
-        let name: Rc<str> = text(bytes).into();
-        self.0.insert(Rc::clone(&name));
+        let name = Rc::new(text(bytes));
+        self.0.insert(String::clone(&name), Rc::clone(&name));
         Target::Name(name)
     }
 }
 
 /// What `fdinfo` says.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) enum Info {
-    /// It was not read.
-    #[default]
-    None,
     /// What it says of every open file, and nothing more.
-    Plain { position: u64, inode: u64, flags: u32, mount: u32 },
+    Plain {
+        /// Where the next read or write is.
+        position: u64,
+        /// Of the file.
+        inode: u64,
+        /// How it was opened.
+        flags: u32,
+        /// Number of the mount on which it lies.
+        mount: u32,
+    },
     /// More than that, or less.
     Other(Box<FdInfo>),
 }
@@ -88,40 +94,46 @@ impl From<FdInfo> for Info {
     }
 }
 
-impl Info {
-    pub(super) fn is_some(&self) -> bool {
-        !matches!(self, Self::None)
+/// A descriptor.
+#[derive(Debug)]
+pub(super) struct Link {
+    pub(super) fd: Fd,
+    pub(super) target: Target,
+    /// `None`: it was not read.
+    info: Option<Box<Info>>,
+}
+
+impl Link {
+    pub(super) fn has_info(&self) -> bool {
+        self.info.is_some()
     }
 
     pub(super) fn position(&self) -> Option<u64> {
-        match self {
-            Self::None => None,
-            Self::Plain { position, .. } => Some(*position),
-            Self::Other(info) => info.position,
+        match self.info.as_deref()? {
+            Info::Plain { position, .. } => Some(*position),
+            Info::Other(info) => info.position,
         }
     }
 
+    /// Of the file, by `fdinfo`.
     pub(super) fn inode(&self) -> Option<Inode> {
-        match self {
-            Self::None => None,
-            Self::Plain { inode, .. } => Some(Big(*inode)),
-            Self::Other(info) => info.inode,
+        match self.info.as_deref()? {
+            Info::Plain { inode, .. } => Some(Big(*inode)),
+            Info::Other(info) => info.inode,
         }
     }
 
     pub(super) fn flags(&self) -> Option<u32> {
-        match self {
-            Self::None => None,
-            Self::Plain { flags, .. } => Some(*flags),
-            Self::Other(info) => info.flags,
+        match self.info.as_deref()? {
+            Info::Plain { flags, .. } => Some(*flags),
+            Info::Other(info) => info.flags,
         }
     }
 
     pub(super) fn mount(&self) -> Option<u32> {
-        match self {
-            Self::None => None,
-            Self::Plain { mount, .. } => Some(*mount),
-            Self::Other(info) => info.mount,
+        match self.info.as_deref()? {
+            Info::Plain { mount, .. } => Some(*mount),
+            Info::Other(info) => info.mount,
         }
     }
 
@@ -131,27 +143,16 @@ impl Info {
     }
 
     pub(super) fn detail(&self) -> Option<&FdDetail> {
-        match self {
-            Self::None => None,
-            Self::Plain { .. } => Some(&FdDetail::Plain),
-            Self::Other(info) => Some(&info.detail),
+        match self.info.as_deref()? {
+            Info::Plain { .. } => Some(&FdDetail::Plain),
+            Info::Other(info) => Some(&info.detail),
         }
     }
 
     pub(super) fn locks(&self) -> &[FdLock] {
-        if let Self::Other(info) = self { &info.locks } else { &[] }
+        if let Some(Info::Other(info)) = self.info.as_deref() { &info.locks } else { &[] }
     }
-}
 
-/// A descriptor.
-#[derive(Debug)]
-pub(super) struct Link {
-    pub(super) fd: Fd,
-    pub(super) target: Target,
-    pub(super) info: Info,
-}
-
-impl Link {
     pub(super) fn is_epoll(&self) -> bool {
         self.target.name() == "anon_inode:[eventpoll]"
     }
@@ -194,10 +195,12 @@ impl Seen {
     /// Takes over an answer about its descriptors.
     pub(super) fn take_links(&mut self, bytes: &[u8], names: &mut Names) -> Taken {
         let mut taken = Taken::default();
+        let count = parts(bytes).filter(|part| part.kind == Kind::Link).count();
+        self.links.reserve_exact(count);
         for part in parts(bytes) {
             match (part.kind, part.value) {
                 (Kind::Link, Observed::Seen(bytes)) => {
-                    self.links.push(Link { fd: Fd(part.number), target: names.target(bytes), info: Info::None });
+                    self.links.push(Link { fd: Fd(part.number), target: names.target(bytes), info: None });
                 }
                 (Kind::Info, Observed::Seen(bytes)) => self.take_info(Fd(part.number), bytes),
                 (Kind::Info, why) => taken.info_denied |= why == Observed::Denied,
@@ -207,16 +210,13 @@ impl Seen {
                 (_, why) => self.no_links = Some(why.map(|_| ())),
             }
         }
-        if taken.more.is_none() {
-            self.links.shrink_to_fit();
-        }
         taken
     }
 
     /// Takes over what `fdinfo` says of a descriptor.
     pub(super) fn take_info(&mut self, fd: Fd, bytes: &[u8]) {
         if let Some(link) = self.links.iter_mut().rfind(|link| link.fd == fd) {
-            link.info = fdinfo(link.target.name(), bytes).into();
+            link.info = Some(Box::new(fdinfo(link.target.name(), bytes).into()));
         }
     }
 }

@@ -12,7 +12,7 @@ use crate::observe::worker::{Answer, Ask, Crew};
 
 /// Asks that one worker gets at a time: so many that a hand-over costs little, and so few that no worker is left with
 /// much when the other has nothing more to do.
-const BATCH: usize = 64;
+const BATCH: usize = 32;
 
 /// The workers, as the steps of a snapshot see them.
 #[derive(Clone)]

@@ -100,7 +100,7 @@ impl Scene {
 
     /// The mount on which a descriptor lies.
     pub(super) fn mount_of(&self, seen: &Seen, link: &Link) -> Option<&MountLine> {
-        let number = link.info.mount()?;
+        let number = link.mount()?;
         self.mounts.get(&seen.mount_namespace()?)?.iter().find(|line| line.mount == number)
     }
 
@@ -122,7 +122,7 @@ impl Scene {
 
     /// Device and inode of the file behind a descriptor, as file locks name it.
     pub(super) fn file(&self, seen: &Seen, link: &Link) -> Option<(Device, Inode)> {
-        Some((self.mount_of(seen, link)?.device, link.info.inode()?))
+        Some((self.mount_of(seen, link)?.device, link.inode()?))
     }
 }
 

@@ -108,16 +108,16 @@ fn a_hostile_name_is_kept() {
 }
 
 #[test]
-fn what_an_idle_process_starts_later_is_found() {
-    let mut run = Run::new(&mut shell("sh -c 'read line; sleep 600' & read line; kill $!"));
+fn what_happens_to_a_sleeper_is_seen() {
+    let mut run = Run::new(&mut shell("sleep 600 & read line; kill -9 $!"));
     run.until(|_, tree| tree.threads().any(|t| t.state == TaskState::S));
     // By now it is not looked at as a whole any more.
     for _ in 0..8 {
         run.pass();
     }
-    let inner = run.tree.processes().next().unwrap().pid;
-    nix::sys::signal::kill(nix::unistd::Pid::from_raw(inner.0 as i32), nix::sys::signal::Signal::SIGSTOP).unwrap();
+    let sleeper = run.tree.processes().next().unwrap().pid;
+    nix::sys::signal::kill(nix::unistd::Pid::from_raw(sleeper.0 as i32), nix::sys::signal::Signal::SIGSTOP).unwrap();
     run.until(|pass, _| pass.sample.threads.iter().any(|sample| sample.state == TaskState::T));
-    nix::sys::signal::kill(nix::unistd::Pid::from_raw(inner.0 as i32), nix::sys::signal::Signal::SIGKILL).unwrap();
+    nix::sys::signal::kill(nix::unistd::Pid::from_raw(sleeper.0 as i32), nix::sys::signal::Signal::SIGKILL).unwrap();
     run.until(|_, tree| tree.threads().all(|t| t.state == TaskState::Z) || tree.threads().count() == 0);
 }

@@ -54,6 +54,7 @@ pub(super) fn descriptors(path: &CStr, from: u32, infos: Infos, room: &mut Room<
         while let Some((name, after)) = next(rest) {
             rest = after;
             let Some(fd) = number(name).filter(|fd| *fd >= from) else { continue };
+            let before = room.len;
             let target = room.part(Kind::Link, fd, |room| link(list.as_fd(), name, room));
             if !room.cut && target.is_some_and(|target| infos.wants(room.last(target))) {
                 if info_dir.is_none() {
@@ -64,7 +65,8 @@ pub(super) fn descriptors(path: &CStr, from: u32, infos: Infos, room: &mut Room<
                 room.part(Kind::Info, fd, |room| at_once(info_dir.as_fd(), name, room));
             }
             if room.cut {
-                // Whoever asks goes on from here.
+                // Whoever asks goes on from here: with the link again, when there was room for that.
+                room.len = before;
                 room.mark(Kind::More, fd);
                 return Ok(());
             }

@@ -1,5 +1,6 @@
 //! A worker against real files, real pipes that nobody writes to, and real memory.
 
+use std::collections::BTreeSet;
 use std::ffi::CString;
 use std::path::Path;
 
@@ -178,4 +179,87 @@ fn paths_on_local_file_systems() {
     }
     assert_eq!(answers[7], Observed::Vanished);
     assert_eq!(worker.take_stalls(), []);
+}
+
+#[test]
+fn a_row_that_gets_stuck_keeps_what_it_has_and_is_shorter_the_next_time() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("status"), "Name:\tx\n").unwrap();
+    std::fs::rename(fifo(dir.path()), dir.path().join("stat")).unwrap();
+    let path = dir.path().to_str().unwrap().to_owned();
+    let row = Ask { pid: Some(Pid(7)), hazard: Hazard::None, path, what: What::Row(Row::Identity) };
+    let mut worker = Worker::spawn(Room::Small).unwrap();
+    let answers = run(&mut worker, vec![row.clone(), row.clone()]);
+    let first: Vec<Part<'_>> = parts(answers[0].seen().unwrap()).collect();
+    assert_eq!(first[0].value, Observed::Seen(b"Name:\tx\n".as_slice()));
+    assert!(matches!(&first[1].value, Observed::TimedOut(wchan) if wchan.len() > 1), "{first:?}");
+    let second: Vec<Part<'_>> = parts(answers[1].seen().unwrap()).collect();
+    assert_eq!(second, first[..1], "the same lock would be waited for");
+    let stalls = worker.take_stalls();
+    assert_eq!(stalls.len(), 1);
+    assert_eq!(
+        (stalls[0].ask.path.as_str(), stalls[0].ask.hazard),
+        (format!("{}/stat", row.path).as_str(), Hazard::Exec)
+    );
+    assert!(row.has(&stalls[0].ask));
+    worker.forget();
+    let of_nobody = Ask { path: "/proc/none".to_owned(), ..row };
+    assert_eq!(run(&mut worker, vec![of_nobody]), [Observed::Vanished]);
+}
+
+/// More of them than the small arena has room for.
+#[test]
+fn descriptors_come_in_pieces_that_miss_none() {
+    let name = "x".repeat(200);
+    let dir = tempfile::tempdir().unwrap();
+    let files: Vec<std::fs::File> =
+        (0..500).map(|_| std::fs::File::create(dir.path().join(&name)).unwrap()).collect();
+    let mut worker = Worker::spawn(Room::Small).unwrap();
+    let (mut from, mut links, mut infos, mut pieces) = (Some(0), BTreeSet::new(), BTreeSet::new(), 0);
+    while let Some(first) = from.take() {
+        pieces += 1;
+        // The row before it is in its way: what does not fit behind it is asked again alone.
+        let before = Ask::row(own(), None, Row::Identity);
+        let answers = run(&mut worker, vec![before, Ask::descriptors(own(), first, Infos::Plain)]);
+        for part in parts(answers[1].seen().unwrap()) {
+            match (part.kind, part.value) {
+                (Kind::Link, Observed::Seen(target)) if target.ends_with(name.as_bytes()) => {
+                    assert!(links.insert(part.number), "{} comes twice", part.number);
+                }
+                (Kind::Info, Observed::Seen(info)) if links.contains(&part.number) => {
+                    assert!(info.starts_with(b"pos:"));
+                    infos.insert(part.number);
+                }
+                (Kind::More, _) => from = Some(part.number),
+                _ => {}
+            }
+        }
+    }
+    let opened: BTreeSet<u32> = files.iter().map(|file| std::os::fd::AsRawFd::as_raw_fd(file) as u32).collect();
+    assert!(pieces > 1);
+    assert_eq!((&links, &infos), (&opened, &opened));
+}
+
+#[test]
+fn a_crew_learns_from_what_one_of_it_ran_into() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut crew = Crew::spawn(Room::Small).unwrap();
+    let stuck = Ask { pid: Some(Pid(7)), hazard: Hazard::Exec, path: fifo(dir.path()), what: What::File };
+    crew.start(0, vec![stuck.clone()]);
+    let wait = |crew: &mut Crew, n: usize| {
+        let limit = soon();
+        loop {
+            let rings = crew.rings();
+            if let Some(answers) = crew.poll(n, Instant::now()) {
+                return answers;
+            }
+            assert!(Instant::now() < limit);
+            crew.doze(rings, Duration::from_millis(1));
+        }
+    };
+    assert!(matches!(wait(&mut crew, 0)[..], [Observed::TimedOut(_)]));
+    let last = crew.size() - 1;
+    crew.start(last, vec![Ask { path: "/proc/self/comm".to_owned(), ..stuck }]);
+    assert_eq!(wait(&mut crew, last), [Observed::NotAsked]);
+    assert_eq!(crew.take_stalls().len(), 1);
 }

@@ -45,7 +45,10 @@ impl MainLoop<'_> {
         self.parts.records.push(now, &Record::Trigger(trigger));
         self.snapshots += 1;
         let snapshot = SnapshotId(self.snapshots);
-        self.begin_first_facts(snapshot);
+        // A signal that waits leaves some ms for all of the look.
+        if !matches!(reason, TriggerReason::Signal(_)) {
+            self.begin_first_facts(snapshot);
+        }
         // Light looks come often and most lead to nothing: events are kept for one that does.
         if let Some(files) = self.parts.files.as_mut().filter(|_| reason != TriggerReason::Still) {
             files.ask();
