@@ -223,7 +223,7 @@ fn line(bench: &Bench, name: &str) -> Vec<OsString> {
 
 fn check(programs: Programs, row: &Row) {
     let bench = Bench::new(programs);
-    let mut command = bench.watched(&["--timeout", "10s"], line(&bench, row.name));
+    let mut command = bench.watched(&[], line(&bench, row.name));
     // The scripts' directory stays as it is; events are heard of the bench's own directory.
     command.env("PYTHONDONTWRITEBYTECODE", "1").env("TMPDIR", bench.path("")).current_dir(bench.path(""));
     let ended = bench.end_of(&mut command);
