@@ -151,6 +151,15 @@ const HANGS: &[Row] = &[
         "future-never-set",
         expected(&["self-deadlock"], &["waiter"], &[wait("waiter", &["socket"], Some("waiter"))]),
     ),
+    row(
+        "asks-again",
+        expected(
+            &["deadlock-cycle"],
+            &["server", "client"],
+            &[wait("server", &["child"], Some("client")), wait("client", &["tcp"], Some("server"))],
+        ),
+    ),
+    row("jobs-that-wait", expected(&["orphan-wait"], &[], &[wait("joiner", &["event"], Some("joiner"))])),
     row("queue-nobody-fills", expected(&["orphan-wait"], &[], &[wait("worker", &["event"], Some("worker"))])),
     row("pool-of-one", expected(&["orphan-wait"], &[], &[wait("pool", &["event"], Some("pool"))])),
     row(
@@ -192,7 +201,7 @@ const HANGS: &[Row] = &[
     },
 ];
 
-const HEALTHY: &[&str] = &["lock-file-queue", "lock-file-left"];
+const HEALTHY: &[&str] = &["lock-file-queue", "lock-file-left", "answered-late"];
 
 fn main() {
     hangdog_tests::as_in_the_foreground();

@@ -8,6 +8,7 @@ mod lost_wakeup;
 mod orphan_wait;
 mod polling;
 mod pool_exhausted;
+mod runtimes;
 mod self_deadlock;
 mod spinning;
 mod stale_lock;

@@ -1,6 +1,6 @@
 //! `orphan-wait`: nobody exists who could end the wait.
 
-use super::{Story, Told};
+use super::{Story, Told, runtimes};
 use crate::wait::{Class, Wait};
 use crate::words;
 
@@ -41,7 +41,11 @@ pub(super) fn tell(story: &Story<'_>) -> Told {
         why_nobody(wait)
     };
     let sentence = format!("{}{phrase}: {why}", story.way_which(task));
-    Told { sentence: words::sentence(&sentence), advice: vec![advice(wait).to_owned()] }
+    let mut advice = vec![advice(wait).to_owned()];
+    if wait.class == Class::Event {
+        advice.extend(runtimes::dump(story.view, story.graph.tasks[task].key.pid()).map(|(_, dump)| dump));
+    }
+    Told { sentence: words::sentence(&sentence), advice }
 }
 
 /// Who stands in the place of the one that could end it.

@@ -44,6 +44,11 @@ pub(crate) fn unknown(view: &View<'_>, graph: &Graph) -> Finding {
     if more > 0 {
         reasons.push(format!("and {more} more threads"));
     }
+    let mut advice = super::runtimes::dumps(view);
+    advice.extend([
+        "add the tracing layer or `hangdog phase` to the programs, so that their operations are recorded".to_owned(),
+        "run `hangdog doctor` to see what this machine hides from hangdog".to_owned(),
+    ]);
     Finding {
         kind: FindingKind::Unknown,
         confidence: Confidence::Possible,
@@ -53,11 +58,7 @@ pub(crate) fn unknown(view: &View<'_>, graph: &Graph) -> Finding {
         )),
         culprits: Vec::new(),
         edges: Vec::new(),
-        advice: vec![
-            "add the tracing layer or `hangdog phase` to the programs, so that their operations are recorded"
-                .to_owned(),
-            "run `hangdog doctor` to see what this machine hides from hangdog".to_owned(),
-        ],
+        advice,
         rescue: Vec::new(),
         unknown: reasons,
         id: String::new(),

@@ -3,6 +3,17 @@
 use super::scene::{check, check_sentence};
 
 #[test]
+fn who_joins_a_thread_is_not_told_as_the_one_who_could_wake_it() {
+    let scene = "proc 10 abrs <5 futex(0x7f00,0x109,12;12)
+         task 10.12 one futex(0x7f10,0x80,2;2)
+         task 10.13 two futex(0x7f20,0x80,2;2)";
+    check(scene, "orphan-wait likely: ; 10>12 thread-exit, 12>13 event, 13>12 event");
+    // With nobody else there it holds what that thread wants.
+    let alone = scene.lines().take(2).collect::<Vec<_>>().join("\n");
+    check(&alone, "deadlock-cycle likely: 10 12; 10>12 thread-exit, 12>10 event");
+}
+
+#[test]
 fn two_mutexes_in_two_orders() {
     check(
         "proc 10 cache <5 futex(0x7f00,0x109,12;12)
