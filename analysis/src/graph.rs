@@ -138,7 +138,16 @@ impl Graph {
                     .filter(|member| is_stuck(member) && !self.is_parked(*member))
                     .filter(may_be_told)
                     .collect();
-                tasks.extend(threads);
+                // Who waits for the end of a thread of his may hold what that thread wants. With others parked beside it, one
+                // of those is as likely, and no single one is told.
+                let joins = |member: &usize| self.waits(*member).iter().all(|wait| wait.class == Class::ThreadExit);
+                let is_beside = |key: &Key| {
+                    let other = self.find(*key).filter(|other| *other != waiter);
+                    other.is_some_and(|other| self.alive[other] == Liveness::Dead && self.is_parked(other))
+                };
+                if !threads.iter().all(joins) || !members.iter().any(is_beside) {
+                    tasks.extend(threads);
+                }
                 tasks
             }
             _ => Some(task).filter(is_stuck).into_iter().collect(),

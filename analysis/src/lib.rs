@@ -13,6 +13,7 @@
 //! | what a system call waits for, and who could end it | `wait/` |
 //! | what an async task waits for, and how traced locks and channels work | `wait/task.rs`, `wait/primitive.rs` |
 //! | live, idle, dead | `liveness.rs` |
+//! | waits with a time limit, over and over | `repeated.rs` |
 //! | rings, orphans, idle and stopped holders | `cause.rs` |
 //! | a finding's sentence and advice | `detect/` |
 //! | how Go, Java, Node, Python, Ruby are asked for what only they know | `runtime.rs` |
@@ -24,6 +25,7 @@ mod graph;
 mod key;
 mod liveness;
 mod phases;
+mod repeated;
 mod runtime;
 mod signature;
 mod verdict;

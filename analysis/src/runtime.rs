@@ -48,7 +48,7 @@ impl Runtime {
             Self::Go => format!("`kill -QUIT {pid}` prints the stacks of all goroutines and ends the program"),
             Self::Java => format!("`jstack {pid}` prints all Java threads with the locks that they hold"),
             Self::Node => format!("`kill -USR1 {pid}` and `node inspect -p {pid}` show where its JavaScript is"),
-            Self::Python => format!("`py-spy dump --pid {pid}` shows the Python stacks of all threads"),
+            Self::Python => format!("`py-spy dump --nonblocking --pid {pid}` shows the Python stacks of all threads"),
             Self::Ruby => format!("`rbspy dump --pid {pid}` shows the Ruby stack"),
             Self::Native => {
                 format!("`gdb -p {pid} -batch -ex 'thread apply all bt'` shows the stacks of all threads")

@@ -3,14 +3,15 @@
 use std::time::Duration;
 
 use hangdog_schemas::record::ExitStatus;
-use hangdog_schemas::{Confidence, Finding, Pid, REPORT_VERSION, Report, RunNs, RunSummary, Watched};
+use hangdog_schemas::{Confidence, Finding, FindingKind, Pid, REPORT_VERSION, Report, RunNs, RunSummary, Watched};
 use hangdog_timeline::{Snapshot, Timeline};
 
 use crate::graph::Graph;
 use crate::key::Key;
 use crate::liveness::Liveness;
 use crate::view::View;
-use crate::{cause, detect, explain, wait};
+use crate::wait::Limits;
+use crate::{cause, detect, explain, repeated, wait};
 
 /// What to look at.
 #[derive(Clone, Copy, Debug)]
@@ -58,7 +59,7 @@ const DEAD_APART: usize = 64;
 fn findings_at(timeline: &Timeline, snapshot: &Snapshot, patience: Duration) -> Findings {
     let before = timeline.snapshots().iter().rev().find(|earlier| earlier.begin < snapshot.begin && earlier.complete);
     let view = View::new(timeline, snapshot, before, patience);
-    let graph = Graph::new(wait::tasks(&view));
+    let graph = Graph::new(wait::tasks(&view, Limits::End));
     let mut findings: Vec<Finding> = Vec::new();
     let roots = view.roots();
     for root in &roots {
@@ -89,6 +90,20 @@ fn findings_at(timeline: &Timeline, snapshot: &Snapshot, patience: Duration) -> 
             }
         }
         of_command = findings.len();
+    }
+    let is_sure = |finding: &Finding| finding.confidence >= Confidence::Likely;
+    if timeline.is_declared() && before.is_some() && !findings.iter().any(is_sure) {
+        // A ring says more than that somebody outside might do something.
+        let (rings, others): (Vec<Finding>, Vec<Finding>) =
+            repeated::findings(&view).into_iter().partition(|finding| {
+                matches!(
+                    finding.kind,
+                    FindingKind::DeadlockCycle | FindingKind::SelfDeadlock | FindingKind::PoolExhausted
+                )
+            });
+        of_command += rings.len();
+        findings.splice(0..0, rings);
+        others.into_iter().for_each(|finding| push(&mut findings, finding));
     }
     if let Some(before) = before {
         findings.extend(detect::stale_lock(&view, &graph, before));

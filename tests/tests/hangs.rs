@@ -100,6 +100,14 @@ pub(crate) const HANGS: &[(&str, Expected)] = &[
         },
     ),
     (
+        "mutexes-abba-joined",
+        Expected {
+            kinds: &["orphan-wait"],
+            blamed: &[],
+            waits: &[Wait { waiter: "joiner", over: &["event"], resolver: Some("joiner") }],
+        },
+    ),
+    (
         "tcp-unaccepted",
         Expected {
             kinds: &["deadlock-cycle"],

@@ -151,6 +151,15 @@ const HANGS: &[Row] = &[
         "future-never-set",
         expected(&["self-deadlock"], &["waiter"], &[wait("waiter", &["socket"], Some("waiter"))]),
     ),
+    row(
+        "asks-again",
+        expected(
+            &["deadlock-cycle"],
+            &["server", "client"],
+            &[wait("server", &["child"], Some("client")), wait("client", &["tcp"], Some("server"))],
+        ),
+    ),
+    row("jobs-that-wait", expected(&["orphan-wait"], &[], &[wait("joiner", &["event"], Some("joiner"))])),
     row("queue-nobody-fills", expected(&["orphan-wait"], &[], &[wait("worker", &["event"], Some("worker"))])),
     row("pool-of-one", expected(&["orphan-wait"], &[], &[wait("pool", &["event"], Some("pool"))])),
     row(
@@ -192,7 +201,7 @@ const HANGS: &[Row] = &[
     },
 ];
 
-const HEALTHY: &[&str] = &["lock-file-queue", "lock-file-left"];
+const HEALTHY: &[&str] = &["lock-file-queue", "lock-file-left", "answered-late"];
 
 fn main() {
     hangdog_tests::as_in_the_foreground();
@@ -223,7 +232,7 @@ fn line(bench: &Bench, name: &str) -> Vec<OsString> {
 
 fn check(programs: Programs, row: &Row) {
     let bench = Bench::new(programs);
-    let mut command = bench.watched(&["--timeout", "10s"], line(&bench, row.name));
+    let mut command = bench.watched(&[], line(&bench, row.name));
     // The scripts' directory stays as it is; events are heard of the bench's own directory.
     command.env("PYTHONDONTWRITEBYTECODE", "1").env("TMPDIR", bench.path("")).current_dir(bench.path(""));
     let ended = bench.end_of(&mut command);

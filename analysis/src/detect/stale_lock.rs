@@ -19,9 +19,9 @@ use crate::words;
 
 /// Threads that poll that are told with an edge.
 const WAITERS: usize = 4;
-/// A process that began so much later than the file was written has not written it, ns. Both times are rounded, and the wall
-/// clock may have been set a little in between.
-const SLACK: u64 = 2_000_000_000;
+/// A process that began so much later than the file was written has not written it, ns: times of processes come in ticks of
+/// 10 ms, those of files in some 4 ms, and the wall clock runs a little otherwise than the other one.
+const SLACK: u64 = 100_000_000;
 
 /// Why nobody will remove a lock file.
 struct Stale<'a> {
@@ -179,7 +179,11 @@ fn sentence(view: &View<'_>, poller: &Task, stale: &Stale<'_>, owner: &Actor) ->
     let whose = match stale.how {
         How::Dead => format!("names {name}, which {dead}"),
         How::MakerDead => format!("was made by {name}, which {dead}"),
-        How::Recycled => format!("names process {}, and the one that has this number now is younger", owner.pid),
+        How::Recycled => format!(
+            "names process {0}, whose number was used again: {1}, which has it now, began after the file was written",
+            owner.pid,
+            view.name(crate::key::Key::main_of(stale.owner))
+        ),
     };
     format!(
         "{} polls, and the {what} {path} is stale: it {whose}, so nobody will remove it (written {} s ago, and nobody has it open)",

@@ -3,6 +3,17 @@
 use super::scene::{check, check_sentence, report};
 
 #[test]
+fn who_joins_a_thread_is_not_told_as_the_one_who_could_wake_it() {
+    let scene = "proc 10 abrs <5 futex(0x7f00,0x109,12;12)
+         task 10.12 one futex(0x7f10,0x80,2;2)
+         task 10.13 two futex(0x7f20,0x80,2;2)";
+    check(scene, "orphan-wait likely: ; 10>12 thread-exit, 12>13 event, 13>12 event");
+    // With nobody else there it holds what that thread wants.
+    let alone = scene.lines().take(2).collect::<Vec<_>>().join("\n");
+    check(&alone, "deadlock-cycle likely: 10 12; 10>12 thread-exit, 12>10 event");
+}
+
+#[test]
 fn two_mutexes_in_two_orders() {
     check(
         "proc 10 cache <5 futex(0x7f00,0x109,12;12)
@@ -130,7 +141,7 @@ fn the_monitor_of_a_go_program_is_no_timer() {
 fn a_runtime_is_asked_for_what_only_it_knows() {
     let advice = |scene: &str| report(scene).verdict.expect("it hangs").advice.last().cloned().unwrap_or_default();
     let scene = "proc 10 job <5 futex(0x500,0x189,0,0,0,-1) exe=/usr/bin/python3.11";
-    assert!(advice(scene).contains("`py-spy dump --pid 10`"), "{}", advice(scene));
+    assert!(advice(scene).contains("`py-spy dump --nonblocking --pid 10`"), "{}", advice(scene));
     assert!(advice(&scene.replace("python3.11", "node")).contains("node inspect -p 10"));
     assert!(advice(&scene.replace("python3.11", "bank")).contains("gdb -p 10"));
     let go = scene.replace("0x500", "0xc000040948").replace("/usr/bin/python3.11", "/tmp/bank");

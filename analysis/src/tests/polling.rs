@@ -62,8 +62,8 @@ fn a_lock_file_of_the_dead_while_something_polls() {
          will remove it (written 9 s ago, and nobody has it open)",
     );
     // Its owner lives, or is among several that do; nobody is named; it is open.
-    check_lock("lockfile /w/a.lock file 9 12", polls);
-    check_lock("lockfile /w/a.lock file 9 11- 12", polls);
+    check_lock("lockfile /w/a.lock file 0 12", polls);
+    check_lock("lockfile /w/a.lock file 0 11- 12", polls);
     check_lock("lockfile /w/Cargo.lock file 9 by=11-", polls);
     check_lock("lockfile /w/a.lock directory 9 by=12", polls);
     check_lock("lockfile /w/a.lock file 9 11-\nfd 12.3 /w/a.lock rw", polls);
@@ -82,5 +82,31 @@ fn a_lock_file_whose_number_was_used_again() {
     check_lock(recycled, "stale-lock possible: ; 12>nobody lock-file");
     check_lock("proc 13 other <1 pause() outside\nlockfile /w/a.lock file 0 13", "polling possible: 12; ");
     let told = report(&format!("{POLLER}{recycled}")).verdict.unwrap();
-    assert!(told.sentence.contains("the one that has this number now is younger"), "{}", told.sentence);
+    assert!(
+        told.sentence.contains("whose number was used again: other[900], which has it now, began after"),
+        "{}",
+        told.sentence
+    );
+}
+
+#[test]
+fn who_asks_again_and_again_of_one_who_waits_for_him() {
+    let scene = "proc 10 node <5 wait4(11)
+         proc 11 curl <10 poll([3r],1,1000) moved
+         fd 11.3 socket:[90] rw
+         fd 10.4 socket:[91] rw
+         tcp 90 127.0.0.1:5000 127.0.0.1:80 established rq=0
+         tcp 91 127.0.0.1:80 127.0.0.1:5000 established rq=5
+         declared";
+    check_possible(scene, "deadlock-cycle possible: 10 11; 10>11 child-exit, 11>10 tcp-reply");
+    check_sentence(
+        scene,
+        "deadlock: node[10] waits for the exit of curl[11], which waits for an answer over TCP 127.0.0.1:5000 -> 127.0.0.1:80 \
+         from node[10]; curl[11] asked again and again, each time with a time limit",
+    );
+    // Nobody has said that it hangs; it slept, or stood in another call before.
+    check_possible(&scene.replace("declared", ""), "nothing");
+    check_possible(&scene.replace("poll([3r],1,1000)", "clock_nanosleep()"), "polling possible: 11; ");
+    // Who was asked is at work.
+    check_possible(&scene.replace("wait4(11)", "clock_nanosleep() moved"), "polling possible: 10 11; ");
 }

@@ -86,7 +86,7 @@ fn dead_by_the_graph(players: &[Player]) -> Vec<bool> {
     let timeline = Timeline::build(records(&scene(players))).expect("a header comes first");
     let snapshots = timeline.snapshots();
     let view = View::new(&timeline, &snapshots[1], Some(&snapshots[0]), Duration::from_mins(5));
-    let graph = Graph::new(wait::tasks(&view));
+    let graph = Graph::new(wait::tasks(&view, wait::Limits::End));
     (1..=players.len() as u64)
         .map(|task| graph.find(Key::Task(hangdog_schemas::Pid(10), task)).expect("every task has a phase"))
         .map(|task| graph.alive(task) == Liveness::Dead)

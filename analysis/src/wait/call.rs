@@ -4,7 +4,7 @@ use hangdog_schemas::fact::{Argument, Syscall, ThreadFact};
 use hangdog_schemas::{Fd, ResourceKey};
 
 use super::fd::{self, Direction};
-use super::{Class, Rest, Wait, child, futex, ipc, lock, memory, path};
+use super::{Class, Limits, Rest, Wait, child, futex, ipc, lock, memory, path};
 use crate::view::View;
 
 const AT_FDCWD: i32 = -100;
@@ -48,16 +48,26 @@ impl Outcome {
 }
 
 /// What a blocked thread waits for.
-pub(super) fn rest(view: &View<'_>, thread: &ThreadFact, syscall: &Syscall) -> Rest {
+pub(super) fn rest(view: &View<'_>, thread: &ThreadFact, syscall: &Syscall, limits: Limits) -> Rest {
     let name = match syscall {
         Syscall::Running => return Rest::Acts,
         Syscall::None { .. } => return path::page_fault(view, thread).into_rest(),
         Syscall::In { name, .. } => name.as_str(),
     };
-    if has_time_limit(name, syscall) && !futex::is_go_monitor(view, thread, syscall) {
+    if limits == Limits::End && has_time_limit(name, syscall) && !futex::is_go_monitor(view, thread, syscall) {
         return Rest::Timed(limit_ns(name, syscall));
     }
     outcome(view, thread, syscall, name).into_rest()
+}
+
+/// Whether a call waits for something, and no longer than it says. To sleep is to wait for nothing.
+pub(super) fn is_limited_wait(syscall: &Syscall) -> bool {
+    let name = syscall.name().unwrap_or_default();
+    let polls_nothing = matches!(name, "poll" | "ppoll") && syscall.arg(1) == Some(0)
+        || matches!(name, "select" | "pselect6") && (1..4).all(|n| syscall.arg(n) == Some(0));
+    has_time_limit(name, syscall)
+        && !polls_nothing
+        && !matches!(name, "nanosleep" | "clock_nanosleep" | "restart_syscall")
 }
 
 /// The relative time limit of a call, in ns, when it was read.

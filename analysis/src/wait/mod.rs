@@ -278,8 +278,18 @@ pub(crate) struct Task {
     pub(crate) seen_twice: bool,
 }
 
+/// What a wait with a time limit is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Limits {
+    /// It ends by itself.
+    End,
+    /// Of a thread that repeats it: the wait for what it asks for each time. And nobody sends a signal to a handler that
+    /// would end a wait.
+    Repeated,
+}
+
 /// All threads and async tasks of a snapshot with their waits.
-pub(crate) fn tasks(view: &View<'_>) -> Vec<Task> {
+pub(crate) fn tasks(view: &View<'_>, limits: Limits) -> Vec<Task> {
     let any = view.snapshot.processes.keys().map(|pid| {
         let threads = view.snapshot.threads_of(*pid).filter(|t| !matches!(t.state, TaskState::Z | TaskState::X));
         let mut members: Vec<Key> = threads.map(|thread| Key::Thread(*pid, thread.thread.tid)).collect();
@@ -300,13 +310,27 @@ pub(crate) fn tasks(view: &View<'_>) -> Vec<Task> {
             let seen_twice = earlier.is_some_and(|earlier| is_same_wait(earlier, thread))
                 && !view.phases.is_new(key, thread.when.t);
             let moved = earlier.is_some() && !seen_twice;
-            let rest = if moved { moved_rest(thread) } else { rest_of(view, thread) };
+            let is_repeated = limits == Limits::Repeated && repeats(view, key.into());
+            let rest = if moved && !is_repeated { moved_rest(thread) } else { rest_of(view, thread, limits) };
             Task { key: key.into(), rest, call: call::in_words(view, thread), seen_twice }
         })
         .chain(hidden)
         .chain(any)
         .chain(task::all(view))
         .collect()
+}
+
+/// Whether a thread stood at both looks in a call of the same kind that has a time limit.
+pub(crate) fn repeats(view: &View<'_>, key: Key) -> bool {
+    let earlier = key.thread().and_then(|key| view.before?.threads.get(&key));
+    let (Some(earlier), Some(later)) = (earlier, view.thread(key)) else { return false };
+    let call = |fact: &ThreadFact| {
+        fact.syscall.seen().filter(|call| call::is_limited_wait(call)).and_then(Syscall::name).map(str::to_owned)
+    };
+    earlier.thread == later.thread
+        && (earlier.state, later.state) == (TaskState::S, TaskState::S)
+        && call(later).is_some()
+        && call(earlier) == call(later)
 }
 
 fn moved_rest(thread: &ThreadFact) -> Rest {
@@ -332,7 +356,7 @@ fn is_same_wait(earlier: &ThreadFact, later: &ThreadFact) -> bool {
         && later.state != TaskState::R
 }
 
-fn rest_of(view: &View<'_>, thread: &ThreadFact) -> Rest {
+fn rest_of(view: &View<'_>, thread: &ThreadFact, limits: Limits) -> Rest {
     match thread.state {
         TaskState::Z | TaskState::X => return Rest::Ended,
         TaskState::R | TaskState::I => return Rest::Acts,
@@ -344,12 +368,20 @@ fn rest_of(view: &View<'_>, thread: &ThreadFact) -> Rest {
         return Rest::Waits(vec![wait]);
     }
     let rest = match thread.syscall.seen() {
-        Some(syscall) => call::rest(view, thread, syscall),
+        Some(syscall) => {
+            let key = (thread.thread.process.pid, thread.thread.tid);
+            let of_call = if repeats(view, key.into()) { limits } else { Limits::End };
+            call::rest(view, thread, syscall, of_call)
+        }
         None => {
             Rest::Opaque(format!("its system call is not known: {}", thread.syscall.why_not().unwrap_or_default()))
         }
     };
-    hidden_resolver(beyond_patience(view, thread, signals::wake(view, thread, phase::refine(view, thread, rest))))
+    hidden_resolver(beyond_patience(
+        view,
+        thread,
+        signals::wake(view, thread, phase::refine(view, thread, rest), limits),
+    ))
 }
 
 /// Where the kernel would have ended the wait if there were nobody (a pipe without a writer is at its end, a

@@ -9,7 +9,7 @@
 use hangdog_schemas::fact::ThreadFact;
 use hangdog_schemas::{Confidence, ResourceKey};
 
-use super::{Class, Rest, Wait, child};
+use super::{Class, Limits, Rest, Wait, child};
 use crate::view::View;
 
 /// Bit of a signal in the masks of `/proc/PID/status`.
@@ -68,7 +68,7 @@ fn doubted(wait: Wait, doubt: Doubt) -> Wait {
 }
 
 /// What a wait is with the signals that its process catches.
-pub(super) fn wake(view: &View<'_>, thread: &ThreadFact, rest: Rest) -> Rest {
+pub(super) fn wake(view: &View<'_>, thread: &ThreadFact, rest: Rest, limits: Limits) -> Rest {
     let Rest::Waits(waits) = rest else { return rest };
     let pid = thread.thread.process.pid;
     let Some(process) = view.process(pid) else { return Rest::Waits(waits) };
@@ -107,7 +107,8 @@ pub(super) fn wake(view: &View<'_>, thread: &ThreadFact, rest: Rest) -> Rest {
         Doubt::None
     };
     let mut waits: Vec<Wait> = waits.into_iter().map(|wait| doubted(wait, doubt)).collect();
-    if is_own && hears_others && waits.iter().all(|wait| wait.class != Class::Signal) {
+    let is_open = limits == Limits::End;
+    if is_own && hears_others && is_open && waits.iter().all(|wait| wait.class != Class::Signal) {
         waits.push(
             Wait::new(Class::Signal, ResourceKey::new("signal", ""), "a signal")
                 .because(

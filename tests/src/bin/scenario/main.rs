@@ -5,7 +5,7 @@
 //!
 //! | in | are |
 //! | --- | --- |
-//! | [`pipes`], [`sockets`], [`locks`], [`processes`], [`terminal`], [`traced`], [`primitives`], [`mapped`] | hangs |
+//! | [`pipes`], [`sockets`], [`locks`], [`processes`], [`terminal`], [`traced`], [`primitives`], [`mapped`], [`joined`] | hangs |
 //! | [`stuck`] | threads that are stuck in the kernel, in every way that is known |
 //! | [`healthy`] | programs that only look as if they hung |
 //! | [`phases`] | programs with open phases |
@@ -23,6 +23,7 @@ mod family;
 mod healthy;
 mod held;
 mod ipc;
+mod joined;
 mod limits;
 mod locks;
 mod mapped;
@@ -68,6 +69,7 @@ const SCENARIOS: &[(&str, Scenario)] = &[
     ("semaphore-queue", ipc::semaphore_queue),
     ("shared-mutex-queue", ipc::shared_mutex_queue),
     ("shared-mutex-of-the-dead", ipc::shared_mutex_of_the_dead),
+    ("mutexes-abba-joined", joined::mutexes_abba),
     ("tcp-unaccepted", sockets::unaccepted),
     ("tcp-answerer", sockets::answerer),
     ("unix-cycle", sockets::unix_cycle),
