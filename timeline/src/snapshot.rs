@@ -60,6 +60,8 @@ pub struct Snapshot {
     pipes: BTreeMap<Inode, Vec<(Pid, Fd)>>,
     socket_owners: BTreeMap<Inode, Vec<(Pid, Fd)>>,
     socket_by_inode: BTreeMap<Inode, usize>,
+    sockets_at: BTreeMap<String, Vec<usize>>,
+    unaccepted: BTreeMap<Inode, usize>,
     fuse_servers: BTreeMap<FuseConnection, Vec<(Pid, Fd)>>,
     pty_masters: BTreeMap<u32, Vec<(Pid, Fd)>>,
     children: BTreeMap<Pid, BTreeSet<Pid>>,
@@ -95,6 +97,8 @@ impl Snapshot {
             pipes: BTreeMap::new(),
             socket_owners: BTreeMap::new(),
             socket_by_inode: BTreeMap::new(),
+            sockets_at: BTreeMap::new(),
+            unaccepted: BTreeMap::new(),
             fuse_servers: BTreeMap::new(),
             pty_masters: BTreeMap::new(),
             children: BTreeMap::new(),
@@ -180,6 +184,14 @@ impl Snapshot {
         }
         self.socket_by_inode =
             self.sockets.iter().enumerate().filter(|(_, s)| s.inode.0 != 0).map(|(i, s)| (s.inode, i)).collect();
+        self.sockets_at.clear();
+        self.unaccepted.clear();
+        for (n, socket) in self.sockets.iter().enumerate() {
+            self.sockets_at.entry(socket.local.clone()).or_default().push(n);
+            for inode in &socket.pending {
+                self.unaccepted.entry(*inode).or_insert(n);
+            }
+        }
         let families = self
             .processes
             .values()
@@ -236,6 +248,16 @@ impl Snapshot {
     /// A socket by its inode.
     pub fn socket(&self, inode: Inode) -> Option<&SocketFact> {
         self.socket_by_inode.get(&inode).map(|i| &self.sockets[*i])
+    }
+
+    /// Sockets whose own address is this.
+    pub fn sockets_at(&self, local: &str) -> impl Iterator<Item = &SocketFact> {
+        self.sockets_at.get(local).into_iter().flatten().map(|i| &self.sockets[*i])
+    }
+
+    /// The listener at which a connection waits to be accepted.
+    pub fn listener_before(&self, inode: Inode) -> Option<&SocketFact> {
+        self.unaccepted.get(&inode).map(|i| &self.sockets[*i])
     }
 
     /// Children of a process, zombies included.

@@ -3,6 +3,7 @@
 //! ```text
 //! $ cargo bench -p hangdog-analysis                 10,000 threads, 100,000 descriptors, 1,000,000 records of phases
 //! $ cargo bench -p hangdog-analysis -- --part 10    a tenth of that
+//! $ cargo bench -p hangdog-analysis -- --make FILE THREADS; … -- --judge-in-steps FILE     for a profiler
 //!
 //!   made ──▶ capture in a file ──▶ a process of its own: lines ──▶ records ──▶ timeline ──▶ verdict ──▶ rows
 //! ```
@@ -31,13 +32,16 @@ use std::process::ExitCode;
 use judged::Judged;
 
 /// Times that each figure is taken; the best counts, since whatever else the machine does only adds to it.
-const ROUNDS: usize = 5;
+const ROUNDS: usize = 3;
 
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).filter(|word| word != "--bench").collect();
     let outcome = match words.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
         [] => table(1),
         ["--part", part] => part.parse().map_err(std::io::Error::other).and_then(table),
+        ["--make", file, threads] => {
+            threads.parse().map_err(std::io::Error::other).and_then(|threads| made::write(Path::new(file), threads))
+        }
         ["--judge", file] => judged::all(Path::new(file)),
         ["--judge-in-steps", file] => judged::in_steps(Path::new(file)),
         _ => Err(std::io::Error::other("cargo bench -p hangdog-analysis [-- --part N]")),

@@ -153,11 +153,13 @@ fn tcp(view: &View<'_>, fact: &FdFact, socket: &SocketFact, direction: Direction
     if direction.reads() && ended {
         return Outcome::Ready;
     }
-    let peer = view.snapshot.sockets.iter().find(|other| {
+    // Each network namespace has a loopback of its own.
+    let is_far = !is_loopback(&socket.remote);
+    let peer = view.snapshot.sockets_at(&socket.remote).find(|other| {
         other.family == SocketFamily::Tcp
             && other.state != SocketState::Listen
-            && other.local == socket.remote
             && other.remote == socket.local
+            && (is_far || other.netns == socket.netns)
     });
     let Some(peer) = peer else {
         let wait = Wait::new(Class::RemoteReply, key, format!("an answer from {}", socket.remote))
@@ -309,12 +311,11 @@ fn connecting(view: &View<'_>, fact: &FdFact, address: &str) -> Outcome {
     let mut wait = Wait::new(class, key, format!("a connection to {address}"))
         .because(format!("fd {} is still connecting to {address}", fact.fd), facts);
     let plain = address.trim_start_matches("unix:");
-    let found: Vec<&SocketFact> = view
-        .snapshot
-        .sockets
+    let bound = if is_unix { vec![plain.to_owned()] } else { bound_for(plain) };
+    let found: Vec<&SocketFact> = bound
         .iter()
+        .flat_map(|local| view.snapshot.sockets_at(local))
         .filter(|other| other.state == SocketState::Listen && other.family.is_unix() == is_unix)
-        .filter(|other| if is_unix { other.local == plain } else { is_local_of(&other.local, plain) })
         .collect();
     if found.is_empty() {
         let wait =
@@ -328,12 +329,19 @@ fn connecting(view: &View<'_>, fact: &FdFact, address: &str) -> Outcome {
 }
 
 fn listeners<'a>(view: &View<'a>, socket: &SocketFact, address: &str) -> Vec<&'a SocketFact> {
-    view.snapshot
-        .sockets
+    bound_for(address)
         .iter()
+        .flat_map(|local| view.snapshot.sockets_at(local))
         .filter(|other| other.family == SocketFamily::Tcp && other.state == SocketState::Listen)
-        .filter(|other| other.netns == socket.netns && is_local_of(&other.local, address))
+        .filter(|other| other.netns == socket.netns)
         .collect()
+}
+
+/// Addresses to which a socket is bound that gets what is sent to `address`.
+fn bound_for(address: &str) -> Vec<String> {
+    let Some((host, port)) = address.rsplit_once(':') else { return Vec::new() };
+    let all = ["0.0.0.0", "[::]", "*"].into_iter().filter(|any| *any != host);
+    std::iter::once(host).chain(all).map(|host| format!("{host}:{port}")).collect()
 }
 
 /// Whether a listener bound to `bound` gets what is sent to `address`.
@@ -365,8 +373,7 @@ fn unix(view: &View<'_>, thread: &ThreadFact, fact: &FdFact, socket: &SocketFact
         if name.is_empty() { format!("unix socket {}", socket.inode) } else { format!("unix socket {name}") }
     };
     // A connection that nobody has accepted has no inode at its other end; the listener lists the client's.
-    let listener = view.snapshot.sockets.iter().find(|other| other.pending.contains(&socket.inode));
-    if let Some(listener) = listener {
+    if let Some(listener) = view.snapshot.listener_before(socket.inode) {
         let wait = Wait::new(Class::UnixAccept, listener_key(listener), named(&listener.local)).because(
             format!("fd {} is connected to {}, and nobody has accepted the connection", fact.fd, listener.local),
             vec![own],
