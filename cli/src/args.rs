@@ -8,7 +8,7 @@ use clap::{Parser, Subcommand};
 
 use crate::demo::{DemoArgs, PartArgs};
 use crate::judge::Thinking;
-use crate::verb::{attach, clean, completions, doctor, dump, internal_put, phase, replay, report, run, schema};
+use crate::verb::{attach, clean, completions, doctor, dump, internal_put, internal_trial, phase, replay, report, run, schema};
 
 const STYLES: Styles = Styles::styled()
     .header(Style::new().bold())
@@ -70,6 +70,9 @@ Example:
     /// Writes a file for `run`
     #[command(hide = true)]
     InternalPut(internal_put::Arguments),
+    /// One run for `flake`
+    #[command(hide = true)]
+    InternalTrial(internal_trial::Arguments),
 }
 
 /// Reads a duration: `30s`, `2m`, `1h 30m`. Zero is none.

@@ -63,6 +63,7 @@ fn perform(verb: Verb) -> Result<u8, Failure> {
         Verb::InternalJudge(thinking) => {
             judge::think(&thinking).map(|()| exit::OK).map_err(|error| Failure::of(&error))
         }
+        Verb::InternalTrial(arguments) => verb::internal_trial::perform(arguments),
         Verb::InternalPut(arguments) => verb::internal_put::perform(&arguments),
     }
 }

@@ -5,6 +5,7 @@
 //! | the lines of a capture | [`record`] |
 //! | what a snapshot sees | [`fact`] |
 //! | what the kernel's recorder sees | [`kernel_event`] |
+//! | system calls with the names that they were given | [`call`] |
 //! | what a report says | [`report`] |
 //! | names of resources | [`resource`] |
 //! | processes, threads, facts as ids | [`id`] |
@@ -17,6 +18,7 @@
 //! Not here: paths, clocks, `/proc`, conclusions.
 
 pub mod action;
+pub mod call;
 pub mod confidence;
 pub mod fact;
 pub mod file;

@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use crate::action::{Action, Deed};
+pub use crate::call::Call;
 use crate::fact::{
     FdFact, FileLockFact, FuseFact, Gap, MountFact, ProcessFact, SemaphoreFact, SocketFact, TaskState, ThreadFact,
 };
@@ -47,6 +48,8 @@ pub enum Record {
     FileEvent(FileEvent),
     /// The kernel's own recorder saw something.
     KernelEvent(KernelEvent),
+    /// A system call that names something began.
+    Call(Box<Call>),
     /// The watchdog fired.
     Trigger(Trigger),
     /// A snapshot begins; its facts follow, each with the snapshot's number.
@@ -109,6 +112,7 @@ impl Record {
             Self::FileWatch(watch) => watch.when.t,
             Self::FileEvent(event) => event.when.t,
             Self::KernelEvent(event) => event.when.t,
+            Self::Call(call) => call.when.t,
             Self::Trigger(trigger) => trigger.when.t,
             Self::SnapshotBegin(begin) => begin.when.t,
             Self::Process(fact) => fact.when.t,
@@ -154,6 +158,7 @@ impl Record {
         "file_watch",
         "file_event",
         "kernel_event",
+        "call",
         "trigger",
         "snapshot_begin",
         "process",
@@ -189,6 +194,7 @@ impl Record {
             Self::FileWatch(_) => "file_watch",
             Self::FileEvent(_) => "file_event",
             Self::KernelEvent(_) => "kernel_event",
+            Self::Call(_) => "call",
             Self::Trigger(_) => "trigger",
             Self::SnapshotBegin(_) => "snapshot_begin",
             Self::Process(_) => "process",

@@ -7,7 +7,7 @@ use crate::fact::{
     SocketFamily, SocketState, Syscall, TaskState, Terminal, ThreadFact,
 };
 use crate::record::{
-    Action, Bystander, Deed, Doer, ExitStatus, FileEvent, FileOp, FileWatch, KernelDeed, KernelEvent, LockOutcome,
+    Action, Bystander, Call, Deed, Doer, ExitStatus, FileEvent, FileOp, FileWatch, KernelDeed, KernelEvent, LockOutcome,
     LockRequest, Lost, Output, PhaseClose, PhaseMeaning, PhaseOpen, PhaseState, Primitive, ProcessChange, ProcessEnd,
     ProcessStart, RunEnd, Sample, SignalAction, SnapshotBegin, SnapshotEnd, SnapshotExtent, Stream, ThreadSample,
     Trigger, TriggerReason, WatchedBy, Whose,
@@ -407,6 +407,7 @@ pub fn records() -> Vec<Record> {
         records.push(Record::Output(Output { when: ms(9), stream, bytes: 12, text: Some("hello\n".to_owned()) }));
     }
     records.extend(kernel_events());
+    records.push(call());
     let reasons = [
         TriggerReason::Still,
         TriggerReason::Quiet,
@@ -514,6 +515,24 @@ fn snapshot() -> Vec<Record> {
 }
 
 /// What the kernel's recorder sees, each in each shape.
+fn call() -> Record {
+    Record::Call(Box::new(Call {
+        when: ms(9),
+        pid: Pid(4412),
+        tid: Tid(4413),
+        parent: Pid(4390),
+        comm: "indexd".to_owned(),
+        name: "openat".to_owned(),
+        number: 257,
+        paths: vec!["/tmp/x/leader".to_owned()],
+        flags: vec!["O_WRONLY".to_owned(), "O_CREAT".to_owned()],
+        address: Some("127.0.0.1:8080".to_owned()),
+        fd: Some(Fd(5)),
+        request: Some("GET /front".to_owned()),
+        held_ns: 2_000_000,
+    }))
+}
+
 fn kernel_events() -> Vec<Record> {
     let (comm, connection) = ("indexd".to_owned(), FuseConnection(41));
     let lock = |asks, outcome| KernelDeed::FileLock {

@@ -23,7 +23,8 @@ pub struct Version {
 /// | version | what changed |
 /// | --- | --- |
 /// | 1.0 | first |
-pub const CAPTURE_VERSION: Version = Version { major: 1, minor: 0 };
+/// | 1.1 | `call` records |
+pub const CAPTURE_VERSION: Version = Version { major: 1, minor: 1 };
 
 /// The version of reports that this crate writes.
 ///

@@ -6,6 +6,7 @@ pub(crate) mod completions;
 pub(crate) mod doctor;
 pub(crate) mod dump;
 pub(crate) mod internal_put;
+pub(crate) mod internal_trial;
 pub(crate) mod phase;
 pub(crate) mod replay;
 pub(crate) mod report;

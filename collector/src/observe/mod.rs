@@ -19,6 +19,8 @@ pub(crate) mod syscalls;
 pub mod tree;
 pub mod worker;
 
+pub(crate) use parse::argument::argument;
+pub(crate) use parse::status::status;
 pub(crate) use parse::text::text as printable;
 
 pub use baseline::{Baseline, baseline};

@@ -177,6 +177,7 @@ pub(super) fn finish_capture(
     main_loop.finish_files(is_trouble || is_named);
     let verdict = if is_trouble || is_named { Verdict::Keep } else { Verdict::Drop };
     if verdict == Verdict::Keep {
+        main_loop.last_calls();
         main_loop.last_kernel_events();
     }
     let now = main_loop.now();

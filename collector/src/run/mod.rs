@@ -37,7 +37,7 @@ mod watched;
 pub use aside::Published;
 pub use attach::{AttachError, AttachOptions, AttachOutcome, Left, Whom, attach};
 pub(crate) use directory::{ASKED, DIRECTORY, KEPT_OWNER, OWNER, bases, names, open_private};
-pub use options::{Ended, KeepCapture, KernelTrace, OnHang, RunError, RunOptions, RunOutcome};
+pub use options::{Ended, KeepCapture, KernelTrace, NamedCalls, OnHang, RunError, RunOptions, RunOutcome};
 pub(crate) use signals::DUMP;
 pub use start::run;
 pub use stdio::{close_as_at_start, restore_sigpipe};
