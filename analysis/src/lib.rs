@@ -15,11 +15,15 @@
 //! | live, idle, dead | `liveness.rs` |
 //! | rings, orphans, idle and stopped holders | `cause.rs` |
 //! | a finding's sentence and advice | `detect/` |
+//! | what was done twice, owned twice, held too long | `history/` |
+//! | what failing runs have in common and passing ones have not | `compare/` |
 
 mod cause;
+mod compare;
 mod detect;
 mod explain;
 mod graph;
+mod history;
 mod key;
 mod liveness;
 mod phases;
@@ -32,4 +36,5 @@ mod words;
 #[cfg(test)]
 mod tests;
 
+pub use compare::{Compared, Ending, Sketch, compare, rate};
 pub use verdict::{Options, analyse};

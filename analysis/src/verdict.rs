@@ -10,7 +10,7 @@ use crate::graph::Graph;
 use crate::key::Key;
 use crate::liveness::Liveness;
 use crate::view::View;
-use crate::{cause, detect, explain, wait};
+use crate::{cause, detect, explain, history, wait};
 
 /// What to look at.
 #[derive(Clone, Copy, Debug)]
@@ -36,10 +36,11 @@ pub fn analyse(timeline: &Timeline, options: &Options) -> Report {
         Some(snapshot) => findings_at(timeline, snapshot, options.patience),
         None => Findings::default(),
     };
+    all.extend(history::findings(timeline));
     explain::number(&mut all);
     let verdict = verdict(timeline, &all, of_command);
     let findings = all;
-    Report { verdict, findings, run: summary(timeline, at), schema: REPORT_VERSION }
+    Report { verdict, findings, run: summary(timeline, at), comparison: None, schema: REPORT_VERSION }
 }
 
 /// Findings, those that the command waits for first.

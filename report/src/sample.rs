@@ -61,7 +61,7 @@ fn report(verdict: Option<Finding>) -> Report {
             actions: vec![],
             missing: vec![],
         },
-        schema: REPORT_VERSION,
+        comparison: None, schema: REPORT_VERSION,
     }
 }
 

@@ -7,6 +7,7 @@
 //! | what the kernel's recorder sees | [`kernel_event`] |
 //! | system calls with the names that they were given | [`call`] |
 //! | what a report says | [`report`] |
+//! | what many runs of one command differ in | [`comparison`] |
 //! | names of resources | [`resource`] |
 //! | processes, threads, facts as ids | [`id`] |
 //! | the time line | [`time`] |
@@ -19,6 +20,7 @@
 
 pub mod action;
 pub mod call;
+pub mod comparison;
 pub mod confidence;
 pub mod fact;
 pub mod file;
@@ -38,6 +40,7 @@ pub mod sample;
 pub mod time;
 pub mod version;
 
+pub use comparison::{Comparison, Difference, DifferenceRole, FailedRun, Rate};
 pub use confidence::Confidence;
 pub use id::{
     Address, Big, Device, FactRef, Fd, FuseConnection, Inode, PhaseId, Pid, ProcessId, SnapshotId, ThreadId, Tid,

@@ -295,7 +295,7 @@ pub fn report() -> Report {
             actions: vec!["killed 4412".to_owned()],
             missing: vec!["the file has no index".to_owned()],
         },
-        schema: REPORT_VERSION,
+        comparison: None, schema: REPORT_VERSION,
     }
 }
 
@@ -310,7 +310,7 @@ pub fn empty_report() -> Report {
         missing: Vec::new(),
         ..full.run
     };
-    Report { verdict: None, findings: Vec::new(), run, schema: REPORT_VERSION }
+    Report { verdict: None, findings: Vec::new(), run, comparison: None, schema: REPORT_VERSION }
 }
 
 /// A capture with records of every kind and every shape of them, in an order in which they can be written.

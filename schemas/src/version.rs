@@ -31,7 +31,8 @@ pub const CAPTURE_VERSION: Version = Version { major: 1, minor: 1 };
 /// | version | what changed |
 /// | --- | --- |
 /// | 1.0 | first |
-pub const REPORT_VERSION: Version = Version { major: 1, minor: 0 };
+/// | 1.1 | `comparison` |
+pub const REPORT_VERSION: Version = Version { major: 1, minor: 1 };
 
 /// Whether this crate may read something of a version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -169,7 +169,7 @@ impl Drop for ChildJudge {
 fn without_verdict(mut run: RunSummary, trouble: String) -> Report {
     let trouble = if trouble.is_empty() { "the analysis ended without an answer".to_owned() } else { trouble };
     run.missing.push(trouble);
-    Report { verdict: None, findings: Vec::new(), run, schema: REPORT_VERSION }
+    Report { verdict: None, findings: Vec::new(), run, comparison: None, schema: REPORT_VERSION }
 }
 
 fn summary(records: &[Record]) -> RunSummary {

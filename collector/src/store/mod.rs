@@ -20,6 +20,7 @@ mod runs;
 pub use clean::{Kind, Leftover, Standing, apply, leftovers};
 pub use lock::{Lock, LockError};
 pub use owner::{Life, Owner};
+pub use remove::remove_directory;
 pub(crate) use remove::remove_tree;
 pub(crate) use runs::Claim;
 pub use runs::{Asked, Run, ask, runs};

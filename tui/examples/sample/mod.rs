@@ -594,7 +594,7 @@ pub(crate) fn report() -> Report {
             ],
             missing: Vec::new(),
         },
-        schema: REPORT_VERSION,
+        comparison: None, schema: REPORT_VERSION,
     }
 }
 

@@ -1,0 +1,83 @@
+//! Names that are alike in all runs: without process numbers, temporary names and ids. Pure.
+
+use std::collections::BTreeSet;
+
+/// Parts of a path that are shown and compared: deeper ones say enough, and fresh directories stand above.
+const PARTS: usize = 4;
+
+/// A path as it is called in every run, cut to its last parts.
+pub(super) fn path(path: &str, pids: &BTreeSet<u32>) -> String {
+    let parts: Vec<String> = path.split('/').filter(|part| !part.is_empty()).map(|part| word(part, pids)).collect();
+    if parts.len() <= PARTS {
+        return format!("/{}", parts.join("/"));
+    }
+    format!("…/{}", parts[parts.len() - PARTS..].join("/"))
+}
+
+/// A word with `#` for a number that is somebody's pid or long, and `*` for what looks made up by chance.
+pub(super) fn word(text: &str, pids: &BTreeSet<u32>) -> String {
+    let mut out = String::new();
+    let mut rest = text;
+    while !rest.is_empty() {
+        let digits = rest.len() - rest.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+        if digits > 0 {
+            let number = &rest[..digits];
+            let is_pid = number.parse().is_ok_and(|number: u32| number > 1 && pids.contains(&number));
+            out.push_str(if digits >= 4 || is_pid { "#" } else { number });
+            rest = &rest[digits..];
+            continue;
+        }
+        let length = rest.find(|c: char| c.is_ascii_digit()).unwrap_or(rest.len());
+        out.push_str(&rest[..length]);
+        rest = &rest[length..];
+    }
+    // Compared are whole words, since a made-up one is letters and digits in turn.
+    let words: Vec<&str> = text.split(['.', '-']).collect();
+    if words.iter().any(|word| is_made_up(word)) {
+        let known = text.split_inclusive(['.', '-']).map(|word| {
+            let plain = word.trim_end_matches(['.', '-']);
+            if is_made_up(plain) { format!("*{}", &word[plain.len()..]) } else { self::word(word, pids) }
+        });
+        return known.collect();
+    }
+    out
+}
+
+/// `Xk29ab`, `tmpab12cd_x`, `3f2a9c01e4`: what `mktemp` and its like make.
+fn is_made_up(word: &str) -> bool {
+    if let Some(rest) = word.strip_prefix("tmp") {
+        return rest.len() >= 6 && rest.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+    }
+    if word.len() < 6 || !word.chars().all(|c| c.is_ascii_alphanumeric()) {
+        return false;
+    }
+    let digits = word.chars().filter(char::is_ascii_digit).count();
+    let capitals = word.chars().skip(1).filter(char::is_ascii_uppercase).count();
+    let small = word.chars().filter(char::is_ascii_lowercase).count();
+    let is_hex = word.len() >= 8 && digits >= 2 && small > 0 && word.chars().all(|c| c.is_ascii_hexdigit());
+    is_hex || capitals >= 2 && small >= 1 && (digits > 0 || capitals < word.len() / 2 + 2) && word.len() <= 12
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(text: &str, expected: &str) {
+        assert_eq!(path(text, &BTreeSet::from([77, 4412])), expected);
+    }
+
+    #[test]
+    fn what_differs_from_run_to_run_is_left_out() {
+        check("/tmp/x/app.lock", "/tmp/x/app.lock");
+        check("/tmp/00012/tmp/out-4412.log", "/tmp/#/tmp/out-#.log");
+        check("/a/b/c/d/e", "…/b/c/d/e");
+        check("/s/store-7f-2/worker-77", "/s/store-7f-2/worker-#");
+        check("/t/tmpab12cd_x/f", "/t/*/f");
+        check("/t/tmp.Xk29aBcd/f", "/t/tmp.*/f");
+        check("/t/deadbeef42/f", "/t/*/f");
+        check("/t/result.json", "/t/result.json");
+        check("/t/Makefile", "/t/Makefile");
+        check("/t/libfoo.so.1", "/t/libfoo.so.1");
+    }
+}

@@ -1,0 +1,221 @@
+//! A comparison in words: the first sentence says what is otherwise in runs that fail, with the counts that it rests on.
+
+use hangdog_schemas::{Actor, Comparison, Confidence, Difference, DifferenceRole, Finding, FindingKind};
+
+use super::rank::{Divides, Polarity, rank};
+use super::sketch::{Ending, Feature, Measure, Sketch, Tier};
+use crate::{signature, words};
+
+/// Differences that are listed.
+const LISTED: usize = 24;
+/// Differences that may be chance, of these.
+const CHANCE: usize = 6;
+/// With fewer runs nothing stands, whatever it is.
+const FEW: usize = 5;
+
+/// What comes of comparing runs.
+#[derive(Clone, Debug)]
+pub struct Compared {
+    /// What explains the failures, or that it is not known; `None` when no run failed.
+    pub verdict: Option<Finding>,
+    /// The counts, and all that differs.
+    pub comparison: Comparison,
+}
+
+/// Compares runs. Their order decides nothing.
+pub fn compare(sketches: &[Sketch]) -> Compared {
+    let count = |ending: Ending| {
+        u32::try_from(sketches.iter().filter(|sketch| sketch.ending == ending).count()).unwrap_or(u32::MAX)
+    };
+    let (passed, failed, hung) = (count(Ending::Passed), count(Ending::Failed), count(Ending::Hung));
+    let mut comparison = Comparison { passed, failed, hung, ..Comparison::default() };
+    let bad = failed + hung;
+    if bad == 0 {
+        return Compared { verdict: None, comparison };
+    }
+    if passed == 0 {
+        let sentence = format!(
+            "the command fails in each of {bad} runs: there is no run that passes to compare with, so nothing can be said \
+             of what is otherwise"
+        );
+        return Compared { verdict: Some(unknown(&sentence, Vec::new())), comparison };
+    }
+    let (all, weighed) = rank(sketches);
+    comparison.weighed = weighed;
+    let cause = cause(sketches, &all);
+    comparison.differences = differences(sketches, &all, cause);
+    let verdict = match cause {
+        Some(cause) => diverged(sketches, &all, cause, (bad, passed)),
+        None => unknown_of(&all, &comparison, (bad, passed)),
+    };
+    Compared { verdict: Some(verdict), comparison }
+}
+
+/// What explains the failures: it stands, it is there, and it is no end of a process, which only tells that it failed.
+fn cause<'d>(sketches: &[Sketch], all: &'d [Divides]) -> Option<&'d Divides> {
+    let explains = |divides: &&Divides| divides.feature.tier != Tier::Ending;
+    if sketches.len() < FEW {
+        // Of a few runs only what is wrong by itself is worth a word, and no more than possible.
+        return all.iter().filter(explains).find(|divides| {
+            matches!(divides.feature.tier, Tier::Race | Tier::Error)
+                && divides.polarity == Polarity::Is
+                && divides.passed == 0
+        });
+    }
+    all.iter().filter(explains).find(|divides| divides.stands)
+}
+
+/// The clause of a difference.
+fn clause(divides: &Divides) -> String {
+    let Feature { measure, text, .. } = &divides.feature;
+    let said = match (measure, divides.level) {
+        (Measure::Times, 0 | 1) => text.clone(),
+        (Measure::Times, level) => format!("{text}, {level} times or more"),
+        (Measure::AtOnce, level) => format!("{level} or more {text} are open at once (they overlap)"),
+    };
+    match divides.polarity {
+        Polarity::Is => said,
+        Polarity::IsNot => format!("this does not happen: {said}"),
+    }
+}
+
+fn detail(sketches: &[Sketch], divides: &Divides) -> (Option<String>, Vec<Actor>) {
+    let mut failing = sketches.iter().filter(|sketch| sketch.ending != Ending::Passed);
+    let seen = failing.find_map(|sketch| sketch.features.get(&divides.feature).filter(|seen| seen.level >= divides.level));
+    let seen = seen.filter(|_| divides.polarity == Polarity::Is);
+    seen.map(|seen| (seen.detail.clone(), seen.actors.clone())).unwrap_or_default()
+}
+
+fn same(a: &Divides, b: &Divides) -> bool {
+    std::ptr::eq(a, b)
+}
+
+fn differences(sketches: &[Sketch], all: &[Divides], cause: Option<&Divides>) -> Vec<Difference> {
+    let told = |divides: &Divides| {
+        let role = match cause {
+            Some(cause) if same(cause, divides) => DifferenceRole::Cause,
+            _ if divides.stands => DifferenceRole::Consequence,
+            _ => DifferenceRole::MayBeChance,
+        };
+        Difference {
+            text: clause(divides),
+            detail: detail(sketches, divides).0,
+            role,
+            failed: divides.failed,
+            passed: divides.passed,
+            chance: divides.chance,
+            at: divides.at,
+        }
+    };
+    let rest = |stands: bool| {
+        all.iter().filter(move |divides| divides.stands == stands && cause.is_none_or(|cause| !same(cause, divides)))
+    };
+    let mut with: Vec<&Divides> = rest(true).collect();
+    with.sort_by_key(|divides| (divides.feature.tier == Tier::Order, divides.at));
+    let listed = cause.into_iter().chain(with).take(LISTED - CHANCE).chain(rest(false).take(CHANCE));
+    listed.map(told).collect()
+}
+
+fn diverged(sketches: &[Sketch], all: &[Divides], cause: &Divides, (bad, passed): (u32, u32)) -> Finding {
+    let (more, culprits) = detail(sketches, cause);
+    let mut sentence = format!("{}, {}", counts(cause, bad, passed), clause(cause));
+    let few = sketches.len() < FEW;
+    if let Some(more) = more.filter(|_| cause.feature.tier == Tier::Error) {
+        sentence = format!("{sentence}: {more}");
+    }
+    let follows = all.iter().filter(|divides| {
+        let is_told = matches!(divides.feature.tier, Tier::Race | Tier::Error);
+        let is_later = divides.at >= cause.at && divides.polarity == Polarity::Is;
+        is_told && is_later && !same(cause, divides) && (divides.stands || few && divides.passed == 0)
+    });
+    let mut follows: Vec<&Divides> = follows.collect();
+    follows.sort_by_key(|divides| divides.at);
+    let mut word = "; then";
+    for divides in follows.into_iter().take(3) {
+        let longer = format!("{sentence}{word} {}", clause(divides));
+        if longer.chars().count() > words::SENTENCE_LIMIT {
+            break;
+        }
+        (sentence, word) = (longer, ", and");
+    }
+    let unknown = if few {
+        vec![format!("whether it is the cause: {} runs cannot tell that from chance", sketches.len())]
+    } else {
+        vec!["what is in no record: memory, files that are read through a mapping, calls without names".to_owned()]
+    };
+    Finding {
+        kind: FindingKind::Diverged,
+        confidence: if few { Confidence::Possible } else { Confidence::Likely },
+        sentence: words::sentence(&sentence),
+        culprits,
+        edges: Vec::new(),
+        advice: vec![advice(cause)],
+        rescue: Vec::new(),
+        unknown,
+        id: String::new(),
+        signature: signature::of_clause(FindingKind::Diverged, &cause.feature.text),
+    }
+}
+
+/// `in 9 of 9 failing runs and in 0 of 11 passing ones`.
+fn counts(divides: &Divides, bad: u32, passed: u32) -> String {
+    format!("in {} of {bad} failing runs and in {} of {passed} passing ones", divides.failed, divides.passed)
+}
+
+fn advice(cause: &Divides) -> String {
+    let advice = match (cause.feature.tier, cause.feature.measure) {
+        (Tier::Race, Measure::AtOnce) => {
+            "let the first caller of a key do it and the others wait for its result, or take a lock around both the look \
+             and the deed"
+        }
+        (Tier::Race, Measure::Times) => {
+            "make the look and the deed one step: create with O_EXCL, rename into place, or hold a lock (flock on a file \
+             that stays) over both"
+        }
+        (Tier::Error, _) => {
+            "let the program stop, or clean up, when this call fails; then see to it that what it fails by has ended before"
+        }
+        (Tier::Order, _) => "let the later of the two wait for the earlier one, by a signal of its own and not by time",
+        _ => "look at a failing and a passing run in the replay, at the time of this difference",
+    };
+    advice.to_owned()
+}
+
+fn unknown_of(all: &[Divides], comparison: &Comparison, (bad, passed): (u32, u32)) -> Finding {
+    let best = all.iter().find(|divides| divides.feature.tier != Tier::Ending);
+    let sentence = match best {
+        Some(best) => format!(
+            "the command fails in {bad} of {} runs, and what differs between failing and passing runs may be chance: the best \
+             of {} patterns is in {} of {bad} failures and in {} of {passed} passes, which so many would give by luck",
+            bad + passed,
+            comparison.weighed,
+            best.failed,
+            best.passed,
+        ),
+        None => format!(
+            "the command fails in {bad} of {} runs, and nothing that is recorded differs between failing and passing runs",
+            bad + passed
+        ),
+    };
+    unknown(
+        &sentence,
+        vec!["what is in no record: memory, files that are read through a mapping, calls without names".to_owned()],
+    )
+}
+
+fn unknown(sentence: &str, unknown: Vec<String>) -> Finding {
+    Finding {
+        kind: FindingKind::Unknown,
+        confidence: Confidence::Possible,
+        sentence: words::sentence(sentence),
+        culprits: Vec::new(),
+        edges: Vec::new(),
+        advice: vec![
+            "record more runs (`--runs`), and let the program say what it does: the tracing layer or `hangdog phase`".to_owned(),
+        ],
+        rescue: Vec::new(),
+        unknown,
+        id: String::new(),
+        signature: signature::of_clause(FindingKind::Unknown, "flake"),
+    }
+}
