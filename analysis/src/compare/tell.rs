@@ -6,10 +6,10 @@ use super::rank::{Divides, Polarity, rank};
 use super::sketch::{Ending, Feature, Measure, Sketch, Tier};
 use crate::{signature, words};
 
-/// Differences that are listed.
-const LISTED: usize = 24;
-/// Differences that may be chance, of these.
-const CHANCE: usize = 6;
+/// Differences that come with the cause, itself included.
+const LISTED: usize = 12;
+/// Differences that may be chance.
+const CHANCE: usize = 4;
 /// With fewer runs nothing stands, whatever it is.
 const FEW: usize = 5;
 
@@ -111,8 +111,8 @@ fn differences(sketches: &[Sketch], all: &[Divides], cause: Option<&Divides>) ->
         all.iter().filter(move |divides| divides.stands == stands && cause.is_none_or(|cause| !same(cause, divides)))
     };
     let mut with: Vec<&Divides> = rest(true).collect();
-    with.sort_by_key(|divides| (divides.feature.tier == Tier::Order, divides.at));
-    let listed = cause.into_iter().chain(with).take(LISTED - CHANCE).chain(rest(false).take(CHANCE));
+    with.sort_by_key(|divides| (divides.polarity, divides.feature.tier == Tier::Order, divides.at));
+    let listed = cause.into_iter().chain(with).take(LISTED).chain(rest(false).take(CHANCE));
     listed.map(told).collect()
 }
 

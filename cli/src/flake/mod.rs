@@ -10,9 +10,11 @@
 //! | --- | --- |
 //! | which runs are disturbed, and by what seed | `plan` |
 //! | one run: its directories, its process, what is left of it | `trial`, `room` |
+//! | what it does not share with the runs before it | `own` |
 //! | when there is enough, and what is said at the end | `series` |
 
 mod load;
+pub(crate) mod own;
 mod plan;
 mod room;
 mod series;

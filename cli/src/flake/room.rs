@@ -15,8 +15,8 @@ pub(crate) struct House {
 /// The directories of one run.
 #[derive(Clone, Debug)]
 pub(crate) struct Room {
-    /// Its TMPDIR.
-    pub(crate) temporary: PathBuf,
+    /// All that goes with it.
+    all: PathBuf,
     pub(crate) capture: PathBuf,
     pub(crate) output: PathBuf,
 }
@@ -54,10 +54,11 @@ impl House {
     /// The directories of a run.
     pub(crate) fn room(&self, number: u32) -> io::Result<Room> {
         // Long enough not to be taken for a part of a name.
-        let temporary = self.temporary.join(format!("{number:05}"));
-        make(&temporary)?;
+        let all = self.temporary.join(format!("{number:05}"));
+        make(&all)?;
+        make(&all.join("tmp"))?;
         let name = |ending: &str| self.kept.join(format!("run-{number:05}.{ending}"));
-        Ok(Room { temporary, capture: name("hang"), output: name("txt") })
+        Ok(Room { all, capture: name("hang"), output: name("txt") })
     }
 
     /// Removes what is empty now. Whether anything stays is seen by whoever looks.
@@ -68,9 +69,19 @@ impl House {
 }
 
 impl Room {
+    /// Its TMPDIR.
+    pub(crate) fn temporary(&self) -> PathBuf {
+        self.all.join("tmp")
+    }
+
+    /// Where it writes what belongs to its own view of a directory.
+    pub(crate) fn own(&self, number: usize) -> PathBuf {
+        self.all.join(format!("own-{number}"))
+    }
+
     /// Removes the temporary files, and never crosses a mount. What stays, and why.
     pub(crate) fn clear(&self) -> Vec<String> {
-        hangdog_collector::store::remove_directory(&self.temporary)
+        hangdog_collector::store::remove_directory(&self.all)
     }
 
     /// Removes what nobody will read.

@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::fs::File;
 use std::io;
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -24,6 +25,8 @@ pub(crate) struct Task {
     pub(crate) quiet_after: Duration,
     pub(crate) timeout: Option<Duration>,
     pub(crate) thinking: Vec<OsString>,
+    /// Directories of which each run has its own view.
+    pub(crate) own: Vec<PathBuf>,
 }
 
 /// A run that goes on.
@@ -59,8 +62,15 @@ impl Trial {
         command.arg(format!("--quiet-after={}ms", task.quiet_after.as_millis()));
         command.args(task.timeout.map(|limit| format!("--timeout={}ms", limit.as_millis())));
         command.args(seed.map(|seed| format!("--seed={seed}")));
+        for (n, directory) in task.own.iter().enumerate() {
+            let mut view = OsString::from("--own=");
+            view.push(directory);
+            view.push("=");
+            view.push(room.own(n));
+            command.arg(view);
+        }
         command.args(&task.thinking).arg("--").args(&task.command);
-        command.env("TMPDIR", &room.temporary).stdin(Stdio::null());
+        command.env("TMPDIR", room.temporary()).stdin(Stdio::null());
         // Orders within a millisecond are what this is about.
         if std::env::var_os("HANGDOG_CLOCK").is_none() {
             command.env("HANGDOG_CLOCK", "tsc");

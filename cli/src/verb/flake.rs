@@ -13,7 +13,7 @@ use hangdog_report::escape;
 use hangdog_schemas::Report;
 
 use crate::failure::Failure;
-use crate::flake::{House, Perturb, Plan, Series, Task, Told, Until};
+use crate::flake::{House, own, Perturb, Plan, Series, Task, Told, Until};
 use crate::judge::Thinking;
 use crate::outputs::{ReportFile, report_file};
 use crate::{console, exit};
@@ -68,6 +68,13 @@ pub(crate) struct Arguments {
     /// Keep the captures of failures in this directory, and of two passes
     #[arg(long, value_name = "DIR")]
     captures: Option<PathBuf>,
+    /// Give each run its own view of this directory, as it is now: what one run writes there, the next does not see.
+    /// Directories in a temporary place that a variable of the environment names have it anyway. As root only
+    #[arg(long, value_name = "DIR")]
+    own: Vec<PathBuf>,
+    /// Let all runs share this directory, whatever names it
+    #[arg(long, value_name = "DIR")]
+    share: Vec<PathBuf>,
     /// Write the report here too; its ending names the format: json, md, html, txt, xml (JUnit)
     #[arg(long, value_name = "FILE", env = "HANGDOG_REPORT", value_parser = report_file)]
     report: Vec<ReportFile>,
@@ -111,6 +118,7 @@ pub(crate) fn perform(arguments: Arguments) -> Result<u8, Failure> {
         quiet_after: arguments.quiet_after,
         timeout: arguments.timeout,
         thinking: arguments.thinking.arguments(),
+        own: own_views(&arguments.own, &arguments.share),
     };
     let mut series = Series::new(task, until, arguments.jobs as usize, plan, house, stop);
     let is_terminal = std::io::stderr().is_terminal();
@@ -133,6 +141,18 @@ pub(crate) fn perform(arguments: Arguments) -> Result<u8, Failure> {
     }
     outcome.map_err(Failure::new)?;
     Ok(if has_failed { exit::NO } else { exit::OK })
+}
+
+/// Directories that no run is to share with the one before it.
+fn own_views(asked: &[PathBuf], shared: &[PathBuf]) -> Vec<PathBuf> {
+    let absolute = |path: &PathBuf| std::path::absolute(path).unwrap_or_else(|_| path.clone());
+    let shared: Vec<PathBuf> = shared.iter().map(absolute).collect();
+    let is_root = rustix::process::geteuid().is_root();
+    let mut all = own::named(std::env::vars_os().filter(|_| is_root), &std::env::temp_dir(), std::path::Path::is_dir);
+    all.extend(asked.iter().map(absolute));
+    all.retain(|path| !shared.contains(path));
+    own::outermost(&mut all);
+    all
 }
 
 /// A place for captures that outlives the series.

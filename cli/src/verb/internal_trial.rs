@@ -9,6 +9,7 @@ use hangdog_collector::{Ended, KeepCapture, KernelTrace, NamedCalls, OnHang, Run
 
 use crate::exit;
 use crate::failure::Failure;
+use crate::flake::own;
 use crate::judge::{ChildJudge, Thinking};
 
 /// What `flake` says of a run.
@@ -24,6 +25,9 @@ pub(crate) struct Arguments {
     quiet_after: Duration,
     #[arg(long, value_parser = crate::args::duration)]
     timeout: Option<Duration>,
+    /// Directories of which it has its own view
+    #[arg(long, value_parser = own::view)]
+    own: Vec<(PathBuf, PathBuf)>,
     #[command(flatten)]
     thinking: Thinking,
     #[arg(last = true, required = true)]
@@ -32,6 +36,10 @@ pub(crate) struct Arguments {
 
 /// Runs the command to its end.
 pub(crate) fn perform(arguments: Arguments) -> Result<u8, Failure> {
+    let shared = own::take(&arguments.own).unwrap_or_else(|error| vec![format!("all runs share their directories: {error}")]);
+    for note in shared {
+        crate::console::print_error(&format!("hangdog: {}\n", hangdog_report::escape::terminal(&note)));
+    }
     let mut options = RunOptions::new(arguments.command);
     options.quiet_after = arguments.quiet_after;
     options.timeout = arguments.timeout;
