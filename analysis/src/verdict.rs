@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use hangdog_schemas::record::ExitStatus;
-use hangdog_schemas::{Confidence, Finding, Pid, REPORT_VERSION, Report, RunNs, RunSummary, Watched};
+use hangdog_schemas::{Confidence, Finding, FindingKind, Pid, REPORT_VERSION, Report, RunNs, RunSummary, Watched};
 use hangdog_timeline::{Snapshot, Timeline};
 
 use crate::graph::Graph;
@@ -36,7 +36,11 @@ pub fn analyse(timeline: &Timeline, options: &Options) -> Report {
         Some(snapshot) => findings_at(timeline, snapshot, options.patience),
         None => Findings::default(),
     };
-    all.extend(history::findings(timeline));
+    let has_met = all.iter().any(|finding| finding.kind == FindingKind::DeadlockCycle);
+    // That two locks could meet is no news once they have.
+    all.extend(
+        history::findings(timeline).into_iter().filter(|f| !(has_met && f.kind == FindingKind::LockOrderRisk)),
+    );
     explain::number(&mut all);
     let verdict = verdict(timeline, &all, of_command);
     let findings = all;

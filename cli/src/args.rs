@@ -9,7 +9,10 @@ use clap::{Parser, Subcommand};
 use crate::demo::{DemoArgs, PartArgs};
 use crate::flake::LoadArguments;
 use crate::judge::Thinking;
-use crate::verb::{attach, clean, completions, diff, doctor, dump, flake, internal_put, internal_trial, phase, replay, report, run, schema};
+use crate::verb::{
+    attach, clean, completions, diff, doctor, dump, flake, internal_put, internal_trial, phase, replay, report, run,
+    schema,
+};
 
 const STYLES: Styles = Styles::styled()
     .header(Style::new().bold())

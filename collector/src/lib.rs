@@ -31,6 +31,6 @@ pub mod write;
 
 pub use judge::{Judge, Moment};
 pub use run::{
-    AttachError, AttachOptions, AttachOutcome, Ended, KeepCapture, KernelTrace, Left, NamedCalls, OnHang, Published, RunError,
-    RunOptions, RunOutcome, Whom, attach, close_as_at_start, restore_sigpipe, run,
+    AttachError, AttachOptions, AttachOutcome, Ended, KeepCapture, KernelTrace, Left, NamedCalls, OnHang, Published,
+    RunError, RunOptions, RunOutcome, Whom, attach, close_as_at_start, restore_sigpipe, run,
 };

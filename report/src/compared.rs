@@ -9,10 +9,8 @@ const LISTED: usize = 10;
 
 /// How the runs ended.
 pub(crate) fn runs(comparison: &Comparison) -> Vec<String> {
-    let mut lines = vec![format!(
-        "{} passed, {} failed, {} hung",
-        comparison.passed, comparison.failed, comparison.hung
-    )];
+    let mut lines =
+        vec![format!("{} passed, {} failed, {} hung", comparison.passed, comparison.failed, comparison.hung)];
     for (rate, which) in [(comparison.undisturbed, "left alone"), (comparison.perturbed, "disturbed")] {
         lines.extend(rate.map(|rate| format!("of those that were {which}, {}", rate_in_words(rate))));
     }
@@ -85,9 +83,13 @@ mod tests {
             chance: 1e-5,
             at: Some(hangdog_schemas::RunNs(12_000_000)),
         };
-        let comparison = Comparison { passed: 11, failed: 8, hung: 1, differences: vec![difference], ..Default::default() };
+        let comparison =
+            Comparison { passed: 11, failed: 8, hung: 1, differences: vec![difference], ..Default::default() };
         let told = differences(&comparison);
-        assert_eq!(told[0].1, ["a reads b before it is there (in 9 of 9 failures and 0 of 11 passes, 12 ms into the run)"]);
+        assert_eq!(
+            told[0].1,
+            ["a reads b before it is there (in 9 of 9 failures and 0 of 11 passes, 12 ms into the run)"]
+        );
         assert!(told[1].1.is_empty() && told[2].1.is_empty());
     }
 }

@@ -61,7 +61,8 @@ fn report(verdict: Option<Finding>) -> Report {
             actions: vec![],
             missing: vec![],
         },
-        comparison: None, schema: REPORT_VERSION,
+        comparison: None,
+        schema: REPORT_VERSION,
     }
 }
 

@@ -7,10 +7,10 @@ use crate::fact::{
     SocketFamily, SocketState, Syscall, TaskState, Terminal, ThreadFact,
 };
 use crate::record::{
-    Action, Bystander, Call, Deed, Doer, ExitStatus, FileEvent, FileOp, FileWatch, KernelDeed, KernelEvent, LockOutcome,
-    LockRequest, Lost, Output, PhaseClose, PhaseMeaning, PhaseOpen, PhaseState, Primitive, ProcessChange, ProcessEnd,
-    ProcessStart, RunEnd, Sample, SignalAction, SnapshotBegin, SnapshotEnd, SnapshotExtent, Stream, ThreadSample,
-    Trigger, TriggerReason, WatchedBy, Whose,
+    Action, Bystander, Call, Deed, Doer, ExitStatus, FileEvent, FileOp, FileWatch, KernelDeed, KernelEvent,
+    LockOutcome, LockRequest, Lost, Output, PhaseClose, PhaseMeaning, PhaseOpen, PhaseState, Primitive,
+    ProcessChange, ProcessEnd, ProcessStart, RunEnd, Sample, SignalAction, SnapshotBegin, SnapshotEnd,
+    SnapshotExtent, Stream, ThreadSample, Trigger, TriggerReason, WatchedBy, Whose,
 };
 use crate::{
     Actor, Address, Big, CAPTURE_VERSION, ClockAnchor, Confidence, Device, Edge, Evidence, FactRef, Fd, Finding,
@@ -295,7 +295,8 @@ pub fn report() -> Report {
             actions: vec!["killed 4412".to_owned()],
             missing: vec!["the file has no index".to_owned()],
         },
-        comparison: None, schema: REPORT_VERSION,
+        comparison: None,
+        schema: REPORT_VERSION,
     }
 }
 

@@ -56,8 +56,7 @@ pub(crate) fn settle(mut calls: Vec<Call>, events: &KernelEvents) -> Vec<CallDon
     // A call that began again after a signal is told twice and ends once: the next one of the same thread limits it.
     let mut next: BTreeMap<Tid, RunNs> = BTreeMap::new();
     let mut done: Vec<CallDone> = Vec::with_capacity(calls.len());
-    let limits: Vec<Option<RunNs>> =
-        calls.iter().rev().map(|call| next.insert(call.tid, call.when.t)).collect();
+    let limits: Vec<Option<RunNs>> = calls.iter().rev().map(|call| next.insert(call.tid, call.when.t)).collect();
     for (call, limit) in calls.into_iter().zip(limits.into_iter().rev()) {
         let of_call = ends.get_mut(&(call.tid, call.number));
         let end = of_call.and_then(|ends| {

@@ -147,7 +147,8 @@ impl<'a> Files<'a> {
     fn saw(&mut self, done: &CallDone, path: &'a str, there: bool, read: bool) {
         let now = self.now.entry(path).or_default();
         now.exists = Some(there);
-        let read = read || self.knows.get(&(done.call.tid, path)).is_some_and(|known| known.read && known.file == now.file);
+        let read =
+            read || self.knows.get(&(done.call.tid, path)).is_some_and(|known| known.read && known.file == now.file);
         let knows = Knows { there, file: now.file, at: done.done_at(), read };
         self.knows.insert((done.call.tid, path), knows);
     }
@@ -193,9 +194,8 @@ impl<'a> Files<'a> {
             let holders = self.who.within(path, t);
             if let Some(holder) = holders.first() {
                 let name = self.who.name(*holder, t);
-                detail = Some(format!(
-                    "the mount is kept busy by {name}[{holder}], whose working directory is in it"
-                ));
+                detail =
+                    Some(format!("the mount is kept busy by {name}[{holder}], whose working directory is in it"));
                 actors.insert(0, self.who.actor(*holder, t));
             }
         }
@@ -205,13 +205,10 @@ impl<'a> Files<'a> {
     /// Whose file a read gets.
     fn reads_from(&mut self, done: &CallDone, path: &str) {
         let Some(now) = self.now.get(path) else { return };
-        let Some((writer, t)) = now.writer.or(now.maker).filter(|(writer, _)| *writer != done.call.tid) else { return };
-        let text = format!(
-            "{} reads {} as {} wrote it",
-            self.role(done),
-            self.path(path),
-            self.who.role(writer, t)
-        );
+        let Some((writer, t)) = now.writer.or(now.maker).filter(|(writer, _)| *writer != done.call.tid) else {
+            return;
+        };
+        let text = format!("{} reads {} as {} wrote it", self.role(done), self.path(path), self.who.role(writer, t));
         self.sketch.note(Tier::Deed, text, done.done_at(), None);
     }
 

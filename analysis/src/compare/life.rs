@@ -12,8 +12,15 @@ use super::sockets::overlap;
 use super::who::Who;
 
 /// Signals by which programs and people end each other.
-const TOLD: &[(i32, &str)] =
-    &[(1, "SIGHUP"), (2, "SIGINT"), (6, "SIGABRT"), (9, "SIGKILL"), (10, "SIGUSR1"), (12, "SIGUSR2"), (15, "SIGTERM")];
+const TOLD: &[(i32, &str)] = &[
+    (1, "SIGHUP"),
+    (2, "SIGINT"),
+    (6, "SIGABRT"),
+    (9, "SIGKILL"),
+    (10, "SIGUSR1"),
+    (12, "SIGUSR2"),
+    (15, "SIGTERM"),
+];
 /// Signals that the kernel sends for a mistake.
 const FATAL: &[(i32, &str)] = &[(4, "SIGILL"), (7, "SIGBUS"), (8, "SIGFPE"), (11, "SIGSEGV"), (31, "SIGSYS")];
 
@@ -21,7 +28,8 @@ const FATAL: &[(i32, &str)] = &[(4, "SIGILL"), (7, "SIGBUS"), (8, "SIGFPE"), (11
 pub(super) fn processes(timeline: &Timeline, who: &Who, sketch: &mut Sketch) {
     for event in timeline.kernel_events() {
         let (t, tid) = (event.when.t, event.tid);
-        let named = |table: &[(i32, &'static str)], signal: i32| table.iter().find(|(n, _)| *n == signal).map(|(_, s)| *s);
+        let named =
+            |table: &[(i32, &'static str)], signal: i32| table.iter().find(|(n, _)| *n == signal).map(|(_, s)| *s);
         match &event.what {
             KernelDeed::Exec { .. } => {
                 let text = format!("{} is started", who.role(tid, t));
@@ -35,7 +43,12 @@ pub(super) fn processes(timeline: &Timeline, who: &Who, sketch: &mut Sketch) {
             KernelDeed::Exit { .. } => sketch.mark(&format!("{} ends", who.role(tid, t)), t),
             KernelDeed::SignalSent { signal, code, target, .. } => {
                 if let Some(word) = named(FATAL, *signal) {
-                    sketch.note(Tier::Error, format!("{} gets {word}", who.role(*target, t)), t, Some(who.actor(*target, t)));
+                    sketch.note(
+                        Tier::Error,
+                        format!("{} gets {word}", who.role(*target, t)),
+                        t,
+                        Some(who.actor(*target, t)),
+                    );
                 } else if let Some(word) = named(TOLD, *signal).filter(|_| *code <= 0) {
                     let text = format!("{} sends {word} to {}", who.role(tid, t), who.role(*target, t));
                     sketch.mark(&text, t);
@@ -92,4 +105,3 @@ pub(crate) fn actor(timeline: &Timeline, phase: &Phase) -> Actor {
         phase: Some(path.join(" > ")),
     }
 }
-

@@ -20,6 +20,9 @@ mod tell;
 mod weigh;
 mod who;
 
+#[cfg(test)]
+mod tests;
+
 use hangdog_schemas::record::ExitStatus;
 use hangdog_timeline::Timeline;
 

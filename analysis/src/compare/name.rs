@@ -33,29 +33,41 @@ pub(super) fn word(text: &str, pids: &BTreeSet<u32>) -> String {
     }
     // Compared are whole words, since a made-up one is letters and digits in turn.
     let words: Vec<&str> = text.split(['.', '-']).collect();
-    if words.iter().any(|word| is_made_up(word)) {
-        let known = text.split_inclusive(['.', '-']).map(|word| {
-            let plain = word.trim_end_matches(['.', '-']);
-            if is_made_up(plain) { format!("*{}", &word[plain.len()..]) } else { self::word(word, pids) }
-        });
-        return known.collect();
+    if !(0..words.len()).any(|n| is_made_up(&words, n)) {
+        return out;
+    }
+    let mut out = String::new();
+    let mut at = 0;
+    for (n, own) in words.iter().enumerate() {
+        out.push_str(&if is_made_up(&words, n) { "*".to_owned() } else { word(own, pids) });
+        at += own.len();
+        // What divided the words stands between them.
+        out.push_str(text.get(at..=at).unwrap_or_default());
+        at += 1;
     }
     out
 }
 
-/// `Xk29ab`, `tmpab12cd_x`, `3f2a9c01e4`: what `mktemp` and its like make.
-fn is_made_up(word: &str) -> bool {
+/// `tmpab12cd_x`, `tmp.aBcDeF`, `3f2a9c01e4`, `Xk29aB`: what `mktemp` and its like make.
+fn is_made_up(words: &[&str], n: usize) -> bool {
+    let word = words[n];
+    let is_plain = word.chars().all(|c| c.is_ascii_alphanumeric());
     if let Some(rest) = word.strip_prefix("tmp") {
         return rest.len() >= 6 && rest.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
     }
-    if word.len() < 6 || !word.chars().all(|c| c.is_ascii_alphanumeric()) {
+    if word.len() < 6 || !is_plain {
         return false;
     }
+    if n > 0 && words[n - 1] == "tmp" {
+        return true;
+    }
     let digits = word.chars().filter(char::is_ascii_digit).count();
-    let capitals = word.chars().skip(1).filter(char::is_ascii_uppercase).count();
     let small = word.chars().filter(char::is_ascii_lowercase).count();
+    let capitals = word.chars().filter(char::is_ascii_uppercase).count();
+    // `Worker12` is a name with a number behind it.
+    let letters_after = word.trim_end_matches(|c: char| c.is_ascii_digit()).chars().any(|c| c.is_ascii_digit());
     let is_hex = word.len() >= 8 && digits >= 2 && small > 0 && word.chars().all(|c| c.is_ascii_hexdigit());
-    is_hex || capitals >= 2 && small >= 1 && (digits > 0 || capitals < word.len() / 2 + 2) && word.len() <= 12
+    is_hex || digits > 0 && small > 0 && capitals > 0 && letters_after
 }
 
 #[cfg(test)]
@@ -78,6 +90,7 @@ mod tests {
         check("/t/deadbeef42/f", "/t/*/f");
         check("/t/result.json", "/t/result.json");
         check("/t/Makefile", "/t/Makefile");
+        check("/t/Worker12/MyFooBar", "/t/Worker12/MyFooBar");
         check("/t/libfoo.so.1", "/t/libfoo.so.1");
     }
 }

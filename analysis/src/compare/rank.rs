@@ -167,9 +167,7 @@ fn orders(sketches: &[Sketch], fails: &[bool]) -> Vec<Divides> {
             // That it is not so is told the other way round.
             all.extend(told.map(|told| match told.polarity {
                 Polarity::Is => told,
-                Polarity::IsNot => {
-                    Divides { feature: order_feature(other, one), polarity: Polarity::Is, ..told }
-                }
+                Polarity::IsNot => Divides { feature: order_feature(other, one), polarity: Polarity::Is, ..told },
             }));
         }
     }

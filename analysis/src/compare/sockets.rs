@@ -38,7 +38,9 @@ pub(super) fn note(timeline: &Timeline, who: &Who, sketch: &mut Sketch) {
         let object = label(address, &listeners, who);
         let verb = if done.call.name == "bind" { "binds" } else { "connects to" };
         let (text, tier) = match done.errno().filter(|errno| *errno != IN_PROGRESS) {
-            Some(errno) => (format!("{}({object}) by {role} fails with {}", done.call.name, errno::name(errno)), Tier::Error),
+            Some(errno) => {
+                (format!("{}({object}) by {role} fails with {}", done.call.name, errno::name(errno)), Tier::Error)
+            }
             None => (format!("{role} {verb} {object}"), Tier::Deed),
         };
         sketch.mark(&text, done.done_at());
@@ -101,9 +103,10 @@ fn connections<'t>(timeline: &'t Timeline, listeners: &BTreeMap<u16, String>, wh
     for done in requests {
         let sent = done.call.when.t;
         // The newest of this thread that has none yet: the descriptor alone does not name it.
-        let its = all.iter_mut().rev().find(|connection| {
-            connection.tid == done.call.tid && connection.begin <= sent && sent <= connection.end
-        });
+        let its = all
+            .iter_mut()
+            .rev()
+            .find(|connection| connection.tid == done.call.tid && connection.begin <= sent && sent <= connection.end);
         if let Some(connection) = its.filter(|connection| connection.request.is_none()) {
             connection.request = done.call.request.as_deref();
         }

@@ -1,6 +1,6 @@
 //! A comparison in words: the first sentence says what is otherwise in runs that fail, with the counts that it rests on.
 
-use hangdog_schemas::{Actor, Comparison, Confidence, Difference, DifferenceRole, Finding, FindingKind};
+use hangdog_schemas::{Actor, Comparison, Confidence, Difference, DifferenceRole, Finding, FindingKind, RunNs};
 
 use super::rank::{Divides, Polarity, rank};
 use super::sketch::{Ending, Feature, Measure, Sketch, Tier};
@@ -35,8 +35,8 @@ pub fn compare(sketches: &[Sketch]) -> Compared {
     }
     if passed == 0 {
         let sentence = format!(
-            "the command fails in each of {bad} runs: there is no run that passes to compare with, so nothing can be said \
-             of what is otherwise"
+            "the command fails in each of {bad} runs: there is no run that passes to compare with{}",
+            common(sketches).map(|clause| format!("; in all of them {clause}")).unwrap_or_default()
         );
         return Compared { verdict: Some(unknown(&sentence, Vec::new())), comparison };
     }
@@ -49,6 +49,21 @@ pub fn compare(sketches: &[Sketch]) -> Compared {
         None => unknown_of(&all, &comparison, (bad, passed)),
     };
     Compared { verdict: Some(verdict), comparison }
+}
+
+/// What looks like a race and is so in every run, first in time.
+fn common(sketches: &[Sketch]) -> Option<String> {
+    let first = sketches.first()?;
+    let mut races: Vec<(&Feature, u32, RunNs)> = Vec::new();
+    for (feature, seen) in first.features.iter().filter(|(feature, _)| feature.tier == Tier::Race) {
+        let level = |sketch: &Sketch| sketch.features.get(feature).map_or(0, |seen| seen.level);
+        let least = sketches.iter().map(level).min().unwrap_or(0);
+        if least > u32::from(feature.measure == Measure::AtOnce) {
+            races.push((feature, least, seen.first));
+        }
+    }
+    races.sort_by_key(|(_, _, first)| *first);
+    races.first().map(|(feature, level, _)| worded(feature, *level))
 }
 
 /// What explains the failures: it stands, it is there, and it is no end of a process, which only tells that it failed.
@@ -67,21 +82,26 @@ fn cause<'d>(sketches: &[Sketch], all: &'d [Divides]) -> Option<&'d Divides> {
 
 /// The clause of a difference.
 fn clause(divides: &Divides) -> String {
-    let Feature { measure, text, .. } = &divides.feature;
-    let said = match (measure, divides.level) {
-        (Measure::Times, 0 | 1) => text.clone(),
-        (Measure::Times, level) => format!("{text}, {level} times or more"),
-        (Measure::AtOnce, level) => format!("{level} or more {text} are open at once (they overlap)"),
-    };
+    let said = worded(&divides.feature, divides.level);
     match divides.polarity {
         Polarity::Is => said,
         Polarity::IsNot => format!("this does not happen: {said}"),
     }
 }
 
+fn worded(feature: &Feature, level: u32) -> String {
+    let Feature { measure, text, .. } = feature;
+    match (measure, level) {
+        (Measure::Times, 0 | 1) => text.clone(),
+        (Measure::Times, level) => format!("{text}, {level} times or more"),
+        (Measure::AtOnce, level) => format!("{level} or more {text} are open at once (they overlap)"),
+    }
+}
+
 fn detail(sketches: &[Sketch], divides: &Divides) -> (Option<String>, Vec<Actor>) {
     let mut failing = sketches.iter().filter(|sketch| sketch.ending != Ending::Passed);
-    let seen = failing.find_map(|sketch| sketch.features.get(&divides.feature).filter(|seen| seen.level >= divides.level));
+    let seen =
+        failing.find_map(|sketch| sketch.features.get(&divides.feature).filter(|seen| seen.level >= divides.level));
     let seen = seen.filter(|_| divides.polarity == Polarity::Is);
     seen.map(|seen| (seen.detail.clone(), seen.actors.clone())).unwrap_or_default()
 }
@@ -175,7 +195,9 @@ fn advice(cause: &Divides) -> String {
         (Tier::Error, _) => {
             "let the program stop, or clean up, when this call fails; then see to it that what it fails by has ended before"
         }
-        (Tier::Order, _) => "let the later of the two wait for the earlier one, by a signal of its own and not by time",
+        (Tier::Order, _) => {
+            "let the later of the two wait for the earlier one, by a signal of its own and not by time"
+        }
         _ => "look at a failing and a passing run in the replay, at the time of this difference",
     };
     advice.to_owned()
@@ -185,12 +207,13 @@ fn unknown_of(all: &[Divides], comparison: &Comparison, (bad, passed): (u32, u32
     let best = all.iter().find(|divides| divides.feature.tier != Tier::Ending);
     let sentence = match best {
         Some(best) => format!(
-            "the command fails in {bad} of {} runs, and what differs between failing and passing runs may be chance: the best \
-             of {} patterns is in {} of {bad} failures and in {} of {passed} passes, which so many would give by luck",
+            "the command fails in {bad} of {} runs, and what differs between failing and passing runs may be chance: of {} \
+             patterns the best divides {} of {bad} failures from {} of {passed} passes, and so would luck. It is: {}",
             bad + passed,
             comparison.weighed,
             best.failed,
             best.passed,
+            clause(best),
         ),
         None => format!(
             "the command fails in {bad} of {} runs, and nothing that is recorded differs between failing and passing runs",
@@ -211,7 +234,8 @@ fn unknown(sentence: &str, unknown: Vec<String>) -> Finding {
         culprits: Vec::new(),
         edges: Vec::new(),
         advice: vec![
-            "record more runs (`--runs`), and let the program say what it does: the tracing layer or `hangdog phase`".to_owned(),
+            "record more runs (`--runs`), and let the program say what it does: the tracing layer or `hangdog phase`"
+                .to_owned(),
         ],
         rescue: Vec::new(),
         unknown,

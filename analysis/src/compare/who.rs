@@ -70,9 +70,8 @@ impl Who {
             _ => None,
         });
         let went = timeline.calls().iter().filter(|done| done.call.name == "chdir" && done.errno().is_none());
-        let went = went.filter_map(|done| {
-            Some((done.done_at(), done.call.tid, Step::Went(done.call.paths.first()?.as_str())))
-        });
+        let went = went
+            .filter_map(|done| Some((done.done_at(), done.call.tid, Step::Went(done.call.paths.first()?.as_str()))));
         let mut steps: Vec<(RunNs, Tid, Step<'_>)> = forks.chain(went).collect();
         steps.sort_by_key(|(t, _, _)| *t);
         for (t, tid, step) in steps {
@@ -107,7 +106,8 @@ impl Who {
 
     /// Who lived at `t` with its working directory at or below a place.
     pub(super) fn within(&self, place: &str, t: RunNs) -> Vec<Tid> {
-        let is_within = |path: &str| path.strip_prefix(place).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+        let is_within =
+            |path: &str| path.strip_prefix(place).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
         let there = self.places.iter().filter(|(tid, places)| {
             let later = places.partition_point(|(at, _)| *at <= t);
             later > 0 && is_within(&places[later - 1].1) && self.ends.get(tid).is_none_or(|end| *end > t)

@@ -39,7 +39,8 @@ fn held_across(timeline: &Timeline, phases: &[&Phase]) -> Vec<Seen> {
         let of_owner = |phase: &&Phase| phase.id.process == hold.id.process;
         let inside: Vec<&Phase> = timeline.phases_between(hold.open.t, until).filter(of_owner).collect();
         let slow = inside.iter().filter(|phase| {
-            phase.hang.wait.as_ref().is_some_and(is_slow) && (is_within(timeline, phase, hold) || same_lane(phase, hold))
+            phase.hang.wait.as_ref().is_some_and(is_slow)
+                && (is_within(timeline, phase, hold) || same_lane(phase, hold))
         });
         let Some(slow) = slow.max_by_key(|phase| overlap(timeline, phase, hold.open.t, until)) else { continue };
         let (from, to) = (slow.open.t.max(hold.open.t), end(timeline, slow).min(until));
@@ -93,14 +94,18 @@ fn order_risks(timeline: &Timeline, phases: &[&Phase]) -> Vec<Seen> {
     for second in phases.iter().copied().take(MOST) {
         let Some(wanted) = lock(&second.hang.wait).or_else(|| lock(&second.hang.hold)) else { continue };
         let is_held = |phase: &&&Phase| {
-            phase.id != second.id
+            !is_within(timeline, phase, second)
                 && same_lane(phase, second)
                 && phase.open.t <= second.open.t
                 && phase.close.is_none_or(|close| second.open.t < close.t)
         };
         let around: Vec<&Phase> = timeline.open_phases_at(second.open.t).collect();
-        let held: Vec<&ResourceKey> =
-            around.iter().filter(is_held).filter_map(|phase| phase.hang.hold.as_ref()).filter(|key| **key != wanted).collect();
+        let held: Vec<&ResourceKey> = around
+            .iter()
+            .filter(is_held)
+            .filter_map(|phase| phase.hang.hold.as_ref())
+            .filter(|key| **key != wanted)
+            .collect();
         for first in held.iter().filter(|key| key.kind() == "lock") {
             let also = held.iter().copied().filter(|key| key != first).collect();
             let key = (second.id.process.pid.0, (*first).clone(), wanted.clone());
@@ -112,9 +117,8 @@ fn order_risks(timeline: &Timeline, phases: &[&Phase]) -> Vec<Seen> {
         let Some(other) = orders.get(&(*pid, second.clone(), first.clone())) else { continue };
         // A third lock around both keeps them apart; one thread alone cannot meet itself.
         let risk = one.iter().find_map(|a| {
-            let meets = |b: &&Order<'_>| {
-                !same_lane(a.second, b.second) && !a.also.iter().any(|key| b.also.contains(key))
-            };
+            let meets =
+                |b: &&Order<'_>| !same_lane(a.second, b.second) && !a.also.iter().any(|key| b.also.contains(key));
             other.iter().find(meets).map(|b| (a, b))
         });
         let Some((a, b)) = risk else { continue };

@@ -44,6 +44,9 @@ pub(crate) struct Seen {
     pub(crate) facts: Vec<FactRef>,
 }
 
+#[cfg(test)]
+mod tests;
+
 /// All that was seen, by kind and time.
 pub(crate) fn seen(timeline: &Timeline) -> Vec<Seen> {
     let telling: Vec<&Phase> =

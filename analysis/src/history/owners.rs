@@ -63,6 +63,9 @@ fn of_key(timeline: &Timeline, key: &str, mut phases: Vec<&Phase>) -> Option<See
 
 /// Whether the process of one started that of the other, directly or by others.
 fn is_ancestor(timeline: &Timeline, parent: &Phase, child: &Phase) -> bool {
+    if parent.id.process == child.id.process {
+        return false;
+    }
     let mut pid = child.id.process.pid;
     for _ in 0..64 {
         let Some(process) = timeline.processes().find(|process| process.id.pid == pid) else { return false };

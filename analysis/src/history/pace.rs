@@ -44,9 +44,12 @@ fn late(timeline: &Timeline, phase: &Phase) -> Option<Seen> {
     })
 }
 
+/// Lane, phase around it, name and key: what is tried again.
+type Row<'t> = (Lane, Option<u64>, &'t str, Option<&'t str>);
+
 /// The same phase that failed so often in a row, each time as soon as before.
 fn retries(timeline: &Timeline) -> Vec<Seen> {
-    let mut rows: BTreeMap<(Lane, Option<u64>, &str, Option<&str>), Vec<&Phase>> = BTreeMap::new();
+    let mut rows: BTreeMap<Row<'_>, Vec<&Phase>> = BTreeMap::new();
     let mut all = Vec::new();
     for phase in timeline.phases() {
         let key = (phase.lane(), phase.parent.map(|parent| parent.0), phase.name.as_str(), phase.hang.op.as_deref());

@@ -77,9 +77,8 @@ pub(super) fn seen(timeline: &Timeline, phases: &[&Phase]) -> Vec<Seen> {
     for (key, mut phases) in by_key {
         phases.sort_by_key(|phase| phase.open.t);
         // Around an operation there may be one of the same key that says when the caller came in.
-        let is_outer = |outer: &&Phase| {
-            phases.iter().any(|inner| inner.id != outer.id && is_within(timeline, inner, outer))
-        };
+        let is_outer =
+            |outer: &&Phase| phases.iter().any(|inner| inner.id != outer.id && is_within(timeline, inner, outer));
         let gone = |phase: &&Phase| matches!(phase.outcome.as_deref(), Some("cancelled"));
         let acts: Vec<&Phase> = phases.iter().copied().filter(|phase| !is_outer(phase) && !gone(phase)).collect();
         let attempts: Vec<(Attempt, &Phase)> =
@@ -103,11 +102,13 @@ fn attempt(timeline: &Timeline, phase: &Phase, key: &str) -> Attempt {
     let is_lock = |part: &Phase| part.hang.wait.as_ref().is_some_and(|key| matches!(key.kind(), "lock" | "pool"));
     let waits = |within: &Phase| {
         let lived = timeline.phases_between(within.open.t, end(timeline, within));
-        let inside = lived.filter(|part| part.id.process == phase.id.process && part.id != within.id && is_lock(part));
+        let inside =
+            lived.filter(|part| part.id.process == phase.id.process && part.id != within.id && is_lock(part));
         inside.filter(|part| is_within(timeline, part, within)).collect::<Vec<_>>()
     };
     let own = waits(phase);
-    let acted = match own.iter().map(|wait| wait.close).max_by_key(|close| close.map_or(u64::MAX, |close| close.t.0)) {
+    let acted = match own.iter().map(|wait| wait.close).max_by_key(|close| close.map_or(u64::MAX, |close| close.t.0))
+    {
         Some(last) => last,
         None => Some(phase.open),
     };

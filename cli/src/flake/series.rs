@@ -8,7 +8,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use hangdog_analysis::{Compared, Ending, Sketch, compare, rate};
-use hangdog_schemas::{Confidence, FailedRun, Finding, FindingKind, Rate, REPORT_VERSION, Report, RunNs, RunSummary, redact};
+use hangdog_schemas::{
+    Confidence, FailedRun, Finding, FindingKind, REPORT_VERSION, Rate, Report, RunNs, RunSummary, redact,
+};
 
 use super::plan::{Outcome, Plan, Tally};
 use super::room::House;
@@ -70,7 +72,14 @@ pub(crate) struct Told<'a> {
 }
 
 impl Series {
-    pub(crate) fn new(task: Task, until: Until, jobs: usize, plan: Plan, house: House, stop: Arc<AtomicBool>) -> Self {
+    pub(crate) fn new(
+        task: Task,
+        until: Until,
+        jobs: usize,
+        plan: Plan,
+        house: House,
+        stop: Arc<AtomicBool>,
+    ) -> Self {
         Self {
             task,
             until,
@@ -152,7 +161,9 @@ impl Series {
                 let sure = compared.verdict.as_ref().is_some_and(|verdict| verdict.confidence == Confidence::Likely);
                 let first = compared.comparison.differences.first();
                 let weighed = f64::from(compared.comparison.weighed);
-                self.sketches.len() >= LEAST && sure && first.is_some_and(|first| first.chance * weighed < ESTABLISHED)
+                self.sketches.len() >= LEAST
+                    && sure
+                    && first.is_some_and(|first| first.chance * weighed < ESTABLISHED)
             }),
         }
     }

@@ -13,7 +13,7 @@ use hangdog_report::escape;
 use hangdog_schemas::Report;
 
 use crate::failure::Failure;
-use crate::flake::{House, own, Perturb, Plan, Series, Task, Told, Until};
+use crate::flake::{House, Perturb, Plan, Series, Task, Told, Until, own};
 use crate::judge::Thinking;
 use crate::outputs::{ReportFile, report_file};
 use crate::{console, exit};

@@ -36,7 +36,8 @@ pub(crate) struct Arguments {
 
 /// Runs the command to its end.
 pub(crate) fn perform(arguments: Arguments) -> Result<u8, Failure> {
-    let shared = own::take(&arguments.own).unwrap_or_else(|error| vec![format!("all runs share their directories: {error}")]);
+    let shared =
+        own::take(&arguments.own).unwrap_or_else(|error| vec![format!("all runs share their directories: {error}")]);
     for note in shared {
         crate::console::print_error(&format!("hangdog: {}\n", hangdog_report::escape::terminal(&note)));
     }

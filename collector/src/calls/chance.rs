@@ -120,9 +120,10 @@ mod tests {
     fn holds(seed: u64, first: u32) -> Vec<u64> {
         let mut chance = Chance::new(seed);
         let files = ["/tmp/a/leader", "/tmp/a/lock", "/tmp/a/out-17"];
-        (first..first + 4).flat_map(|tid| files.map(|file| (tid, file))).map(|(tid, file)| {
-            chance.hold(&call(tid, "openat", file))
-        }).collect()
+        (first..first + 4)
+            .flat_map(|tid| files.map(|file| (tid, file)))
+            .map(|(tid, file)| chance.hold(&call(tid, "openat", file)))
+            .collect()
     }
 
     #[test]

@@ -51,9 +51,8 @@ impl Calls {
     pub(crate) fn start(clock: RunClock, seed: Option<u64>) -> io::Result<(Self, Installer)> {
         let lines = File::from(memfd_create("hangdog-calls", MemfdFlags::CLOEXEC)?);
         let (ours, theirs) = UnixStream::pair()?;
-        let helper = fork_helper(c"hangdog-calls", &[theirs.as_fd(), lines.as_fd()], || {
-            main(&theirs, &lines, clock, seed)
-        })?;
+        let helper =
+            fork_helper(c"hangdog-calls", &[theirs.as_fd(), lines.as_fd()], || main(&theirs, &lines, clock, seed))?;
         Ok((Self { helper, lines, at: 0 }, Installer::new(ours)))
     }
 

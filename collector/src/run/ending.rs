@@ -138,7 +138,8 @@ fn last_report(
             .collect();
         return Some(report);
     }
-    if has_leftovers && main_loop.parts.records.question.looks() > 0 {
+    let question = &main_loop.parts.records.question;
+    if has_leftovers && question.looks() > 0 || question.has_history() {
         main_loop.ask();
         main_loop.last_word(LAST_WORD);
     }

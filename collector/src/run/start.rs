@@ -96,8 +96,9 @@ fn start(
 
     let group = if terminal().is_some() { Group::Shared } else { Group::Own };
     let extra = environment(name, directory);
-    let plan = Plan::new(&options.command, std::env::vars_os(), &extra, group, signals.mask_before(), streams, filter)
-        .map_err(|source| cannot_run(options, source))?;
+    let plan =
+        Plan::new(&options.command, std::env::vars_os(), &extra, group, signals.mask_before(), streams, filter)
+            .map_err(|source| cannot_run(options, source))?;
     let held = plan.fork().map_err(RunError::own("no process can be started for the command"))?;
     children.set_root(held.process.pid.0);
     let recorded = if ktrace.is_some() { options.kernel_trace } else { KernelTrace::Off };

@@ -594,7 +594,8 @@ pub(crate) fn report() -> Report {
             ],
             missing: Vec::new(),
         },
-        comparison: None, schema: REPORT_VERSION,
+        comparison: None,
+        schema: REPORT_VERSION,
     }
 }
 
