@@ -15,6 +15,7 @@
 //! | live, idle, dead | `liveness.rs` |
 //! | rings, orphans, idle and stopped holders | `cause.rs` |
 //! | a finding's sentence and advice | `detect/` |
+//! | what was left behind or could not be taken away | `leftover/` |
 //! | what was done twice, owned twice, held too long | `history/` |
 //! | what failing runs have in common and passing ones have not | `compare/` |
 
@@ -25,6 +26,7 @@ mod explain;
 mod graph;
 mod history;
 mod key;
+mod leftover;
 mod liveness;
 mod phases;
 mod signature;

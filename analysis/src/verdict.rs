@@ -10,7 +10,7 @@ use crate::graph::Graph;
 use crate::key::Key;
 use crate::liveness::Liveness;
 use crate::view::View;
-use crate::{cause, detect, explain, history, wait};
+use crate::{cause, detect, explain, history, leftover, wait};
 
 /// What to look at.
 #[derive(Clone, Copy, Debug)]
@@ -41,6 +41,7 @@ pub fn analyse(timeline: &Timeline, options: &Options) -> Report {
     all.extend(
         history::findings(timeline).into_iter().filter(|f| !(has_met && f.kind == FindingKind::LockOrderRisk)),
     );
+    all.extend(leftover::findings(timeline));
     explain::number(&mut all);
     let verdict = verdict(timeline, &all, of_command);
     let findings = all;

@@ -9,7 +9,7 @@ use libtest_mimic::{Arguments, Trial};
 use serde_json::Value;
 
 const VERBS: &[&str] =
-    &["run", "attach", "dump", "report", "replay", "demo", "phase", "doctor", "clean", "schema", "completions"];
+    &["run", "attach", "dump", "report", "flake", "diff", "replay", "demo", "phase", "doctor", "clean", "schema", "completions"];
 
 fn main() {
     hangdog_tests::as_in_the_foreground();

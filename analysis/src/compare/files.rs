@@ -11,9 +11,9 @@
 //! A name stands for one file after the other; each has a number here, and whoever made it. What is unknown (the results
 //! of calls, where the kernel's recorder cannot be had) is taken to have gone well.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use hangdog_schemas::{RunNs, Tid};
+use hangdog_schemas::{Actor, RunNs, Tid};
 use hangdog_timeline::{CallDone, Timeline};
 
 use super::errno;
@@ -97,6 +97,31 @@ struct Files<'a> {
     knows: BTreeMap<(Tid, &'a str), Knows>,
     /// Who looked in vain, until somebody makes it.
     missed: BTreeMap<&'a str, Vec<(Tid, RunNs, &'a str)>>,
+    /// Names that anybody writes to at any time.
+    written: BTreeSet<&'a str>,
+}
+
+/// A mount that could not be taken away, and who kept it.
+pub(crate) struct Busy {
+    pub(crate) place: String,
+    pub(crate) at: RunNs,
+    pub(crate) holder: Actor,
+}
+
+/// All of a run, where system calls were noted with their names.
+pub(crate) fn busy_mounts(timeline: &Timeline) -> Vec<Busy> {
+    let is_busy = |done: &&CallDone| done.call.name == "umount2" && done.errno() == Some(libc_errno::EBUSY);
+    let mut calls = timeline.calls().iter().filter(is_busy).peekable();
+    if calls.peek().is_none() {
+        return Vec::new();
+    }
+    let who = Who::of(timeline);
+    let busy = calls.filter_map(|done| {
+        let (place, at) = (done.call.paths.first()?, done.done_at());
+        let holder = who.within(place, at).into_iter().find(|holder| *holder != done.call.tid)?;
+        Some(Busy { place: place.clone(), at, holder: who.actor(holder, at) })
+    });
+    busy.collect()
 }
 
 /// Notes all that was done to names.
@@ -105,7 +130,10 @@ pub(super) fn note(timeline: &Timeline, who: &Who, sketch: &mut Sketch) {
         timeline.calls().iter().filter_map(|done| Some((done, Deed::of(done)?))).collect();
     calls.sort_by_key(|(done, _)| done.done_at());
     let (now, knows, missed) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
-    let mut files = Files { who, sketch, now, knows, missed };
+    let is_written = |deed: Deed| !deed.is_look() && !matches!(deed, Deed::Remove | Deed::Mount | Deed::Unmount);
+    let changed = calls.iter().filter(|(_, deed)| is_written(*deed));
+    let written = changed.filter_map(|(done, _)| done.call.paths.last().map(String::as_str)).collect();
+    let mut files = Files { who, sketch, now, knows, missed, written };
     for (done, deed) in calls {
         files.call(done, deed);
     }
@@ -123,6 +151,9 @@ impl<'a> Files<'a> {
         match deed {
             Deed::Look | Deed::Enter => self.saw(done, object, true, false),
             Deed::Read => {
+                if self.written.contains(object.as_str()) {
+                    self.mark(done, "reads", object);
+                }
                 self.reads_from(done, object);
                 self.saw(done, object, true, true);
             }
@@ -157,8 +188,13 @@ impl<'a> Files<'a> {
     fn did(&mut self, done: &CallDone, path: &str, verb: &str) {
         let text = format!("{} {verb} {}", self.role(done), self.path(path));
         let actor = self.who.actor(done.call.tid, done.call.when.t);
-        self.sketch.mark(&text, done.done_at());
+        self.mark(done, verb, path);
         self.sketch.note(Tier::Deed, text, done.done_at(), Some(actor));
+    }
+
+    fn mark(&mut self, done: &CallDone, verb: &str, path: &str) {
+        let who = self.who.one(done.call.tid, done.call.when.t);
+        self.sketch.mark(&format!("{who} {verb} {}", self.path(path)), done.done_at());
     }
 
     fn failed(&mut self, done: &'a CallDone, deed: Deed, path: &'a str, errno: i32) {
@@ -378,7 +414,7 @@ fn deed_word(done: &CallDone, deed: Deed) -> &'static str {
 }
 
 /// `412.3 ms into the run`.
-pub(super) fn when(t: RunNs) -> String {
+pub(crate) fn when(t: RunNs) -> String {
     format!("at {}.{:03} ms", t.0 / 1_000_000, t.0 % 1_000_000 / 1_000)
 }
 

@@ -33,14 +33,14 @@ pub(super) fn processes(timeline: &Timeline, who: &Who, sketch: &mut Sketch) {
         match &event.what {
             KernelDeed::Exec { .. } => {
                 let text = format!("{} is started", who.role(tid, t));
-                sketch.mark(&text, t);
+                sketch.mark(&format!("{} is started", who.one(tid, t)), t);
                 sketch.note(Tier::Deed, text, t, Some(who.actor(tid, t)));
             }
             KernelDeed::ExitCall { code } if *code != 0 => {
                 let text = format!("{} ends with exit code {code}", who.role(tid, t));
                 sketch.note(Tier::Ending, text, t, Some(who.actor(tid, t)));
             }
-            KernelDeed::Exit { .. } => sketch.mark(&format!("{} ends", who.role(tid, t)), t),
+            KernelDeed::Exit { .. } => sketch.mark(&format!("{} ends", who.one(tid, t)), t),
             KernelDeed::SignalSent { signal, code, target, .. } => {
                 if let Some(word) = named(FATAL, *signal) {
                     sketch.note(

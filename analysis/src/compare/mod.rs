@@ -30,6 +30,7 @@ pub use sketch::{Ending, Sketch};
 pub use tell::{Compared, compare};
 pub use weigh::rate;
 
+pub(crate) use files::{busy_mounts, when};
 pub(crate) use life::actor;
 
 impl Sketch {

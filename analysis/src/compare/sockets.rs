@@ -13,8 +13,8 @@ use super::sketch::{Sketch, Tier};
 use super::who::Who;
 use super::{errno, name};
 
-/// From here on ports are mostly chosen by the kernel (`ip_local_port_range`).
-const CHOSEN: u16 = 32_768;
+/// From here on ports are mostly chosen by the kernel or by a program, and not by a person.
+const CHOSEN: u16 = 10_000;
 /// `EINPROGRESS`: the connection is being made, and nobody waits for it.
 const IN_PROGRESS: i32 = 115;
 /// What asks for the name of a user or host: always the same, and no part of the program.
@@ -43,7 +43,10 @@ pub(super) fn note(timeline: &Timeline, who: &Who, sketch: &mut Sketch) {
             }
             None => (format!("{role} {verb} {object}"), Tier::Deed),
         };
-        sketch.mark(&text, done.done_at());
+        if done.errno().is_none() {
+            let who = who.one(done.call.tid, done.call.when.t);
+            sketch.mark(&format!("{who} {verb} {object}"), done.done_at());
+        }
         sketch.note(tier, text, done.done_at(), Some(who.actor(done.call.tid, done.call.when.t)));
     }
     at_once(&connections(timeline, &listeners, who), who, sketch);
@@ -57,8 +60,9 @@ fn listeners(timeline: &Timeline, who: &Who, sketch: &mut Sketch) -> BTreeMap<u1
         let Some(port) = port(local) else { continue };
         let number = found.len() + 1;
         let role = who.role(event.tid, event.when.t);
+        let one = who.one(event.tid, event.when.t);
         let text = if port >= CHOSEN { format!("port #{number} (of {role})") } else { format!("port {port}") };
-        sketch.mark(&format!("{role} listens on {text}"), event.when.t);
+        sketch.mark(&format!("{one} listens on {text}"), event.when.t);
         found.entry(port).or_insert(text);
     }
     found
@@ -74,7 +78,7 @@ fn label(address: &str, listeners: &BTreeMap<u16, String>, who: &Who) -> String 
     }
     match port(address) {
         Some(port) if listeners.contains_key(&port) => listeners[&port].clone(),
-        Some(port) if port >= CHOSEN => "a port that the kernel chose".to_owned(),
+        Some(port) if port >= CHOSEN => "a port on which nobody of the run listens".to_owned(),
         _ => address.to_owned(),
     }
 }

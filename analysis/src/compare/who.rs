@@ -14,6 +14,8 @@ pub(super) struct Who {
     processes: BTreeMap<Tid, Pid>,
     ends: BTreeMap<Tid, RunNs>,
     places: BTreeMap<Tid, Vec<(RunNs, String)>>,
+    /// Which child of its parent it is, in the order in which they were started.
+    ordinals: BTreeMap<Tid, u32>,
     pub(super) pids: BTreeSet<u32>,
 }
 
@@ -42,9 +44,13 @@ impl Who {
             }
             who.processes.insert(done.call.tid, done.call.pid);
         }
+        let mut children: BTreeMap<Tid, u32> = BTreeMap::new();
         for event in timeline.kernel_events() {
             match &event.what {
                 KernelDeed::Fork { child, comm } => {
+                    let before = children.entry(event.tid).or_default();
+                    *before += 1;
+                    who.ordinals.insert(*child, *before);
                     who.names.entry(*child).or_default().push((event.when.t, comm.clone()));
                 }
                 KernelDeed::Exec { file, .. } => {
@@ -96,6 +102,15 @@ impl Who {
     /// Its role: what it is called in every run.
     pub(super) fn role(&self, tid: Tid, t: RunNs) -> String {
         super::name::word(self.name(tid, t), &self.pids)
+    }
+
+    /// The same with its place among those that its parent started, where these have one name: `worker #2`.
+    pub(super) fn one(&self, tid: Tid, t: RunNs) -> String {
+        let role = self.role(tid, t);
+        match self.ordinals.get(&tid) {
+            Some(ordinal) => format!("{role} #{ordinal}"),
+            None => role,
+        }
     }
 
     /// A thread as an actor of a report.

@@ -27,6 +27,9 @@ const MOST: usize = 8;
 /// Phases that say something, beyond which the rest is left alone: a day of a service is not compared pair by pair.
 const MOST_PHASES: usize = 50_000;
 
+/// Phases of one key that are compared pair by pair: the first ones.
+const PER_KEY: usize = 512;
+
 /// Something that was seen.
 pub(crate) struct Seen {
     pub(crate) kind: FindingKind,

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use hangdog_schemas::{Confidence, FactRef, FindingKind};
 use hangdog_timeline::{Phase, Timeline};
 
-use super::{Seen, is_within, ms, name, same_lane, surely_at_once};
+use super::{PER_KEY, Seen, is_within, ms, name, same_lane, surely_at_once};
 use crate::compare;
 
 /// All of a run: at most one a key.
@@ -21,6 +21,7 @@ pub(super) fn seen(timeline: &Timeline, phases: &[&Phase]) -> Vec<Seen> {
 
 fn of_key(timeline: &Timeline, key: &str, mut phases: Vec<&Phase>) -> Option<Seen> {
     phases.sort_by_key(|phase| phase.open.t);
+    phases.truncate(PER_KEY);
     let is_apart = |a: &Phase, b: &Phase| {
         !same_lane(a, b) && !is_within(timeline, a, b) && !is_within(timeline, b, a) && surely_at_once(a, b)
     };

@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 use hangdog_schemas::{Confidence, FactRef, FindingKind, RunNs, When};
 use hangdog_timeline::{Phase, Timeline};
 
-use super::{Seen, end, is_within, ms, name, same_lane, surely_at_once};
+use super::{PER_KEY, Seen, end, is_within, ms, name, same_lane, surely_at_once};
 use crate::compare;
 
 /// How one attempt ended.
@@ -76,6 +76,7 @@ pub(super) fn seen(timeline: &Timeline, phases: &[&Phase]) -> Vec<Seen> {
     let mut all = Vec::new();
     for (key, mut phases) in by_key {
         phases.sort_by_key(|phase| phase.open.t);
+        phases.truncate(PER_KEY);
         // Around an operation there may be one of the same key that says when the caller came in.
         let is_outer =
             |outer: &&Phase| phases.iter().any(|inner| inner.id != outer.id && is_within(timeline, inner, outer));

@@ -139,7 +139,7 @@ fn last_report(
         return Some(report);
     }
     let question = &main_loop.parts.records.question;
-    if has_leftovers && question.looks() > 0 || question.has_history() {
+    if has_leftovers || question.has_history() {
         main_loop.ask();
         main_loop.last_word(LAST_WORD);
     }

@@ -10,6 +10,8 @@ use crate::calls::Calls;
 
 /// The end of a run waits this long for the last events.
 const LAST_EVENTS: Duration = Duration::from_secs(2);
+/// And this long for the writer to take the calls that were noted.
+const LAST_CALLS: Duration = Duration::from_secs(10);
 
 impl MainLoop<'_> {
     pub(super) fn ask_for_kernel_events(&mut self) {
@@ -36,7 +38,7 @@ impl MainLoop<'_> {
 
     /// After the command's end: the calls that were noted. They are all there: each caller waited for it.
     pub(in crate::run) fn last_calls(&mut self) {
-        let until = self.now().plus(LAST_EVENTS.as_nanos() as u64);
+        let until = self.now().plus(LAST_CALLS.as_nanos() as u64);
         while let Some(lines) = self.parts.calls.as_mut().and_then(Calls::lines) {
             for line in lines {
                 while !self.parts.records.has_room() && self.now() < until {
