@@ -269,7 +269,7 @@ impl<'a> Files<'a> {
                 self.role(done)
             );
             let actor = self.who.actor(tid, since);
-            self.sketch.note(Tier::Race, text, since, Some(actor));
+            self.sketch.note(Tier::Error, text, since, Some(actor));
         }
     }
 

@@ -5,8 +5,16 @@ use std::collections::BTreeSet;
 /// Parts of a path that are shown and compared: deeper ones say enough, and fresh directories stand above.
 const PARTS: usize = 4;
 
+/// What the directory of a run of `flake` is called, below which its TMPDIR lies: `hangdog-flake-4412-0/00007/tmp`.
+const ROOM: &str = "/hangdog-flake-";
+
 /// A path as it is called in every run, cut to its last parts.
 pub(super) fn path(path: &str, pids: &BTreeSet<u32>) -> String {
+    if let Some((_, own)) = path.split_once(ROOM)
+        && let Some(rest) = own.splitn(4, '/').nth(3).filter(|_| own.split('/').nth(2) == Some("tmp"))
+    {
+        return format!("$TMPDIR{}", self::path(&format!("/{rest}"), pids).trim_start_matches('…'));
+    }
     let parts: Vec<String> = path.split('/').filter(|part| !part.is_empty()).map(|part| word(part, pids)).collect();
     if parts.len() <= PARTS {
         return format!("/{}", parts.join("/"));
@@ -84,6 +92,8 @@ mod tests {
         check("/tmp/x/app.lock", "/tmp/x/app.lock");
         check("/tmp/00012/tmp/out-4412.log", "/tmp/#/tmp/out-#.log");
         check("/a/b/c/d/e", "…/b/c/d/e");
+        check("/tmp/hangdog-flake-4412-0/00007/tmp/leader", "$TMPDIR/leader");
+        check("/tmp/hangdog-flake-4412-0/00007/own-0/leader", "…/hangdog-flake-#-0/#/own-0/leader");
         check("/s/store-7f-2/worker-77", "/s/store-7f-2/worker-#");
         check("/t/tmpab12cd_x/f", "/t/*/f");
         check("/t/tmp.Xk29aBcd/f", "/t/tmp.*/f");

@@ -41,7 +41,7 @@ pub(super) struct Divides {
     /// Within what chance may do.
     pub(super) stands: bool,
     pub(super) at: Option<RunNs>,
-    pattern: Vec<bool>,
+    pub(super) pattern: Vec<bool>,
 }
 
 /// All that divides, the best first, and how many patterns were weighed.

@@ -10,6 +10,8 @@ use crate::{signature, words};
 const LISTED: usize = 12;
 /// Differences that may be chance.
 const CHANCE: usize = 4;
+/// Times closer than this are those of one and the same thing, ns.
+const NEAR: u64 = 200_000_000;
 /// With fewer runs nothing stands, whatever it is.
 const FEW: usize = 5;
 
@@ -77,7 +79,15 @@ fn cause<'d>(sketches: &[Sketch], all: &'d [Divides]) -> Option<&'d Divides> {
                 && divides.passed == 0
         });
     }
-    all.iter().filter(explains).find(|divides| divides.stands)
+    let first = all.iter().filter(explains).find(|divides| divides.stands)?;
+    // Of what is so in the same runs at about the same time, who came in whose way says more than that a call failed.
+    let is_near = |divides: &&Divides| match (divides.at, first.at) {
+        (Some(at), Some(first)) => at.0.abs_diff(first.0) < NEAR,
+        _ => false,
+    };
+    let race = all.iter().filter(|divides| divides.stands && divides.feature.tier == Tier::Race);
+    let mut race = race.filter(|divides| divides.polarity == Polarity::Is && divides.pattern == first.pattern);
+    Some(race.find(is_near).filter(|_| first.feature.tier == Tier::Error).unwrap_or(first))
 }
 
 /// The clause of a difference.

@@ -213,6 +213,11 @@ impl Series {
         Tally { failed: alone.failed + disturbed.failed, of: alone.of + disturbed.of }
     }
 
+    /// Whether any run came to its end.
+    pub(crate) fn has_ended(&self) -> bool {
+        !self.sketches.is_empty()
+    }
+
     /// Whether any run failed or hung.
     pub(crate) fn has_failed(&self) -> bool {
         !self.failures.is_empty()

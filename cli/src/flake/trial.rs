@@ -100,8 +100,14 @@ impl Trial {
             let own = said.lines().rev().find(|line| line.starts_with("hangdog: ")).unwrap_or_default();
             format!("run {} was not recorded ({status}): {}\n{own}", self.number, failure.lay_out())
         })?;
-        let sketch = Sketch::of(&capture.timeline);
         let end = capture.timeline.run_end();
+        if end.is_none() && matches!(status.code(), Some(125..=127)) {
+            let said = std::fs::read_to_string(&self.room.output).unwrap_or_default();
+            self.room.forget();
+            self.room.clear();
+            return Err(said.trim_start_matches("hangdog: ").trim_end().to_owned());
+        }
+        let sketch = Sketch::of(&capture.timeline);
         let how = match (sketch.ending(), end.and_then(|end| end.how)) {
             (Ending::Hung, _) => "hung".to_owned(),
             (_, Some(ExitStatus::Code(code))) => format!("exit code {code}"),

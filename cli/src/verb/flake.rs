@@ -126,6 +126,11 @@ pub(crate) fn perform(arguments: Arguments) -> Result<u8, Failure> {
     if is_terminal {
         console::print_error("\r\x1b[K");
     }
+    // A run that could not be made tells nothing of the others.
+    if let (Err(why), false) = (&outcome, series.has_ended()) {
+        series.leave();
+        return Err(Failure::new(why.clone()));
+    }
     let has_failed = series.has_failed();
     let seed = series.best_seed();
     let report = series.report();

@@ -170,11 +170,6 @@ impl Question {
         (self.looks.len() == 2).then(|| self.looks.front().map(|look| look.began)).flatten()
     }
 
-    /// How many snapshots there are, at most two.
-    pub(super) fn looks(&self) -> usize {
-        self.looks.len()
-    }
-
     /// As records, in the order of a capture.
     pub(super) fn records<'a>(&self, phases: impl Iterator<Item = &'a PhaseOpen>) -> Vec<Record> {
         let mut records = vec![Record::Run(Box::new(self.header.clone()))];

@@ -37,10 +37,21 @@ fn series(bench: &Bench, options: &[&str], program: &str) -> (Ended, Report) {
     fs::write(&path, program).unwrap();
     let report = bench.path("flake.json");
     let captures = bench.path("captures");
-    let mut arguments = vec!["flake", "--report", report.to_str().unwrap(), "--captures", captures.to_str().unwrap()];
+    let mut arguments = vec![
+        "flake",
+        "--timeout",
+        "100s",
+        "--report",
+        report.to_str().unwrap(),
+        "--captures",
+        captures.to_str().unwrap(),
+    ];
     arguments.extend(options);
     arguments.extend(["--", "python3", "-S", "-E", path.to_str().unwrap()]);
-    let ended = bench.end_of(&mut bench.hangdog(&arguments));
+    // A series takes as long as its runs, and each of these has an end.
+    let output = bench.hangdog(&arguments).output().unwrap();
+    let words = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let ended = Ended { status: output.status, stdout: words(&output.stdout), stderr: words(&output.stderr) };
     let text =
         fs::read_to_string(&report).unwrap_or_else(|error| panic!("{error}\n{}{}", ended.stdout, ended.stderr));
     (ended, serde_json::from_str(&text).unwrap())
