@@ -17,12 +17,18 @@
 //! | rings, orphans, idle and stopped holders | `cause.rs` |
 //! | a finding's sentence and advice | `detect/` |
 //! | how Go, Java, Node, Python, Ruby are asked for what only they know | `runtime.rs` |
+//! | what was left behind or could not be taken away | `leftover/` |
+//! | what was done twice, owned twice, held too long | `history/` |
+//! | what failing runs have in common and passing ones have not | `compare/` |
 
 mod cause;
+mod compare;
 mod detect;
 mod explain;
 mod graph;
+mod history;
 mod key;
+mod leftover;
 mod liveness;
 mod phases;
 mod repeated;
@@ -36,4 +42,5 @@ mod words;
 #[cfg(test)]
 mod tests;
 
+pub use compare::{Compared, Ending, Sketch, compare, rate};
 pub use verdict::{Options, analyse};

@@ -26,6 +26,15 @@ pub(crate) fn of(kind: FindingKind, edges: &[Edge]) -> String {
     format!("{:016x}", hash.0)
 }
 
+/// The same over a clause in which nothing differs from run to run but numbers.
+pub(crate) fn of_clause(kind: FindingKind, clause: &str) -> String {
+    let mut hash = Fnv::new();
+    hash.add(kind.name().as_bytes());
+    hash.add(b"\n");
+    hash.add(clause.chars().filter(|c| !c.is_ascii_digit()).collect::<String>().as_bytes());
+    format!("{:016x}", hash.0)
+}
+
 fn role(actor: &Actor) -> String {
     let phase = actor.phase.as_deref().unwrap_or("");
     // Numbers in names are ids: `worker-17`, `walk /tmp/x-4412`.

@@ -11,7 +11,7 @@ use crate::key::Key;
 use crate::liveness::Liveness;
 use crate::view::View;
 use crate::wait::Limits;
-use crate::{cause, detect, explain, repeated, wait};
+use crate::{cause, detect, explain, history, leftover, repeated, wait};
 
 /// What to look at.
 #[derive(Clone, Copy, Debug)]
@@ -37,10 +37,16 @@ pub fn analyse(timeline: &Timeline, options: &Options) -> Report {
         Some(snapshot) => findings_at(timeline, snapshot, options.patience),
         None => Findings::default(),
     };
+    let has_met = all.iter().any(|finding| finding.kind == FindingKind::DeadlockCycle);
+    // That two locks could meet is no news once they have.
+    all.extend(
+        history::findings(timeline).into_iter().filter(|f| !(has_met && f.kind == FindingKind::LockOrderRisk)),
+    );
+    all.extend(leftover::findings(timeline));
     explain::number(&mut all);
     let verdict = verdict(timeline, &all, of_command);
     let findings = all;
-    Report { verdict, findings, run: summary(timeline, at), schema: REPORT_VERSION }
+    Report { verdict, findings, run: summary(timeline, at), comparison: None, schema: REPORT_VERSION }
 }
 
 /// Findings, those that the command waits for first.

@@ -7,8 +7,12 @@ use clap::builder::styling::{AnsiColor, Style};
 use clap::{Parser, Subcommand};
 
 use crate::demo::{DemoArgs, PartArgs};
+use crate::flake::LoadArguments;
 use crate::judge::Thinking;
-use crate::verb::{attach, clean, completions, doctor, dump, internal_put, phase, replay, report, run, schema};
+use crate::verb::{
+    attach, clean, completions, diff, doctor, dump, flake, internal_put, internal_trial, phase, replay, report, run,
+    schema,
+};
 
 const STYLES: Styles = Styles::styled()
     .header(Style::new().bold())
@@ -27,6 +31,7 @@ Says who waits on what, held by whom, and which link to cut
 
   hangdog run -- cargo test    watch a command; on a hang: name the cause, free what is stuck
   hangdog attach -p 4412       look at what already runs
+  hangdog flake -- cargo test  run it again and again; say what is otherwise in runs that fail
   hangdog replay run.hang      scrub through what happened
   hangdog demo                 see it work",
     disable_help_subcommand = true,
@@ -44,6 +49,8 @@ pub(crate) enum Verb {
     Attach(attach::Arguments),
     Dump(dump::Arguments),
     Report(report::Arguments),
+    Flake(flake::Arguments),
+    Diff(diff::Arguments),
     Replay(replay::Arguments),
     /// Show a real hang being named and freed: a server that walks into the mount of the test that waits for it
     #[command(after_help = "\
@@ -70,6 +77,12 @@ Example:
     /// Writes a file for `run`
     #[command(hide = true)]
     InternalPut(internal_put::Arguments),
+    /// Load beside a run of `flake`
+    #[command(hide = true)]
+    InternalLoad(LoadArguments),
+    /// One run for `flake`
+    #[command(hide = true)]
+    InternalTrial(internal_trial::Arguments),
 }
 
 /// Reads a duration: `30s`, `2m`, `1h 30m`. Zero is none.

@@ -8,7 +8,7 @@ use clap::error::ErrorKind;
 
 use crate::args::{Arguments, Verb};
 use crate::failure::Failure;
-use crate::{console, demo, exit, judge, verb};
+use crate::{console, demo, exit, flake, judge, verb};
 
 /// Does what the arguments ask for.
 pub(crate) fn attempt(arguments: Vec<OsString>) -> ExitCode {
@@ -49,6 +49,9 @@ fn perform(verb: Verb) -> Result<u8, Failure> {
         Verb::Attach(arguments) => verb::attach::perform(arguments),
         Verb::Dump(arguments) => verb::dump::perform(&arguments),
         Verb::Clean(arguments) => verb::clean::perform(&arguments),
+        Verb::Flake(arguments) => verb::flake::perform(arguments),
+        Verb::Diff(arguments) => verb::diff::perform(&arguments),
+        Verb::InternalLoad(arguments) => flake::be_load(&arguments),
         Verb::Report(arguments) => verb::report::perform(&arguments),
         Verb::Replay(arguments) => verb::replay::perform(&arguments),
         Verb::Demo(arguments) => match demo::run(&arguments).map_err(|error| demo_failure(&error))? {
@@ -63,6 +66,7 @@ fn perform(verb: Verb) -> Result<u8, Failure> {
         Verb::InternalJudge(thinking) => {
             judge::think(&thinking).map(|()| exit::OK).map_err(|error| Failure::of(&error))
         }
+        Verb::InternalTrial(arguments) => verb::internal_trial::perform(arguments),
         Verb::InternalPut(arguments) => verb::internal_put::perform(&arguments),
     }
 }

@@ -13,6 +13,7 @@
 //! | what a number means to the caller | [`exit`] |
 //! | how an error is laid out | [`failure`] |
 //! | who thinks while the watchdog watches | `judge` |
+//! | many runs of one command | `flake` |
 //! | where reports are written | `outputs` |
 
 pub mod args;
@@ -25,6 +26,7 @@ mod doctor;
 pub mod exit;
 pub mod failure;
 mod fed;
+mod flake;
 mod judge;
 mod masked;
 mod outputs;

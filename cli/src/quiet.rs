@@ -20,7 +20,7 @@ pub(crate) fn report(run: &str, command: &[OsString], took: Duration, capture: O
         actions: Vec::new(),
         missing: Vec::new(),
     };
-    Report { verdict: None, findings: Vec::new(), run, schema: REPORT_VERSION }
+    Report { verdict: None, findings: Vec::new(), run, comparison: None, schema: REPORT_VERSION }
 }
 
 #[cfg(test)]

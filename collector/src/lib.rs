@@ -6,6 +6,7 @@
 //! | when to look closer, and when to act | [`watchdog`] |
 //! | what is done to a hung run, and what never is | [`act`] |
 //! | what the kernel's own recorder saw | [`ktrace`] |
+//! | the names that system calls were given | `calls` |
 //! | how the capture gets to a disk that may hang itself | [`mod@write`] |
 //! | what the command says it is doing | [`phases`] |
 //! | who thinks about the facts | [`judge`] |
@@ -15,6 +16,7 @@
 //! Not here: conclusions (`hangdog-analysis`), words (`hangdog-report`), the terminal.
 
 pub mod act;
+mod calls;
 pub mod clock;
 pub mod judge;
 mod kernel;
@@ -30,6 +32,6 @@ pub mod write;
 pub use judge::{Judge, Moment};
 pub use kernel::user_namespace_fails;
 pub use run::{
-    AttachError, AttachOptions, AttachOutcome, Ended, KeepCapture, KernelTrace, Left, OnHang, Published, RunError,
-    RunOptions, RunOutcome, Whom, attach, close_as_at_start, restore_sigpipe, run, run_directory_fails,
+    AttachError, AttachOptions, AttachOutcome, Ended, KeepCapture, KernelTrace, Left, NamedCalls, OnHang, Published,
+    RunError, RunOptions, RunOutcome, Whom, attach, close_as_at_start, restore_sigpipe, run, run_directory_fails,
 };

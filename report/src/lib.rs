@@ -15,6 +15,7 @@
 //! Not here: whether the output is a terminal, where it is written, what the environment says (`cli`).
 
 mod chain;
+mod compared;
 pub mod escape;
 pub mod github;
 mod html;

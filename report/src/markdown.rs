@@ -6,7 +6,7 @@ use hangdog_schemas::{Finding, Report};
 
 use crate::escape::{markdown as plain, markdown_code as code, not_a_command};
 use crate::style::Style;
-use crate::{chain, words};
+use crate::{chain, compared, words};
 
 /// The report as Markdown. Begins with the sentence.
 pub fn markdown(report: &Report) -> String {
@@ -23,6 +23,12 @@ pub fn markdown(report: &Report) -> String {
     } else {
         _ = writeln!(out, "{}\n", plain(&words::all_clear(report)));
         _ = writeln!(out, "command: {}", code(&words::command(report)));
+    }
+    if let Some(comparison) = &report.comparison {
+        list(&mut out, "Runs", &compared::runs(comparison));
+        for (title, lines) in compared::differences(comparison) {
+            list(&mut out, title, &lines);
+        }
     }
     list(&mut out, "What hangdog did", &report.run.actions);
     let others: Vec<String> = words::others(report)

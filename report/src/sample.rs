@@ -61,6 +61,7 @@ fn report(verdict: Option<Finding>) -> Report {
             actions: vec![],
             missing: vec![],
         },
+        comparison: None,
         schema: REPORT_VERSION,
     }
 }

@@ -4,7 +4,7 @@ use hangdog_schemas::{Confidence, Finding, Report};
 
 use crate::page::Page;
 use crate::style::{Ink, Style};
-use crate::{chain, words};
+use crate::{chain, compared, words};
 
 /// The report as lines of text. Ends with a line end.
 pub fn text(report: &Report, style: &Style) -> String {
@@ -19,6 +19,7 @@ pub fn text(report: &Report, style: &Style) -> String {
         page.para("", Ink::Good, &words::all_clear(report));
         page.whole("command: ", Ink::Plain, &words::command(report));
     }
+    compared(&mut page, report);
     list(&mut page, "What hangdog did", &report.run.actions);
     also(&mut page, report);
     list(&mut page, "Missing from the capture", &report.run.missing);
@@ -68,6 +69,17 @@ fn body(page: &mut Page<'_>, verdict: &Finding, style: &Style) {
     list(page, "Advice", &verdict.advice);
     list(page, "To free it now", &verdict.rescue);
     list(page, "What could not be seen", &verdict.unknown);
+}
+
+fn compared(page: &mut Page<'_>, report: &Report) {
+    let Some(comparison) = &report.comparison else { return };
+    page.heading("Runs");
+    for line in compared::runs(comparison) {
+        page.item(Ink::Plain, &line);
+    }
+    for (title, lines) in compared::differences(comparison) {
+        list(page, title, &lines);
+    }
 }
 
 fn list(page: &mut Page<'_>, title: &str, items: &[String]) {

@@ -44,6 +44,13 @@ pub(crate) fn stillness(report: &Report) -> Option<String> {
 
 /// The first line of a report without a verdict.
 pub(crate) fn all_clear(report: &Report) -> String {
+    if let Some(comparison) = &report.comparison {
+        return match comparison.passed {
+            0 => "no run was made".to_owned(),
+            1 => "the one run passed".to_owned(),
+            n => format!("no run failed: all {n} passed"),
+        };
+    }
     if report.findings.is_empty() {
         "no hang was seen".to_owned()
     } else {

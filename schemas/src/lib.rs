@@ -5,7 +5,9 @@
 //! | the lines of a capture | [`record`] |
 //! | what a snapshot sees | [`fact`] |
 //! | what the kernel's recorder sees | [`kernel_event`] |
+//! | system calls with the names that they were given | [`call`] |
 //! | what a report says | [`report`] |
+//! | what many runs of one command differ in | [`comparison`] |
 //! | names of resources | [`resource`] |
 //! | processes, threads, facts as ids | [`id`] |
 //! | the time line | [`time`] |
@@ -17,6 +19,8 @@
 //! Not here: paths, clocks, `/proc`, conclusions.
 
 pub mod action;
+pub mod call;
+pub mod comparison;
 pub mod confidence;
 pub mod fact;
 pub mod file;
@@ -36,6 +40,7 @@ pub mod sample;
 pub mod time;
 pub mod version;
 
+pub use comparison::{Comparison, Difference, DifferenceRole, FailedRun, Rate};
 pub use confidence::Confidence;
 pub use id::{
     Address, Big, Device, FactRef, Fd, FuseConnection, Inode, PhaseId, Pid, ProcessId, SnapshotId, ThreadId, Tid,

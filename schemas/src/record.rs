@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use crate::action::{Action, Deed};
+pub use crate::call::Call;
 use crate::fact::{
     CgroupFact, FdFact, FileLockFact, FuseFact, Gap, LimitFact, LockFileFact, MessageQueueFact, MountFact,
     ProcessFact, SemaphoreFact, SocketFact, TaskState, ThreadFact,
@@ -48,6 +49,8 @@ pub enum Record {
     FileEvent(FileEvent),
     /// The kernel's own recorder saw something.
     KernelEvent(KernelEvent),
+    /// A system call that names something began.
+    Call(Box<Call>),
     /// The watchdog fired.
     Trigger(Trigger),
     /// A snapshot begins; its facts follow, each with the snapshot's number.
@@ -121,6 +124,7 @@ impl Record {
             Self::FileWatch(watch) => watch.when.t,
             Self::FileEvent(event) => event.when.t,
             Self::KernelEvent(event) => event.when.t,
+            Self::Call(call) => call.when.t,
             Self::Trigger(trigger) => trigger.when.t,
             Self::SnapshotBegin(begin) => begin.when.t,
             Self::Process(fact) => fact.when.t,
@@ -171,6 +175,7 @@ impl Record {
         "file_watch",
         "file_event",
         "kernel_event",
+        "call",
         "trigger",
         "snapshot_begin",
         "process",
@@ -210,6 +215,7 @@ impl Record {
             Self::FileWatch(_) => "file_watch",
             Self::FileEvent(_) => "file_event",
             Self::KernelEvent(_) => "kernel_event",
+            Self::Call(_) => "call",
             Self::Trigger(_) => "trigger",
             Self::SnapshotBegin(_) => "snapshot_begin",
             Self::Process(_) => "process",

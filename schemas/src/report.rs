@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{Big, Confidence, FactRef, Pid, RunNs, Tid, Version};
+use crate::{Big, Comparison, Confidence, FactRef, Pid, RunNs, Tid, Version};
 
 /// The report of a run. Its JSON begins with `verdict`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -14,6 +14,9 @@ pub struct Report {
     pub findings: Vec<Finding>,
     /// What was looked at.
     pub run: RunSummary,
+    /// Many runs of one command, compared (`flake`, `diff`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub comparison: Option<Comparison>,
     /// Version of this shape.
     pub schema: Version,
 }

@@ -8,10 +8,10 @@ use crate::fact::{
     SocketFamily, SocketState, Syscall, TaskState, Terminal, ThreadFact,
 };
 use crate::record::{
-    Action, Bystander, Deed, Doer, ExitStatus, FileEvent, FileOp, FileWatch, KernelDeed, KernelEvent, LockOutcome,
-    LockRequest, Lost, Output, PhaseClose, PhaseMeaning, PhaseOpen, PhaseState, Primitive, ProcessChange, ProcessEnd,
-    ProcessStart, RunEnd, Sample, SignalAction, SnapshotBegin, SnapshotEnd, SnapshotExtent, Stream, ThreadSample,
-    Trigger, TriggerReason, WatchedBy, Whose,
+    Action, Bystander, Call, Deed, Doer, ExitStatus, FileEvent, FileOp, FileWatch, KernelDeed, KernelEvent,
+    LockOutcome, LockRequest, Lost, Output, PhaseClose, PhaseMeaning, PhaseOpen, PhaseState, Primitive,
+    ProcessChange, ProcessEnd, ProcessStart, RunEnd, Sample, SignalAction, SnapshotBegin, SnapshotEnd,
+    SnapshotExtent, Stream, ThreadSample, Trigger, TriggerReason, WatchedBy, Whose,
 };
 use crate::{
     Actor, Address, Big, CAPTURE_VERSION, ClockAnchor, Confidence, Device, Edge, Evidence, FactRef, Fd, Finding,
@@ -299,6 +299,7 @@ pub fn report() -> Report {
             actions: vec!["killed 4412".to_owned()],
             missing: vec!["the file has no index".to_owned()],
         },
+        comparison: None,
         schema: REPORT_VERSION,
     }
 }
@@ -314,7 +315,7 @@ pub fn empty_report() -> Report {
         missing: Vec::new(),
         ..full.run
     };
-    Report { verdict: None, findings: Vec::new(), run, schema: REPORT_VERSION }
+    Report { verdict: None, findings: Vec::new(), run, comparison: None, schema: REPORT_VERSION }
 }
 
 /// A capture with records of every kind and every shape of them, in an order in which they can be written.
@@ -411,6 +412,7 @@ pub fn records() -> Vec<Record> {
         records.push(Record::Output(Output { when: ms(9), stream, bytes: 12, text: Some("hello\n".to_owned()) }));
     }
     records.extend(kernel_events());
+    records.push(call());
     let reasons = [
         TriggerReason::Still,
         TriggerReason::Quiet,
@@ -565,6 +567,24 @@ fn snapshot() -> Vec<Record> {
 }
 
 /// What the kernel's recorder sees, each in each shape.
+fn call() -> Record {
+    Record::Call(Box::new(Call {
+        when: ms(9),
+        pid: Pid(4412),
+        tid: Tid(4413),
+        parent: Pid(4390),
+        comm: "indexd".to_owned(),
+        name: "openat".to_owned(),
+        number: 257,
+        paths: vec!["/tmp/x/leader".to_owned()],
+        flags: vec!["O_WRONLY".to_owned(), "O_CREAT".to_owned()],
+        address: Some("127.0.0.1:8080".to_owned()),
+        fd: Some(Fd(5)),
+        request: Some("GET /front".to_owned()),
+        held_ns: 2_000_000,
+    }))
+}
+
 fn kernel_events() -> Vec<Record> {
     let (comm, connection) = ("indexd".to_owned(), FuseConnection(41));
     let lock = |asks, outcome| KernelDeed::FileLock {

@@ -23,14 +23,16 @@ pub struct Version {
 /// | version | what changed |
 /// | --- | --- |
 /// | 1.0 | first |
-pub const CAPTURE_VERSION: Version = Version { major: 1, minor: 0 };
+/// | 1.1 | `call` records |
+pub const CAPTURE_VERSION: Version = Version { major: 1, minor: 1 };
 
 /// The version of reports that this crate writes.
 ///
 /// | version | what changed |
 /// | --- | --- |
 /// | 1.0 | first |
-pub const REPORT_VERSION: Version = Version { major: 1, minor: 0 };
+/// | 1.1 | `comparison` |
+pub const REPORT_VERSION: Version = Version { major: 1, minor: 1 };
 
 /// Whether this crate may read something of a version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -8,8 +8,21 @@ use hangdog_tests::{Bench, Needs, Programs, programs, trial};
 use libtest_mimic::{Arguments, Trial};
 use serde_json::Value;
 
-const VERBS: &[&str] =
-    &["run", "attach", "dump", "report", "replay", "demo", "phase", "doctor", "clean", "schema", "completions"];
+const VERBS: &[&str] = &[
+    "run",
+    "attach",
+    "dump",
+    "report",
+    "flake",
+    "diff",
+    "replay",
+    "demo",
+    "phase",
+    "doctor",
+    "clean",
+    "schema",
+    "completions",
+];
 
 fn main() {
     hangdog_tests::as_in_the_foreground();

@@ -9,10 +9,11 @@ use std::io::Read;
 use hangdog_schemas::fact::TaskState;
 use hangdog_schemas::file::Reader;
 use hangdog_schemas::record::{
-    Action, Lost, Output, RunEnd, RunHeader, Sample, SnapshotBegin, SnapshotExtent, Trigger, TriggerReason,
+    Action, Call, Lost, Output, RunEnd, RunHeader, Sample, SnapshotBegin, SnapshotExtent, Trigger, TriggerReason,
 };
 use hangdog_schemas::{ProcessId, Record, Report, RunNs, SnapshotId, ThreadId, When};
 
+use crate::call;
 use crate::files::Files;
 use crate::kernel_event::KernelEvents;
 use crate::phase::Phases;
@@ -67,6 +68,7 @@ struct Builder {
     actions: Vec<Action>,
     lost: Vec<Lost>,
     kernel_events: KernelEvents,
+    calls: Vec<Call>,
     progress: ProgressLog,
     run_end: Option<RunEnd>,
     report: Option<Report>,
@@ -123,6 +125,7 @@ impl Builder {
             Record::Action(action) => self.actions.push(action),
             Record::Lost(lost) => self.lost.push(lost),
             Record::KernelEvent(event) => self.kernel_events.add(event),
+            Record::Call(call) => self.calls.push(*call),
             Record::RunEnd(end) => self.run_end = Some(end),
             Record::Report(report) => self.report = Some(*report),
             // The clocks are converted before records are written; facts were taken above.
@@ -192,6 +195,7 @@ impl Builder {
         self.actions.sort_by_key(|action| action.when.t);
         self.lost.sort_by_key(|lost| lost.when.t);
         self.kernel_events.settle(&self.threads);
+        let calls = call::settle(self.calls, &self.kernel_events);
         let missing = match (self.unplaced, self.other_run) {
             (0, false) => Vec::new(),
             (n, true) => vec![format!("{n} records after the header of a second run were left out")],
@@ -211,6 +215,7 @@ impl Builder {
             actions: self.actions,
             lost: self.lost,
             kernel_events: self.kernel_events,
+            calls,
             progress: self.progress,
             run_end: self.run_end,
             report: self.report,

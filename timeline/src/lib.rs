@@ -9,6 +9,7 @@
 //! and no terminal, and draws no conclusion.
 
 mod build;
+mod call;
 mod files;
 mod interval;
 mod kernel_event;
@@ -24,6 +25,7 @@ mod thread;
 mod timeline;
 
 pub use build::BuildError;
+pub use call::CallDone;
 pub use moment::Moment;
 pub use phase::{Lane, Phase};
 pub use process::Process;

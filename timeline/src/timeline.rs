@@ -7,6 +7,7 @@ use hangdog_schemas::record::{
 };
 use hangdog_schemas::{PhaseId, ProcessId, Report, RunNs, SnapshotId, ThreadId, Tid};
 
+use crate::call::CallDone;
 use crate::files::Files;
 use crate::kernel_event::KernelEvents;
 use crate::phase::{Lane, Phase, Phases};
@@ -32,6 +33,7 @@ pub struct Timeline {
     pub(crate) actions: Vec<Action>,
     pub(crate) lost: Vec<Lost>,
     pub(crate) kernel_events: KernelEvents,
+    pub(crate) calls: Vec<CallDone>,
     pub(crate) progress: ProgressLog,
     pub(crate) run_end: Option<RunEnd>,
     pub(crate) report: Option<Report>,

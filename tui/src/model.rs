@@ -173,6 +173,7 @@ pub(crate) fn own_report(timeline: &Timeline) -> Report {
             actions: Vec::new(),
             missing: vec!["the report: the capture ends before one was written".to_owned()],
         },
+        comparison: None,
         schema: REPORT_VERSION,
     })
 }

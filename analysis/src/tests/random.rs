@@ -147,7 +147,7 @@ fn live(records: Vec<Record>) -> BTreeSet<(Pid, Tid)> {
     let timeline = Timeline::build(records).expect("a header comes first");
     let [before, snapshot] = timeline.snapshots() else { panic!("there are two looks") };
     let view = View::new(&timeline, snapshot, Some(before), Options::default().patience);
-    let graph = Graph::new(wait::tasks(&view));
+    let graph = Graph::new(wait::tasks(&view, wait::Limits::End));
     let live = (0..graph.tasks.len()).filter(|task| graph.alive(*task) == Liveness::Live);
     live.filter_map(|task| graph.tasks[task].key.thread()).collect()
 }

@@ -74,8 +74,9 @@ pub(super) fn check_finding(scene: &str, expected: &str) {
 /// The first ring or end of a chain among the findings, in the words of [`check`].
 pub(super) fn told_of(scene: &str) -> String {
     let report = report(scene);
-    let is_cause =
-        |finding: &&Finding| finding.kind != FindingKind::ExternalWait && finding.kind != FindingKind::Polling;
+    let is_cause = |finding: &&Finding| {
+        finding.kind.is_hang() && !matches!(finding.kind, FindingKind::ExternalWait | FindingKind::Polling)
+    };
     told(report.findings.iter().find(is_cause))
 }
 

@@ -43,6 +43,8 @@ enum Listener {
     Run(Told, OnHang),
     /// Whoever reads the standard output of a watch.
     Attach(Style),
+    /// Nobody: the capture is read later.
+    Nobody,
 }
 
 struct Asked {
@@ -63,6 +65,12 @@ impl ChildJudge {
         Self::telling(thinking, Listener::Attach(console::stdout_style()))
     }
 
+    /// The same, without a word.
+    pub(crate) fn silent(mut self) -> Self {
+        self.listener = Listener::Nobody;
+        self
+    }
+
     fn telling(thinking: &Thinking, listener: Listener) -> Self {
         let mut arguments = vec![OsString::from("internal-judge")];
         arguments.extend(thinking.arguments());
@@ -75,7 +83,7 @@ impl ChildJudge {
         let mut this = self;
         match &mut this.listener {
             Listener::Run(told, _) => std::mem::take(told),
-            Listener::Attach(_) => Told::default(),
+            Listener::Attach(_) | Listener::Nobody => Told::default(),
         }
     }
 
@@ -140,6 +148,7 @@ impl Judge for ChildJudge {
     fn announce(&mut self, report: &Report, moment: Moment) {
         match &mut self.listener {
             Listener::Run(told, on_hang) => told.announce(report, moment, *on_hang),
+            Listener::Nobody => {}
             // Who does not read for so long finds it in the capture.
             Listener::Attach(style) => {
                 let text = format!("{}\n", hangdog_report::text(report, style));
@@ -160,7 +169,7 @@ impl Drop for ChildJudge {
 fn without_verdict(mut run: RunSummary, trouble: String) -> Report {
     let trouble = if trouble.is_empty() { "the analysis ended without an answer".to_owned() } else { trouble };
     run.missing.push(trouble);
-    Report { verdict: None, findings: Vec::new(), run, schema: REPORT_VERSION }
+    Report { verdict: None, findings: Vec::new(), run, comparison: None, schema: REPORT_VERSION }
 }
 
 fn summary(records: &[Record]) -> RunSummary {

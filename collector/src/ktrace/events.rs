@@ -31,3 +31,6 @@ pub(super) const RARE: &[&str] = &[
 
 /// What comes with system calls. A futex is one of them.
 pub(super) const OFTEN: &[&str] = &["sched/sched_waking", "raw_syscalls/sys_enter", "raw_syscalls/sys_exit"];
+
+/// What comes of system calls.
+pub(super) const RESULTS: &str = "raw_syscalls/sys_exit";

@@ -19,10 +19,11 @@ use hangdog_schemas::{Record, When};
 
 use super::belonging::Belonging;
 use super::decode::{Layouts, decode};
-use super::events::{OFTEN, RARE};
+use super::events::{OFTEN, RARE, RESULTS};
 use super::leftover;
 use super::ring::{self, RawEvent};
 use super::tracefs::{Instance, Tracefs};
+use crate::calls::numbers;
 use crate::clock::RunClock;
 use crate::run::KernelTrace;
 
@@ -35,6 +36,8 @@ pub(super) const MOST_THREADS: usize = 16 << 10;
 
 /// The newest events of one look are kept.
 const MOST_EVENTS: usize = 20_000;
+/// The same where results of calls are kept: a run is compared as a whole.
+const MOST_RESULTS: usize = 200_000;
 /// What all rings together may take, bytes; each has this much at least.
 const ALL_RINGS: usize = 16 << 20;
 const SMALLEST_RING: usize = 64 << 10;
@@ -83,6 +86,13 @@ fn remove(plan: &Plan) -> io::Result<()> {
     }
 }
 
+impl KernelTrace {
+    /// Whether the kernel leaves out what others do. Looks at every switch, so only where much is recorded.
+    fn is_followed(self) -> bool {
+        matches!(self, Self::Results | Self::Syscalls)
+    }
+}
+
 struct Work<'a> {
     plan: &'a Plan,
     instance: Instance,
@@ -100,9 +110,13 @@ impl Work<'_> {
                 FOLLOW => {
                     let pid = number(socket)?;
                     self.belonging.with(pid);
-                    if self.plan.mode == KernelTrace::Syscalls {
+                    if self.plan.mode.is_followed() {
                         self.instance.write("set_event_pid", &pid.to_string())?;
-                        self.turn_on(OFTEN);
+                    }
+                    match self.plan.mode {
+                        KernelTrace::Syscalls => self.turn_on(OFTEN),
+                        KernelTrace::Results => self.turn_on_results()?,
+                        KernelTrace::On | KernelTrace::Off => {}
                     }
                     socket.write_all(b"\n")?;
                     leftover::remove_dead(&self.plan.tracefs);
@@ -131,10 +145,18 @@ impl Work<'_> {
             let kib = (ALL_RINGS / processors).max(SMALLEST_RING) >> 10;
             self.instance.write("buffer_size_kb", &kib.to_string())?;
         }
-        if self.plan.mode == KernelTrace::Syscalls {
+        if self.plan.mode.is_followed() {
             self.instance.write("options/event-fork", "1")?;
         }
         self.turn_on(RARE);
+        Ok(())
+    }
+
+    /// What comes of calls of which the names are noted, and of no others.
+    fn turn_on_results(&mut self) -> io::Result<()> {
+        let wanted: Vec<String> = numbers().iter().map(|number| format!("id == {number}")).collect();
+        self.instance.write(&format!("events/{RESULTS}/filter"), &wanted.join(" || "))?;
+        self.turn_on(&[RESULTS]);
         Ok(())
     }
 
@@ -157,9 +179,10 @@ impl Work<'_> {
         }
         self.belonging.know(threads, events.iter());
         let mut kept: VecDeque<KernelEvent> = VecDeque::new();
+        let most = if self.plan.mode == KernelTrace::Results { MOST_RESULTS } else { MOST_EVENTS };
         let mut too_many = 0;
         for event in events.into_iter().filter(|event| self.belonging.takes(event)) {
-            if kept.len() == MOST_EVENTS {
+            if kept.len() == most {
                 kept.pop_front();
                 too_many += 1;
             }
@@ -171,12 +194,12 @@ impl Work<'_> {
         let overwritten = ring.overwritten.saturating_sub(self.overwritten);
         self.overwritten = ring.overwritten;
         let whose = match self.plan.mode {
-            KernelTrace::Syscalls => "that newer ones took the place of",
+            KernelTrace::Syscalls | KernelTrace::Results => "that newer ones took the place of",
             _ => "of the whole machine that newer ones took the place of",
         };
         for (records, what) in [
             (overwritten, whose.to_owned()),
-            (too_many, format!("before the newest {MOST_EVENTS}")),
+            (too_many, format!("before the newest {most}")),
             (garbled, "that were not as the kernel says".to_owned()),
         ] {
             if records > 0 {

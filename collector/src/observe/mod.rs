@@ -19,7 +19,9 @@ pub(crate) mod syscalls;
 pub mod tree;
 pub mod worker;
 
+pub(crate) use parse::argument::argument;
 pub(crate) use parse::lock_file::is_lock_or_pid_name;
+pub(crate) use parse::status::status;
 pub(crate) use parse::text::text as printable;
 
 pub use baseline::{Baseline, baseline};

@@ -21,6 +21,7 @@ use rustix::pipe::{PipeFlags, pipe_with};
 
 use super::stdio;
 use super::tee::Substitute;
+use crate::calls::Installer;
 use crate::kernel::{open_process, start_of_own};
 
 /// Whether the command gets a process group of its own.
@@ -41,11 +42,12 @@ pub(super) struct Plan {
     group: Group,
     mask: SigSet,
     streams: Vec<Substitute>,
+    filter: Option<Installer>,
 }
 
 impl Plan {
     /// `extra` variables override inherited ones. `mask` is the signal mask that hangdog was started with.
-    /// `streams` take the place of ours.
+    /// `streams` take the place of ours. `filter` has the kernel ask about some of the command's calls.
     pub(super) fn new(
         command: &[OsString],
         inherited: impl Iterator<Item = (OsString, OsString)>,
@@ -53,6 +55,7 @@ impl Plan {
         group: Group,
         mask: SigSet,
         streams: Vec<Substitute>,
+        filter: Option<Installer>,
     ) -> io::Result<Self> {
         let arguments =
             command.iter().map(|word| c_string(word.clone().into_vec())).collect::<io::Result<Vec<_>>>()?;
@@ -63,7 +66,7 @@ impl Plan {
             .chain(added)
             .map(|(name, value)| c_string([name.as_bytes(), b"=", value.as_bytes()].concat()))
             .collect::<io::Result<Vec<_>>>()?;
-        Ok(Self { program, arguments, environment, group, mask, streams })
+        Ok(Self { program, arguments, environment, group, mask, streams, filter })
     }
 
     /// Forks. The child waits until [`Held::go`]. Its streams are closed here: nobody but the command holds
@@ -118,6 +121,9 @@ impl Plan {
             unsafe { libc::dup2(stream.pipe.as_raw_fd(), fd) };
         }
         stdio::restore_sigpipe();
+        if let Some(filter) = &self.filter {
+            filter.install();
+        }
         let _ = sigprocmask(SigmaskHow::SIG_SETMASK, Some(&self.mask), None);
         // SAFETY: the three pointers are NUL-terminated strings and NULL-terminated arrays of such, which
         // live in `self` and in the caller's frame until the exec.

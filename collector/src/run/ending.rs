@@ -138,7 +138,8 @@ fn last_report(
             .collect();
         return Some(report);
     }
-    if has_leftovers && main_loop.parts.records.question.looks() > 0 {
+    let question = &main_loop.parts.records.question;
+    if has_leftovers || question.has_history() {
         main_loop.ask();
         main_loop.last_word(LAST_WORD);
     }
@@ -177,6 +178,7 @@ pub(super) fn finish_capture(
     main_loop.finish_files(is_trouble || is_named);
     let verdict = if is_trouble || is_named { Verdict::Keep } else { Verdict::Drop };
     if verdict == Verdict::Keep {
+        main_loop.last_calls();
         main_loop.last_kernel_events();
     }
     let now = main_loop.now();

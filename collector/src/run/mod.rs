@@ -41,7 +41,7 @@ pub use directory::run_directory_fails;
 pub(crate) use directory::{
     ASKED, BEFORE, DIRECTORY, KEPT_OWNER, NOTED_MOUNTS, OWNER, SPOOL, bases, claim_of_half, names, open_private,
 };
-pub use options::{Ended, KeepCapture, KernelTrace, OnHang, RunError, RunOptions, RunOutcome};
+pub use options::{Ended, KeepCapture, KernelTrace, NamedCalls, OnHang, RunError, RunOptions, RunOutcome};
 pub(crate) use signals::DUMP;
 pub use start::run;
 pub use stdio::{close_as_at_start, restore_sigpipe};

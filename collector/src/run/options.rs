@@ -40,6 +40,8 @@ pub enum KernelTrace {
     /// What is rare: life of processes, signals, FUSE requests, file locks, TCP connections.
     #[default]
     On,
+    /// What comes of system calls that name something as well: beside [`NamedCalls`].
+    Results,
     /// All system calls and wake-ups as well.
     Syscalls,
 }
@@ -50,9 +52,23 @@ impl KernelTrace {
         match self {
             Self::Off => "off",
             Self::On => "on",
+            Self::Results => "results",
             Self::Syscalls => "syscalls",
         }
     }
+}
+
+/// Whether system calls that name something are noted with the names, and held up by chance. The kernel asks us about
+/// each such call, which takes some 10 µs: for runs that are made to find something out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum NamedCalls {
+    /// No.
+    #[default]
+    Off,
+    /// They are noted.
+    Noted,
+    /// They are noted; some threads are late and some run at a lower priority, as this seed decides.
+    Perturbed(u64),
 }
 
 /// Where the capture goes and when it is kept.
@@ -86,6 +102,8 @@ pub struct RunOptions {
     pub watch_dirs: Vec<PathBuf>,
     /// What the kernel's own recorder is asked for.
     pub kernel_trace: KernelTrace,
+    /// System calls that name something.
+    pub named_calls: NamedCalls,
     /// Further options in force, for the header of the capture: `--patience=10s`.
     pub noted: Vec<String>,
 }
@@ -102,6 +120,7 @@ impl RunOptions {
             tee: false,
             watch_dirs: Vec::new(),
             kernel_trace: KernelTrace::default(),
+            named_calls: NamedCalls::default(),
             noted: Vec::new(),
         }
     }

@@ -7,12 +7,14 @@ use std::collections::{BTreeMap, VecDeque};
 use hangdog_schemas::record::{
     Action, Lost, Output, PhaseClose, PhaseOpen, ProcessChange, ProcessEnd, ProcessStart, RunEnd, Sample, Trigger,
 };
-use hangdog_schemas::{Big, Pid, ProcessId, Record, RunHeader, RunNs};
+use hangdog_schemas::{Big, PhaseId, Pid, ProcessId, Record, RunHeader, RunNs};
 
 /// Ended processes that are remembered.
 const MOST_ENDED: usize = 1024;
 /// Processes that are remembered at all; beyond that the oldest of the ended go first.
 const MOST_PROCESSES: usize = 8 << 10;
+/// Phases that are over and are remembered.
+const MOST_HISTORY: usize = 4096;
 /// Triggers and actions that are remembered.
 const MOST_EVENTS: usize = 256;
 
@@ -37,6 +39,11 @@ pub(super) struct Question {
     output: Option<Output>,
     /// Notifications that nobody waited for: short phases, which are over.
     notifications: VecDeque<(PhaseOpen, Option<PhaseClose>)>,
+    /// Phases that are over and say by themselves what they mean, and the ones around them.
+    history: VecDeque<(PhaseOpen, Option<PhaseClose>)>,
+    /// Where a phase is that is still open, of those in `history`, counted from the first that ever was.
+    open: BTreeMap<PhaseId, u64>,
+    dropped: u64,
     end: Option<RunEnd>,
 }
 
@@ -52,6 +59,9 @@ impl Question {
             lost: VecDeque::new(),
             output: None,
             notifications: VecDeque::new(),
+            history: VecDeque::new(),
+            open: BTreeMap::new(),
+            dropped: 0,
             end: None,
         }
     }
@@ -105,6 +115,15 @@ impl Question {
     pub(super) fn phase_opened(&mut self, open: &PhaseOpen) {
         if open.hang.serve.as_ref().is_some_and(|key| key.kind() == "cond") {
             push_bounded(&mut self.notifications, (open.clone(), None));
+        } else if open.hang.primitive.is_none() {
+            self.open.insert(open.id, self.dropped + self.history.len() as u64);
+            self.history.push_back((open.clone(), None));
+            if self.history.len() > MOST_HISTORY
+                && let Some((oldest, _)) = self.history.pop_front()
+            {
+                self.dropped += 1;
+                self.open.remove(&oldest.id);
+            }
         }
     }
 
@@ -113,6 +132,20 @@ impl Question {
         if let Some((_, closed)) = its {
             *closed = Some(close.clone());
         }
+        if let Some(at) = self.open.remove(&close.id)
+            && let Some((_, closed)) = self.history.get_mut(at.saturating_sub(self.dropped) as usize)
+        {
+            *closed = Some(close.clone());
+        }
+    }
+
+    /// Whether phases tell something that is worth a thought at the end of a run.
+    pub(super) fn has_history(&self) -> bool {
+        let tells = |open: &PhaseOpen| {
+            let hang = &open.hang;
+            hang.op.is_some() || hang.entity.is_some() || hang.hold.is_some() || hang.deadline_ms.is_some()
+        };
+        self.history.iter().any(|(open, _)| tells(open))
     }
 
     /// Without these it could be thought that everybody is on record.
@@ -137,17 +170,12 @@ impl Question {
         (self.looks.len() == 2).then(|| self.looks.front().map(|look| look.began)).flatten()
     }
 
-    /// How many snapshots there are, at most two.
-    pub(super) fn looks(&self) -> usize {
-        self.looks.len()
-    }
-
     /// As records, in the order of a capture.
     pub(super) fn records<'a>(&self, phases: impl Iterator<Item = &'a PhaseOpen>) -> Vec<Record> {
         let mut records = vec![Record::Run(Box::new(self.header.clone()))];
         records.extend(self.processes.values().cloned().map(Record::ProcessStart));
         records.extend(phases.cloned().map(|phase| Record::PhaseOpen(Box::new(phase))));
-        for (open, close) in &self.notifications {
+        for (open, close) in self.notifications.iter().chain(&self.history) {
             if let Some(close) = close {
                 records.push(Record::PhaseOpen(Box::new(open.clone())));
                 records.push(Record::PhaseClose(close.clone()));

@@ -14,7 +14,7 @@ use super::directory::RunDirectory;
 use super::ending;
 use super::header::{Header, chance, header, name_a_run};
 use super::main_loop::{MainLoop, Parts, SAMPLE, Stop};
-use super::options::{KeepCapture, KernelTrace, RunError, RunOptions, RunOutcome};
+use super::options::{KeepCapture, KernelTrace, NamedCalls, RunError, RunOptions, RunOutcome};
 use super::output::Outputs;
 use super::question::Question;
 use super::records::Records;
@@ -23,6 +23,7 @@ use super::subject::Subject;
 use super::tee::Tee;
 use super::watched::directories;
 use crate::act::Before;
+use crate::calls::{Calls, Installer};
 use crate::clock::RunClock;
 use crate::judge::Judge;
 use crate::kernel::{Children, raise_open_files};
@@ -89,6 +90,7 @@ fn start(
     let mut ktrace = start_kernel_trace(options, clock, name, feed.as_ref(), &mut notes);
     let (tee, streams) = if options.tee { Tee::start() } else { Ok((Tee::default(), Vec::new())) }
         .map_err(RunError::own("no process can be started that passes the output on"))?;
+    let (calls, filter) = start_calls(options, clock, feed.as_ref(), &mut notes).unzip();
     let outputs = Outputs::new(tee);
     let own = hangdog_schemas::Pid(std::process::id());
     let tree = Tree::new(clock, own, Vec::new()).map_err(RunError::own("the process tree cannot be read"))?;
@@ -97,8 +99,9 @@ fn start(
 
     let group = if terminal().is_some() { Group::Shared } else { Group::Own };
     let extra = environment(name, directory);
-    let plan = Plan::new(&options.command, std::env::vars_os(), &extra, group, signals.mask_before(), streams)
-        .map_err(|source| cannot_run(options, source))?;
+    let plan =
+        Plan::new(&options.command, std::env::vars_os(), &extra, group, signals.mask_before(), streams, filter)
+            .map_err(|source| cannot_run(options, source))?;
     let held = plan.fork().map_err(RunError::own("no process can be started for the command"))?;
     raise_open_files();
     children.set_root(held.process.pid.0);
@@ -135,6 +138,7 @@ fn start(
         records,
         files,
         ktrace,
+        calls,
         signals,
         subject: Subject::Command(started, group),
         foreign: Vec::new(),
@@ -211,6 +215,23 @@ fn start_writer(options: &RunOptions, name: &str, notes: &mut Vec<String>) -> Op
             None
         }
     }
+}
+
+/// The helper that hears of system calls that name something. Only for a capture.
+fn start_calls(
+    options: &RunOptions,
+    clock: RunClock,
+    feed: Option<&Feed>,
+    notes: &mut Vec<String>,
+) -> Option<(Calls, Installer)> {
+    let seed = match options.named_calls {
+        NamedCalls::Off => return None,
+        NamedCalls::Noted => None,
+        NamedCalls::Perturbed(seed) => Some(seed),
+    };
+    feed?;
+    let started = Calls::start(clock, seed);
+    started.map_err(|error| notes.push(format!("the names in system calls are not recorded: {error}"))).ok()
 }
 
 /// Only for a capture: nothing else takes the events. Who may not have the kernel's recorder is told by `doctor`, and

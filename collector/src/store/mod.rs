@@ -26,6 +26,7 @@ pub(crate) use lock::LOCK_NAME;
 pub use lock::{Lock, LockError};
 pub use owner::{Life, Owner};
 pub(crate) use remains::{NotedMount, has_remains};
+pub use remove::remove_directory;
 pub(crate) use remove::remove_tree;
 pub(crate) use runs::Claim;
 pub use runs::{Asked, Run, ask, runs};

@@ -31,6 +31,16 @@ pub(crate) fn remove_tree(parent: BorrowedFd<'_>, name: &OsStr, at: &Path) -> Ve
     stays
 }
 
+/// Removes a directory that its caller has made, with all below it. Says what stays, and why.
+pub fn remove_directory(path: &Path) -> Vec<String> {
+    let (Some(around), Some(name)) = (path.parent(), path.file_name()) else { return Vec::new() };
+    let stays = match std::fs::File::open(around) {
+        Ok(parent) => remove_tree(parent.as_fd(), name, around),
+        Err(error) => vec![Stays { path: path.to_owned(), why: error.to_string() }],
+    };
+    stays.into_iter().map(|stays| format!("{} stays: {}", stays.path.display(), stays.why)).collect()
+}
+
 fn remove(parent: BorrowedFd<'_>, name: &OsStr, path: &Path, depth: usize, stays: &mut Vec<Stays>) {
     let mut stay = |why: String| stays.push(Stays { path: path.to_owned(), why });
     match unlinkat(parent, name, AtFlags::empty()) {

@@ -60,7 +60,8 @@ impl Ration {
             | Record::PhaseState(_)
             | Record::Output(_)
             | Record::FileEvent(_)
-            | Record::KernelEvent(_) => self.limit / 2,
+            | Record::KernelEvent(_)
+            | Record::Call(_) => self.limit / 2,
             Record::ProcessStart(_) | Record::ProcessChange(_) | Record::ProcessEnd(_) | Record::Anchor(_) => {
                 self.limit / 4 * 3
             }

@@ -149,7 +149,7 @@ fn judge(records: &[Record]) -> Report {
         actions: Vec::new(),
         missing: Vec::new(),
     };
-    Report { findings: verdict.iter().cloned().collect(), verdict, run, schema: REPORT_VERSION }
+    Report { findings: verdict.iter().cloned().collect(), verdict, run, comparison: None, schema: REPORT_VERSION }
 }
 
 /// One test's folder.

@@ -595,6 +595,7 @@ pub(crate) fn report() -> Report {
             ],
             missing: Vec::new(),
         },
+        comparison: None,
         schema: REPORT_VERSION,
     }
 }

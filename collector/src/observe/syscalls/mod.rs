@@ -33,6 +33,11 @@ pub(crate) fn name(number: u32) -> String {
     NAMES.get(&number).map_or_else(|| format!("syscall_{number}"), |name| (*name).to_owned())
 }
 
+/// The number of a system call.
+pub(crate) fn number_of(name: &str) -> Option<u32> {
+    NAMES.iter().find(|(_, own)| **own == name).map(|(number, _)| *number)
+}
+
 /// `/proc/PID/task/TID/syscall`. `None` when it is nothing of the kind.
 pub(crate) fn syscall(bytes: &[u8]) -> Option<Syscall> {
     let words: Vec<&[u8]> = words(bytes).collect();

@@ -111,6 +111,7 @@ fn look(
         foreign: Vec::new(),
         files: None,
         ktrace: None,
+        calls: None,
         pace: if options.stay == Stay::Watch { WATCH_SAMPLE } else { SAMPLE },
     };
     let watch = Watch::Others(Visit::new(options.stay, options.limit));

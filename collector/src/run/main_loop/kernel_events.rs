@@ -6,9 +6,12 @@ use std::time::Duration;
 use hangdog_schemas::RunNs;
 
 use super::MainLoop;
+use crate::calls::Calls;
 
 /// The end of a run waits this long for the last events.
 const LAST_EVENTS: Duration = Duration::from_secs(2);
+/// And this long for the writer to take the calls that were noted.
+const LAST_CALLS: Duration = Duration::from_secs(10);
 
 impl MainLoop<'_> {
     pub(super) fn ask_for_kernel_events(&mut self) {
@@ -31,6 +34,20 @@ impl MainLoop<'_> {
         self.hear_to_the_end(until);
         self.ask_for_kernel_events();
         self.hear_to_the_end(until);
+    }
+
+    /// After the command's end: the calls that were noted. They are all there: each caller waited for it.
+    pub(in crate::run) fn last_calls(&mut self) {
+        let until = self.now().plus(LAST_CALLS.as_nanos() as u64);
+        while let Some(lines) = self.parts.calls.as_mut().and_then(Calls::lines) {
+            for line in lines {
+                while !self.parts.records.has_room() && self.now() < until {
+                    self.parts.records.pump();
+                    std::thread::sleep(Duration::from_millis(1));
+                }
+                self.parts.records.push_line(self.now(), &line);
+            }
+        }
     }
 
     fn hear_to_the_end(&mut self, until: RunNs) {

@@ -42,6 +42,7 @@ use super::signals::Signals;
 use super::stillness::Stillness;
 use super::subject::Subject;
 use crate::act::{Before, Owned};
+use crate::calls::Calls;
 use crate::clock::RunClock;
 use crate::judge::{Judge, Moment};
 use crate::kernel::{Children, cpu_of, has_ended, timespec};
@@ -93,6 +94,7 @@ pub(super) struct Parts<'a> {
     pub(super) records: Records,
     pub(super) files: Option<Files>,
     pub(super) ktrace: Option<Recorder>,
+    pub(super) calls: Option<Calls>,
     pub(super) signals: Signals,
     pub(super) subject: Subject,
     /// Where recorders of programs lie that no run has given a place, when it is not a command that is followed.
@@ -328,6 +330,7 @@ impl<'a> MainLoop<'a> {
         helpers.extend(self.told.memfds.helper());
         helpers.extend(self.parts.files.as_ref().map(Files::reader));
         helpers.extend(self.parts.ktrace.iter().map(Recorder::helper));
+        helpers.extend(self.parts.calls.iter().map(Calls::helper));
         self.children.set_helpers(helpers);
     }
 

@@ -1,0 +1,107 @@
+//! Processes, phases and signals of a run as clauses.
+
+use std::collections::BTreeMap;
+
+use hangdog_schemas::record::KernelDeed;
+use hangdog_schemas::{Actor, Tid};
+use hangdog_timeline::{Phase, Timeline};
+
+use super::name;
+use super::sketch::{Sketch, Tier};
+use super::sockets::overlap;
+use super::who::Who;
+
+/// Signals by which programs and people end each other.
+const TOLD: &[(i32, &str)] = &[
+    (1, "SIGHUP"),
+    (2, "SIGINT"),
+    (6, "SIGABRT"),
+    (9, "SIGKILL"),
+    (10, "SIGUSR1"),
+    (12, "SIGUSR2"),
+    (15, "SIGTERM"),
+];
+/// Signals that the kernel sends for a mistake.
+const FATAL: &[(i32, &str)] = &[(4, "SIGILL"), (7, "SIGBUS"), (8, "SIGFPE"), (11, "SIGSEGV"), (31, "SIGSYS")];
+
+/// Notes programs that begin and end, and signals.
+pub(super) fn processes(timeline: &Timeline, who: &Who, sketch: &mut Sketch) {
+    for event in timeline.kernel_events() {
+        let (t, tid) = (event.when.t, event.tid);
+        let named =
+            |table: &[(i32, &'static str)], signal: i32| table.iter().find(|(n, _)| *n == signal).map(|(_, s)| *s);
+        match &event.what {
+            KernelDeed::Exec { .. } => {
+                let text = format!("{} is started", who.role(tid, t));
+                sketch.mark(&format!("{} is started", who.one(tid, t)), t);
+                sketch.note(Tier::Deed, text, t, Some(who.actor(tid, t)));
+            }
+            KernelDeed::ExitCall { code } if *code != 0 => {
+                let text = format!("{} ends with exit code {code}", who.role(tid, t));
+                sketch.note(Tier::Ending, text, t, Some(who.actor(tid, t)));
+            }
+            KernelDeed::Exit { .. } => sketch.mark(&format!("{} ends", who.one(tid, t)), t),
+            KernelDeed::SignalSent { signal, code, target, .. } => {
+                if let Some(word) = named(FATAL, *signal) {
+                    sketch.note(
+                        Tier::Error,
+                        format!("{} gets {word}", who.role(*target, t)),
+                        t,
+                        Some(who.actor(*target, t)),
+                    );
+                } else if let Some(word) = named(TOLD, *signal).filter(|_| *code <= 0) {
+                    let text = format!("{} sends {word} to {}", who.role(tid, t), who.role(*target, t));
+                    sketch.mark(&text, t);
+                    sketch.note(Tier::Deed, text, t, Some(who.actor(tid, t)));
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Notes phases by their path, what they came to, and how many were open at once.
+pub(super) fn phases(timeline: &Timeline, who: &Who, sketch: &mut Sketch) {
+    let mut open: BTreeMap<String, Vec<&Phase>> = BTreeMap::new();
+    for phase in timeline.phases() {
+        let path: Vec<String> =
+            timeline.phase_path(phase).iter().map(|part| name::word(&part.name, &who.pids)).collect();
+        let key = phase.hang.op.as_deref().or(phase.hang.entity.as_deref());
+        let key = key.map(|key| format!(" ({})", name::word(key, &who.pids))).unwrap_or_default();
+        let process = timeline.process(phase.id.process).map_or("?", |process| process.comm_at(phase.open.t));
+        let role = name::word(process, &who.pids);
+        let text = format!("phase {}{key} of {role}", path.join(" > "));
+        sketch.mark(&format!("{text} begins"), phase.open.t);
+        if let Some(close) = phase.close {
+            sketch.mark(&format!("{text} ends"), close.t);
+        }
+        let actor = actor(timeline, phase);
+        sketch.note(Tier::Deed, format!("{text} is entered"), phase.open.t, Some(actor.clone()));
+        if let Some(outcome) = phase.outcome.as_deref().filter(|outcome| *outcome != "ok") {
+            let t = phase.close.map_or(phase.open.t, |close| close.t);
+            sketch.note(Tier::Error, format!("{text} ends as {outcome}"), t, Some(actor));
+        }
+        open.entry(text).or_default().push(phase);
+    }
+    for (text, phases) in open {
+        let end = |phase: &Phase| phase.close.map_or(timeline.end(), |close| close.t);
+        let (many, since) = overlap(phases.iter().map(|phase| (phase.open.t, end(phase))));
+        let has_key = phases.iter().any(|phase| phase.hang.op.is_some() || phase.hang.entity.is_some());
+        let tier = if has_key { Tier::Race } else { Tier::Deed };
+        sketch.at_once(tier, format!("phases like: {text}"), many, since, Vec::new());
+    }
+}
+
+/// A phase's thread as an actor.
+pub(crate) fn actor(timeline: &Timeline, phase: &Phase) -> Actor {
+    let pid = phase.id.process.pid;
+    let comm = timeline.process(phase.id.process).map_or("?", |process| process.comm_at(phase.open.t));
+    let path: Vec<&str> = timeline.phase_path(phase).iter().map(|part| part.name.as_str()).collect();
+    Actor {
+        pid,
+        tid: phase.tid.unwrap_or(Tid(pid.0)),
+        task: phase.task,
+        comm: comm.to_owned(),
+        phase: Some(path.join(" > ")),
+    }
+}

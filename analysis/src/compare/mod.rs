@@ -1,0 +1,60 @@
+//! Runs of one command compared: what is so in those that fail and not in those that pass.
+//!
+//! ```text
+//! timeline ──▶ sketch: clauses worded alike in all runs ─┐
+//!      files, sockets, life, history                     ├──▶ rank ──▶ tell ──▶ report
+//! timeline ──▶ sketch ───────────────────────────────────┘   weigh
+//! ```
+//!
+//! Runs are aligned by who did what to what, not by time. A difference is a cause only where so many runs show it that
+//! chance would not do as well among all that was weighed; else it is told as what it is.
+
+mod errno;
+mod files;
+mod life;
+mod name;
+mod rank;
+mod sketch;
+mod sockets;
+mod tell;
+mod weigh;
+mod who;
+
+#[cfg(test)]
+mod tests;
+
+use hangdog_schemas::record::ExitStatus;
+use hangdog_timeline::Timeline;
+
+pub use sketch::{Ending, Sketch};
+pub use tell::{Compared, compare};
+pub use weigh::rate;
+
+pub(crate) use files::{busy_mounts, when};
+pub(crate) use life::actor;
+
+impl Sketch {
+    /// What is kept of a run.
+    pub fn of(timeline: &Timeline) -> Self {
+        let mut sketch = Self::new(ending(timeline));
+        let who = who::Who::of(timeline);
+        files::note(timeline, &who, &mut sketch);
+        sockets::note(timeline, &who, &mut sketch);
+        life::processes(timeline, &who, &mut sketch);
+        life::phases(timeline, &who, &mut sketch);
+        for seen in crate::history::seen(timeline) {
+            let text = name::word(&seen.clause, &who.pids);
+            sketch.note_with(sketch::Tier::Race, text, seen.at, seen.culprits, Some(seen.sentence));
+        }
+        sketch
+    }
+}
+
+/// How the run ended, by its last record. A capture that was cut has no end: its run did not pass.
+fn ending(timeline: &Timeline) -> Ending {
+    match timeline.run_end() {
+        Some(end) if end.ended_by_hangdog => Ending::Hung,
+        Some(end) if end.how == Some(ExitStatus::Code(0)) => Ending::Passed,
+        _ => Ending::Failed,
+    }
+}

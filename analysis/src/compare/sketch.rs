@@ -1,0 +1,138 @@
+//! What is kept of one run for a comparison: clauses that are worded alike in all runs, how often each is so, and when
+//! first. A sketch is small, so that many runs fit where a single timeline does.
+
+use std::collections::BTreeMap;
+
+use hangdog_schemas::{Actor, RunNs};
+
+/// How a run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// With 0.
+    Passed,
+    /// Otherwise, by itself.
+    Failed,
+    /// hangdog ended it.
+    Hung,
+}
+
+/// What kind of thing a clause says, in the order in which it explains.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Tier {
+    /// Two came in each other's way: what one had looked at was changed before it acted, or the same was done twice.
+    Race,
+    /// A call failed that changes something, or a phase said so.
+    Error,
+    /// Something was done, or looked for in vain.
+    Deed,
+    /// Two things in this order.
+    Order,
+    /// How a process ended: what comes of a failure, not what causes it.
+    Ending,
+}
+
+/// How much of it there is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Measure {
+    /// So many times.
+    Times,
+    /// So many at once.
+    AtOnce,
+}
+
+/// What can be so in a run.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Feature {
+    pub(super) tier: Tier,
+    pub(super) measure: Measure,
+    pub(super) text: String,
+}
+
+/// How it was in one run.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Seen {
+    pub(super) level: u32,
+    pub(super) first: RunNs,
+    pub(super) detail: Option<String>,
+    pub(super) actors: Vec<Actor>,
+}
+
+/// More clauses than this of one run are left out: a run that names so many things differs in most of them.
+const MOST: usize = 40_000;
+/// Actors that are kept of a clause.
+const ACTORS: usize = 4;
+
+/// One run.
+#[derive(Clone, Debug)]
+pub struct Sketch {
+    pub(super) ending: Ending,
+    pub(super) features: BTreeMap<Feature, Seen>,
+    /// When each of the things happened first of which the order is compared.
+    pub(super) marks: BTreeMap<String, RunNs>,
+    pub(super) left_out: usize,
+}
+
+impl Sketch {
+    pub(super) fn new(ending: Ending) -> Self {
+        Self { ending, features: BTreeMap::new(), marks: BTreeMap::new(), left_out: 0 }
+    }
+
+    /// How the run ended.
+    pub fn ending(&self) -> Ending {
+        self.ending
+    }
+
+    /// It was so once more.
+    pub(super) fn note(&mut self, tier: Tier, text: String, t: RunNs, actor: Option<Actor>) {
+        self.note_with(tier, text, t, actor.into_iter().collect(), None);
+    }
+
+    /// The same with more to tell of it.
+    pub(super) fn note_with(
+        &mut self,
+        tier: Tier,
+        text: String,
+        t: RunNs,
+        actors: Vec<Actor>,
+        detail: Option<String>,
+    ) {
+        let feature = Feature { tier, measure: Measure::Times, text };
+        self.add(feature, Seen { level: 1, first: t, detail, actors });
+    }
+
+    /// So many were so at once, since `t`.
+    pub(super) fn at_once(&mut self, tier: Tier, text: String, many: u32, t: RunNs, actors: Vec<Actor>) {
+        let feature = Feature { tier, measure: Measure::AtOnce, text };
+        self.add(feature, Seen { level: many, first: t, detail: None, actors });
+    }
+
+    fn add(&mut self, feature: Feature, seen: Seen) {
+        let measure = feature.measure;
+        if let Some(known) = self.features.get_mut(&feature) {
+            match measure {
+                Measure::Times => known.level += seen.level,
+                Measure::AtOnce => known.level = known.level.max(seen.level),
+            }
+            known.first = known.first.min(seen.first);
+            known.detail = known.detail.take().or(seen.detail);
+            for actor in seen.actors {
+                if known.actors.len() < ACTORS && !known.actors.iter().any(|own| own.is(&actor)) {
+                    known.actors.push(actor);
+                }
+            }
+        } else if self.features.len() < MOST {
+            self.features.insert(feature, seen);
+        } else {
+            self.left_out += 1;
+        }
+    }
+
+    /// Something of which the order to others is compared.
+    pub(super) fn mark(&mut self, text: &str, t: RunNs) {
+        if let Some(first) = self.marks.get_mut(text) {
+            *first = (*first).min(t);
+        } else if self.marks.len() < MOST {
+            self.marks.insert(text.to_owned(), t);
+        }
+    }
+}

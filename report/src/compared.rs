@@ -1,0 +1,95 @@
+//! A comparison of runs as lines: how many failed and how often, and what differs with the counts.
+
+use hangdog_schemas::{Comparison, Difference, DifferenceRole, Rate};
+
+use crate::words;
+
+/// Failures that are listed one by one.
+const LISTED: usize = 10;
+
+/// How the runs ended.
+pub(crate) fn runs(comparison: &Comparison) -> Vec<String> {
+    let mut lines =
+        vec![format!("{} passed, {} failed, {} hung", comparison.passed, comparison.failed, comparison.hung)];
+    for (rate, which) in [(comparison.undisturbed, "left alone"), (comparison.perturbed, "disturbed")] {
+        lines.extend(rate.map(|rate| format!("of those that were {which}, {}", rate_in_words(rate))));
+    }
+    for failure in comparison.failures.iter().take(LISTED) {
+        let seed = failure.seed.map(|seed| format!(", seed {seed}")).unwrap_or_default();
+        let capture = failure.capture.as_deref().map(|capture| format!(": {capture}")).unwrap_or_default();
+        lines.push(format!("run {} failed with {}{seed}{capture}", failure.run, failure.how));
+    }
+    let more = comparison.failures.len().saturating_sub(LISTED);
+    if more > 0 {
+        lines.push(format!("and {more} more failed"));
+    }
+    lines
+}
+
+/// `3 of 20 failed: 15 %, and the true share is between 5 % and 36 %`.
+fn rate_in_words(rate: Rate) -> String {
+    let share = 100.0 * f64::from(rate.failed) / f64::from(rate.of.max(1));
+    format!(
+        "{} of {} failed: {share:.0} %, and the true share is between {:.1} % and {:.1} %",
+        rate.failed,
+        rate.of,
+        100.0 * rate.low,
+        100.0 * rate.high
+    )
+}
+
+/// What differs, by how it stands to the failure.
+pub(crate) fn differences(comparison: &Comparison) -> Vec<(&'static str, Vec<String>)> {
+    let titles = [
+        ("What explains it", DifferenceRole::Cause),
+        ("What comes with it", DifferenceRole::Consequence),
+        ("What may be chance", DifferenceRole::MayBeChance),
+    ];
+    let lines = |role| {
+        let those = comparison.differences.iter().filter(move |difference| difference.role == role);
+        those.map(|difference| line(difference, comparison)).collect::<Vec<String>>()
+    };
+    titles.into_iter().map(|(title, role)| (title, lines(role))).collect()
+}
+
+fn line(difference: &Difference, comparison: &Comparison) -> String {
+    let bad = comparison.failed + comparison.hung;
+    let at = difference.at.map(|at| format!(", {} into the run", words::seconds(at))).unwrap_or_default();
+    let detail = difference.detail.as_deref().map(|detail| format!("; {detail}")).unwrap_or_default();
+    format!(
+        "{} (in {} of {bad} failures and {} of {} passes{at}){detail}",
+        difference.text, difference.failed, difference.passed, comparison.passed
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rate_tells_its_interval() {
+        let rate = Rate { failed: 3, of: 20, low: 0.052, high: 0.3604 };
+        assert_eq!(rate_in_words(rate), "3 of 20 failed: 15 %, and the true share is between 5.2 % and 36.0 %");
+    }
+
+    #[test]
+    fn each_difference_tells_its_counts() {
+        let difference = Difference {
+            text: "a reads b before it is there".to_owned(),
+            detail: None,
+            role: DifferenceRole::Cause,
+            failed: 9,
+            passed: 0,
+            chance: 1e-5,
+            at: Some(hangdog_schemas::RunNs(12_000_000)),
+        };
+        let comparison =
+            Comparison { passed: 11, failed: 8, hung: 1, differences: vec![difference], ..Default::default() };
+        let told = differences(&comparison);
+        assert_eq!(
+            told[0].1,
+            ["a reads b before it is there (in 9 of 9 failures and 0 of 11 passes, 12 ms into the run)"]
+        );
+        assert!(told[1].1.is_empty() && told[2].1.is_empty());
+    }
+}

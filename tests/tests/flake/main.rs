@@ -1,0 +1,132 @@
+//! Flakes that really fail by chance, from real parts: named with their cause in the first sentence. Runs that pass accuse
+//! nobody.
+
+mod flakes;
+
+use std::fs;
+
+use hangdog_schemas::{Confidence, FindingKind, Report};
+use hangdog_tests::{Bench, Ended, Needs, Programs, programs, root, trial};
+use libtest_mimic::{Arguments, Trial};
+
+/// More than these need: the series ends when what differs is established.
+const RUNS: &str = "60";
+
+fn main() {
+    hangdog_tests::as_in_the_foreground();
+    let arguments = Arguments::from_args();
+    let mut trials: Vec<Trial> = flakes::ALL
+        .iter()
+        .map(|flake| trial(format!("named: {}", flake.name), Needs::That(missing), move || named(programs!(), flake)))
+        .collect();
+    trials.push(trial("a hang among the runs names itself", Needs::That(missing), hang));
+    trials.push(trial("runs that pass accuse nobody, alone or two by two", Needs::That(missing), passes));
+    trials.push(trial("what cannot be started is told", Needs::Nothing, not_found));
+    trials.push(trial("nothing is left behind", Needs::That(missing), nothing_left));
+    libtest_mimic::run(&arguments, trials).exit();
+}
+
+/// Names of files in system calls are for root, and these programs are Python.
+fn missing() -> Option<String> {
+    let python = std::process::Command::new("python3").arg("--version").output();
+    root().or_else(|| python.is_err().then(|| "needs python3".to_owned()))
+}
+
+fn series(bench: &Bench, options: &[&str], program: &str) -> (Ended, Report) {
+    let path = bench.path("flake.py");
+    fs::write(&path, program).unwrap();
+    let report = bench.path("flake.json");
+    let captures = bench.path("captures");
+    let mut arguments = vec![
+        "flake",
+        "--timeout",
+        "100s",
+        "--report",
+        report.to_str().unwrap(),
+        "--captures",
+        captures.to_str().unwrap(),
+    ];
+    arguments.extend(options);
+    arguments.extend(["--", "python3", "-S", "-E", path.to_str().unwrap()]);
+    // A series takes as long as its runs, and each of these has an end.
+    let output = bench.hangdog(&arguments).output().unwrap();
+    let words = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let ended = Ended { status: output.status, stdout: words(&output.stdout), stderr: words(&output.stderr) };
+    let text =
+        fs::read_to_string(&report).unwrap_or_else(|error| panic!("{error}\n{}{}", ended.stdout, ended.stderr));
+    (ended, serde_json::from_str(&text).unwrap())
+}
+
+fn named(programs: Programs, flake: &flakes::Flake) {
+    let bench = Bench::new(programs);
+    let (ended, report) = series(&bench, &["--runs", RUNS], flake.program);
+    assert_eq!(ended.status.code(), Some(1), "{}", ended.stderr);
+    let verdict = report.verdict.unwrap_or_else(|| panic!("no verdict\n{}", ended.stdout));
+    assert_eq!((verdict.kind, verdict.confidence), (FindingKind::Diverged, Confidence::Likely), "{}", ended.stdout);
+    for part in flake.parts {
+        assert!(verdict.sentence.contains(part), "{part:?} is not in: {}\n{}", verdict.sentence, ended.stdout);
+    }
+    let comparison = report.comparison.unwrap();
+    assert!(comparison.failed >= 2 && comparison.passed >= 2, "{}", ended.stdout);
+}
+
+fn hang() {
+    let bench = Bench::new(programs!());
+    let program = "
+import os, time
+if os.getpid() % 3 == 0:
+    r, w = os.pipe()
+    os.read(r, 1)
+time.sleep(0.05)
+";
+    let (ended, report) =
+        series(&bench, &["--runs", "8", "--all-runs", "--perturb", "never", "--quiet-after", "2s"], program);
+    let comparison = report.comparison.unwrap();
+    assert_eq!((comparison.hung + comparison.passed, comparison.failed), (8, 0), "{}", ended.stdout);
+    if comparison.hung > 0 {
+        assert_eq!(ended.status.code(), Some(1));
+        assert!(report.findings.iter().any(|finding| finding.kind == FindingKind::SelfDeadlock), "{}", ended.stdout);
+    }
+}
+
+fn passes() {
+    let bench = Bench::new(programs!());
+    let (ended, report) = series(&bench, &["--runs", "14", "--all-runs"], flakes::NOISY);
+    assert_eq!(ended.status.code(), Some(0), "{}{}", ended.stdout, ended.stderr);
+    assert_eq!((report.verdict, report.findings.len()), (None, 0));
+    let captures: Vec<_> = fs::read_dir(bench.path("captures")).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let captures: Vec<&std::path::PathBuf> =
+        captures.iter().filter(|path| path.extension().is_some_and(|e| e == "hang")).collect();
+    assert_eq!(captures.len(), 2, "two passes are kept");
+    let (a, b) = (captures[0].to_str().unwrap(), captures[1].to_str().unwrap());
+    let ended = bench.end_of(&mut bench.hangdog(["diff", a, b, "--format", "json", "--exit-code"]));
+    assert_eq!(ended.status.code(), Some(0), "{}{}", ended.stdout, ended.stderr);
+    let report: Report = serde_json::from_str(&ended.stdout).unwrap();
+    assert_eq!(report.verdict, None);
+    assert!(report.comparison.unwrap().differences.is_empty());
+}
+
+fn not_found() {
+    let bench = Bench::new(programs!());
+    let ended = bench.end_of(&mut bench.hangdog(["flake", "--runs", "3", "--", "/no/such/program"]));
+    assert_eq!(ended.status.code(), Some(2), "{}{}", ended.stdout, ended.stderr);
+    assert!(ended.stderr.contains("/no/such/program") && ended.stderr.contains("not found"), "{}", ended.stderr);
+}
+
+fn nothing_left() {
+    let bench = Bench::new(programs!());
+    let program = "
+import os, tempfile
+d = tempfile.mkdtemp()
+open(os.path.join(d, 'left'), 'w').write('x')
+";
+    let scratch = bench.path("scratch");
+    fs::create_dir(&scratch).unwrap();
+    let path = bench.path("leaves.py");
+    fs::write(&path, program).unwrap();
+    let mut command =
+        bench.hangdog(["flake", "--runs", "3", "--perturb", "always", "--", "python3", path.to_str().unwrap()]);
+    let ended = bench.end_of(command.env("TMPDIR", &scratch).env("XDG_STATE_HOME", bench.path("state")));
+    assert_eq!(ended.status.code(), Some(0), "{}{}", ended.stdout, ended.stderr);
+    assert_eq!(fs::read_dir(&scratch).unwrap().count(), 0, "all temporary files are gone");
+}
