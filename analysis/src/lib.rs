@@ -15,6 +15,7 @@
 //! | live, idle, dead | `liveness.rs` |
 //! | rings, orphans, idle and stopped holders | `cause.rs` |
 //! | a finding's sentence and advice | `detect/` |
+//! | all waits of a moment, to be walked by hand | [`waits`] |
 
 mod cause;
 mod detect;
@@ -27,9 +28,11 @@ mod signature;
 mod verdict;
 mod view;
 mod wait;
+mod waits;
 mod words;
 
 #[cfg(test)]
 mod tests;
 
 pub use verdict::{Options, analyse};
+pub use waits::{Otherwise, Prospect, Waiting, Way, waits, waits_of_phases};
