@@ -46,12 +46,12 @@ pub(crate) fn visible(model: &Model, folded: &BTreeSet<usize>, filter: &str) -> 
 
 fn filtered(model: &Model, filter: &str) -> Vec<usize> {
     let lanes = &model.lanes;
-    let phases = model.timeline.phases();
+    let named: Vec<bool> = model.names.iter().map(|name| matches(filter, std::iter::once(name.as_str()))).collect();
     let mut shown = vec![false; lanes.len()];
     let mut i = 0;
     while i < lanes.len() {
         let hit = match &lanes[i].kind {
-            LaneKind::Phases(row) => row.iter().any(|p| matches(filter, std::iter::once(phases[*p].name.as_str()))),
+            LaneKind::Phases(row) => row.names.iter().any(|name| named[*name as usize]),
             _ => matches(filter, std::iter::once(lanes[i].label.as_str())),
         };
         if !hit {

@@ -3,11 +3,14 @@
 use std::io::IsTerminal as _;
 use std::path::PathBuf;
 
+use hangdog_timeline::Timeline;
+use hangdog_tui::{Growth, Source};
+
 use crate::failure::Failure;
 use crate::judge::Thinking;
 use crate::outputs::{Put, put};
 use crate::verb::report;
-use crate::{capture, console, exit};
+use crate::{capture, config, console, exit};
 
 /// Scrub through a capture in the terminal
 ///
@@ -23,8 +26,12 @@ Environment:
   NO_COLOR, TERM, COLORTERM, LC_ALL, LC_CTYPE, LANG
                      which colours and characters are used
 
+Files:
+  .config/hangdog.toml   its table [keys] binds keys, here or in a directory above
+
 Example:
   hangdog replay run.hang
+  hangdog replay --follow run.hang
   hangdog replay run.hang --screenshot picture.svg --size 100x30 --keys 2")]
 pub(crate) struct Arguments {
     /// The capture
@@ -39,6 +46,9 @@ pub(crate) struct Arguments {
     /// Keys to press before the screenshot, as `jj<Enter>`
     #[arg(long, value_name = "KEYS", default_value = "", requires = "screenshot", allow_hyphen_values = true)]
     keys: String,
+    /// Show what is appended while the capture is still written
+    #[arg(short, long, conflicts_with = "screenshot")]
+    follow: bool,
     #[command(flatten)]
     thinking: Thinking,
 }
@@ -52,22 +62,35 @@ fn size(text: &str) -> Result<(u16, u16), String> {
 
 /// Opens the replay.
 pub(crate) fn perform(arguments: &Arguments) -> Result<u8, Failure> {
-    let capture = capture::open(&arguments.capture)?;
-    let report = report::think(&capture, &arguments.thinking, &arguments.capture.to_string_lossy());
     if let Some(file) = &arguments.screenshot {
+        let capture = capture::open(&arguments.capture)?;
+        let report = report::think(&capture, &arguments.thinking, &arguments.capture.to_string_lossy());
         return draw(capture.timeline, report, file, arguments);
     }
+    // What is no capture is said before the terminal is taken.
+    capture::probe(&arguments.capture)?;
     if !std::io::stdout().is_terminal() || !std::io::stdin().is_terminal() {
         return Err(Failure::new("a replay needs a terminal, and stdin or stdout is none")
             .advise("run it in a terminal, or use `hangdog report` or --screenshot"));
     }
     let options = hangdog_tui::Options::from_environment(console::variable);
-    hangdog_tui::run(capture.timeline, Some(report), options).map_err(|error| Failure::of(&error))?;
+    let keys = config::read()?.keymap()?;
+    let place = arguments.capture.to_string_lossy().into_owned();
+    let judging = arguments.thinking.options();
+    let judge = move |timeline: &Timeline, missing: Vec<String>| {
+        let mut report = hangdog_analysis::analyse(timeline, &judging);
+        report.run.capture = Some(place.clone());
+        report.run.missing.extend(missing);
+        report
+    };
+    let growth = if arguments.follow { Growth::Followed } else { Growth::Ended };
+    let source = Source { path: arguments.capture.clone(), growth, judge: Box::new(judge) };
+    hangdog_tui::run(source, keys, options).map_err(|error| Failure::of(&error))?;
     Ok(exit::OK)
 }
 
 fn draw(
-    timeline: hangdog_timeline::Timeline,
+    timeline: Timeline,
     report: hangdog_schemas::Report,
     file: &std::path::Path,
     arguments: &Arguments,
