@@ -77,6 +77,10 @@ pub(crate) fn over(old: &Model, new: &Model, state: &mut State) {
     if state.window == Window::whole(old.end()) {
         state.window = Window::whole(new.end());
     }
+    state.beside = crate::compare::Second::of(new, state.size, &state.keys).map(Box::new);
+    if state.beside.is_none() && state.view == View::Compare {
+        state.view = View::TimeLine;
+    }
     state.rows = crate::rows::Rows::default();
     state.seek = None;
     if state.lists[View::Events as usize].row.is_none() {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::lane::{LaneKind, UNFOLDED};
 use crate::model::Model;
-use crate::state::{Row, State, View};
+use crate::state::{Row, State};
 use crate::text::matches;
 use crate::update::refold;
 
@@ -78,7 +78,7 @@ fn foldable(model: &Model, lane: usize) -> Option<usize> {
 
 /// Folds or unfolds the selected lane.
 pub(crate) fn toggle(model: &Model, state: &mut State) {
-    let Some(Row::Lane(lane)) = state.selected().filter(|_| state.view == View::TimeLine) else {
+    let Some(Row::Lane(lane)) = state.selected().filter(|_| state.view.is_of_lanes()) else {
         state.note = Some("lanes fold in the time line (t)".to_owned());
         return;
     };

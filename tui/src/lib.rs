@@ -25,6 +25,7 @@ mod call;
 mod carry;
 mod changes;
 mod command;
+mod compare;
 mod event;
 mod fold;
 mod graph;
@@ -59,6 +60,7 @@ mod sample;
 mod tests;
 
 pub use command::keys_markdown;
+pub use compare::{Comparer, Divergence};
 pub use key::{BadKeys, parse_keys};
 pub use keymap::{BadKeymap, Keymap};
 pub use load::{Growth, Judge, LoadError, Source, first_part};

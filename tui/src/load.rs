@@ -21,6 +21,7 @@ use hangdog_schemas::file::{Limits, OpenError, Reader};
 use hangdog_schemas::{Record, Report, RunNs};
 use hangdog_timeline::{BuildError, Timeline};
 
+use crate::compare::{Beside, Comparer};
 use crate::model::Model;
 
 /// Text that is read at once. Of more than that a first part is shown before.
@@ -73,6 +74,10 @@ pub struct Source {
     pub growth: Growth,
     /// What is said of it.
     pub judge: Judge,
+    /// Another capture to be shown below it.
+    pub beside: Option<PathBuf>,
+    /// Finds where the two part.
+    pub compare: Option<Comparer>,
 }
 
 /// Why a capture cannot be shown.
@@ -151,7 +156,7 @@ struct Loader {
 impl Loader {
     fn load(&self) -> Result<(), LoadError> {
         if let Some((timeline, report)) = self.part() {
-            self.show(timeline, report, Extent::Part);
+            self.show(timeline, report, Extent::Part, None);
         }
         let mut begin = Instant::now();
         let mut length = self.whole()?;
@@ -166,8 +171,21 @@ impl Loader {
         Ok(())
     }
 
-    fn show(&self, timeline: Timeline, report: Report, extent: Extent) {
+    /// The capture that is shown below the first.
+    fn second(&self, path: &std::path::Path, first: &Timeline) -> Result<Beside, LoadError> {
+        let mut reader = Reader::with_limits(BufReader::with_capacity(1 << 20, File::open(path)?), LIMITS)?;
+        let timeline = Timeline::build(reader.by_ref())?;
+        let divergence = self.source.compare.as_ref().and_then(|compare| compare(first, &timeline));
+        let report = (self.source.judge)(&timeline, reader.summary().missing());
+        Ok(Beside { model: Model::new(Arc::new(timeline), Arc::new(report)), divergence })
+    }
+
+    fn show(&self, timeline: Timeline, report: Report, extent: Extent, beside: Option<Beside>) {
         let model = Model::new(Arc::new(timeline), Arc::new(report)).of_extent(extent);
+        let model = match beside {
+            Some(beside) => model.beside(beside),
+            None => model,
+        };
         let news = News::Model(Box::new(model));
         // A part that nobody has looked at yet is not worth waiting for; the whole is.
         match (extent, self.sender.try_send(news)) {
@@ -192,7 +210,8 @@ impl Loader {
         // Of a file that is still written, its cut end is not missing: it is to come.
         let missing = if extent == Extent::Growing { Vec::new() } else { summary.missing() };
         let report = (self.source.judge)(&timeline, missing);
-        self.show(timeline, report, extent);
+        let beside = self.source.beside.as_ref().map(|path| self.second(path, &timeline)).transpose()?;
+        self.show(timeline, report, extent, beside);
         Ok((followed && !ended).then_some(length))
     }
 

@@ -8,6 +8,7 @@ use hangdog_schemas::{Actor, Big, Edge, Pid, ProcessId, REPORT_VERSION, Report, 
 use hangdog_timeline::{Phase, Snapshot, Timeline};
 
 use crate::activity::Activity;
+use crate::compare::Beside;
 use crate::event::Events;
 use crate::graph::Graphs;
 use crate::lane::{Lane, LaneKind, Lanes};
@@ -24,6 +25,8 @@ pub(crate) struct Model {
     pub(crate) activity: Activity,
     pub(crate) graphs: Graphs,
     pub(crate) extent: Extent,
+    /// Another capture, to be compared with this one.
+    pub(crate) beside: Option<Box<Beside>>,
     /// The command in one line, harmless.
     pub(crate) command: String,
     threads: BTreeMap<(Pid, Tid), ThreadId>,
@@ -49,6 +52,7 @@ impl Model {
             activity: Activity::of(&timeline),
             graphs: Graphs::of(&timeline),
             extent: Extent::Whole,
+            beside: None,
             command: crate::text::clean(&timeline.header().command.join(" ")).into_owned(),
             threads: timeline.threads().map(|(id, _)| ((id.process.pid, id.tid), id)).collect(),
             in_verdict: in_verdict.map(|actor| (actor.pid, actor.tid)).collect(),
@@ -60,6 +64,11 @@ impl Model {
     /// The same, as the picture of so much of a capture.
     pub(crate) fn of_extent(self, extent: Extent) -> Self {
         Self { extent, ..self }
+    }
+
+    /// The same with another capture beside it.
+    pub(crate) fn beside(self, beside: Beside) -> Self {
+        Self { beside: Some(Box::new(beside)), ..self }
     }
 
     pub(crate) fn end(&self) -> RunNs {

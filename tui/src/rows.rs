@@ -119,7 +119,7 @@ pub(crate) fn refresh(model: &Model, state: &mut State) {
 }
 
 fn basis(state: &State) -> Option<Basis> {
-    if matches!(state.view, View::Verdict | View::TimeLine) {
+    if matches!(state.view, View::Verdict | View::TimeLine | View::Compare) {
         return None;
     }
     // Events are the same at any time.

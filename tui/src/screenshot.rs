@@ -10,6 +10,7 @@ use hangdog_timeline::Timeline;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
+use crate::compare::{Beside, Divergence};
 use crate::key::{BadKeys, parse_keys};
 use crate::keymap::Keymap;
 use crate::message::{Effect, Message};
@@ -54,6 +55,14 @@ impl Rehearsal {
         Self { model, state, options, buffer: Buffer::default(), ended: false }
     }
 
+    /// The same with a second capture below the first.
+    pub fn beside(self, timeline: Timeline, report: Option<Report>, divergence: Option<Divergence>) -> Self {
+        let report = report.unwrap_or_else(|| crate::model::own_report(&timeline));
+        let model = Model::new(Arc::new(timeline), Arc::new(report));
+        let size = self.state.size;
+        Self::of(self.model.beside(Beside { model, divergence }), size, self.options)
+    }
+
     /// Presses keys, in the notation `t<Right>w` (see [`parse_keys`]). Those behind one that quits are not pressed
     /// any more. Work that was begun and goes on in the background is not waited for.
     pub fn press(&mut self, keys: &str) -> Result<(), BadKeys> {
@@ -81,6 +90,16 @@ impl Rehearsal {
         theme::adapt(&mut self.buffer, self.options.colours, self.options.glyphs);
     }
 
+    /// The screen after some keys, each with all that it began.
+    pub fn after(mut self, keys: &str) -> Result<Screenshot, BadKeys> {
+        for key in parse_keys(keys)? {
+            self.press(&crate::key::notation(key).unwrap_or_default())?;
+            self.rest();
+        }
+        self.draw();
+        Ok(self.screenshot())
+    }
+
     /// The screen that was drawn last.
     pub fn screenshot(&self) -> Screenshot {
         Screenshot { text: text(&self.buffer), svg: svg::svg(&self.buffer) }
@@ -99,14 +118,7 @@ pub fn screenshot(
     size: (u16, u16),
     keys: &str,
 ) -> Result<Screenshot, BadKeys> {
-    let mut rehearsal = Rehearsal::new(timeline, report, size, Options::default());
-    for key in parse_keys(keys)? {
-        let notation = crate::key::notation(key).unwrap_or_default();
-        rehearsal.press(&notation)?;
-        rehearsal.rest();
-    }
-    rehearsal.draw();
-    Ok(rehearsal.screenshot())
+    Rehearsal::new(timeline, report, size, Options::default()).after(keys)
 }
 
 /// The buffer of a screen after some keys.

@@ -73,11 +73,11 @@ impl Seek {
 
 /// Folded lanes are searched, too.
 fn count(model: &Model, state: &State) -> usize {
-    if state.view == View::TimeLine { model.lanes.len() } else { state.rows.len() }
+    if state.view.is_of_lanes() { model.lanes.len() } else { state.rows.len() }
 }
 
 fn row(state: &State, at: usize) -> Option<Row> {
-    if state.view == View::TimeLine { Some(Row::Lane(at)) } else { state.rows.get(at) }
+    if state.view.is_of_lanes() { Some(Row::Lane(at)) } else { state.rows.get(at) }
 }
 
 fn found(model: &Model, state: &mut State, row: Row) {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use hangdog_schemas::{Big, Fd, FuseConnection, Pid, ProcessId, RunNs, ThreadId, Tid};
 
+use crate::compare::Second;
 use crate::keymap::Keymap;
 use crate::rows::Rows;
 use crate::seek::Seek;
@@ -32,10 +33,11 @@ pub(crate) enum View {
     Sockets,
     Findings,
     Events,
+    Compare,
 }
 
 impl View {
-    pub(crate) const ALL: [Self; 11] = [
+    pub(crate) const ALL: [Self; 12] = [
         Self::Verdict,
         Self::TimeLine,
         Self::Graph,
@@ -47,7 +49,13 @@ impl View {
         Self::Sockets,
         Self::Findings,
         Self::Events,
+        Self::Compare,
     ];
+
+    /// Whether its rows are lanes.
+    pub(crate) fn is_of_lanes(self) -> bool {
+        matches!(self, Self::TimeLine | Self::Compare)
+    }
 
     /// Its name in the tabs.
     pub(crate) fn title(self) -> &'static str {
@@ -63,6 +71,7 @@ impl View {
             Self::Sockets => "Sockets",
             Self::Findings => "Findings",
             Self::Events => "Events",
+            Self::Compare => "Compare",
         }
     }
 }
@@ -217,6 +226,8 @@ pub(crate) struct State {
     /// What is to be copied.
     pub(crate) clipboard: Option<String>,
     pub(crate) keys: Arc<Keymap>,
+    /// The second capture, when there is one.
+    pub(crate) beside: Option<Box<Second>>,
     /// Whether a key was pressed or the mouse used yet.
     pub(crate) touched: bool,
     /// How much of the file was read, in percent, while it is read.

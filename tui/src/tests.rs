@@ -10,6 +10,7 @@ use hangdog_timeline::Timeline;
 use ratatui::buffer::Buffer;
 use ratatui::style::{Color, Modifier};
 
+use crate::compare::{Beside, Divergence};
 use crate::key::parse_keys;
 use crate::keymap::Keymap;
 use crate::message::{Effect, Message};
@@ -143,6 +144,48 @@ fn every_view_without_colours_in_ascii() {
     for (name, keys) in SCREENS {
         insta::assert_snapshot!(format!("ascii_{name}"), styles(&screen((80, 24), keys, options)));
     }
+}
+
+/// The sample beside a run of the same that began later and went well up to a point.
+fn two() -> Model {
+    let shorter: Vec<_> =
+        sample::records().into_iter().filter(|r| r.when().is_none_or(|t| t.0 < 9_000_000_000)).collect();
+    let second = model_of(&Timeline::build(shorter).unwrap(), &sample::nothing());
+    let sentence = "the second run goes on after the walk".to_owned();
+    let divergence = Some(Divergence { first: RunNs(7_000_000_000), second: RunNs(5_000_000_000), sentence });
+    model_of(&timeline(), &sample::report()).beside(Beside { model: second, divergence })
+}
+
+#[test]
+fn two_captures_stand_one_above_the_other() {
+    let model = two();
+    for (name, size, keys) in [
+        ("80x24", (80, 24), "D"),
+        ("120x40", (120, 40), "D"),
+        ("300x100", (300, 100), "D"),
+        ("begin", (120, 40), "DA"),
+        ("second", (120, 40), "DXjjj%"),
+    ] {
+        let drawn = text(&buffer(&model, size, &parse_keys(keys).unwrap(), Options::default()));
+        insta::assert_snapshot!(format!("compare_{name}"), drawn);
+    }
+}
+
+#[test]
+fn the_same_moment_of_two_captures_stands_in_the_same_column() {
+    let model = two();
+    let state = pressed(&model, "D%");
+    let second = state.beside.as_ref().unwrap();
+    assert_eq!((state.cursor, second.state.cursor), (RunNs(7_000_000_000), RunNs(5_000_000_000)));
+    assert_eq!(state.window.column(state.cursor, 60), second.state.window.column(second.state.cursor, 60));
+    // Keys of lanes go to the one that has the focus, time to both.
+    let moved = pressed(&model, "DXjj");
+    let row = |state: &State| state.beside.as_ref().unwrap().state.selected();
+    assert_ne!(row(&moved), row(&pressed(&model, "D")));
+    assert_eq!(moved.selected(), pressed(&model, "D").selected());
+    // One capture has nothing beside it.
+    let alone = model_of(&timeline(), &sample::report());
+    assert_eq!(pressed(&alone, "D").view, View::Verdict);
 }
 
 #[test]

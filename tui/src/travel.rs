@@ -104,6 +104,7 @@ pub(crate) fn is_jump(command: Command) -> bool {
             | C::ToBegin
             | C::ToEnd
             | C::ToCause
+            | C::ToDivergence
             | C::ToMark(_)
             | C::Change(_)
             | C::Snapshot(_)
@@ -203,4 +204,16 @@ pub(crate) fn to_cause(model: &Model, state: &mut State) {
     go(state, model.opening());
     state.note = Some(format!("to blame: {}", actor(culprit)));
     why::select(model, state, (culprit.pid, culprit.tid));
+}
+
+/// To where two captures part.
+pub(crate) fn to_divergence(model: &Model, state: &mut State) {
+    match model.beside.as_ref().map(|beside| &beside.divergence) {
+        Some(Some(found)) => {
+            go(state, found.first);
+            state.note = Some(found.sentence.clone());
+        }
+        Some(None) => state.note = Some("nobody has said where these two part".to_owned()),
+        None => state.note = Some("there is one capture: nothing to part from".to_owned()),
+    }
 }

@@ -8,6 +8,7 @@ use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers, MouseButto
 use hangdog_schemas::RunNs;
 
 use crate::command::Command;
+use crate::compare::{self, Focus, Second};
 use crate::key::notation;
 use crate::keymap::Keymap;
 use crate::message::{Effect, Message};
@@ -44,6 +45,7 @@ pub(crate) fn opening(model: &Model, size: (u16, u16), keys: &Arc<Keymap>) -> St
         future: Vec::new(),
         clipboard: None,
         keys: Arc::clone(keys),
+        beside: Second::of(model, size, keys).map(Box::new),
         touched: false,
         loading: None,
         overlay: None,
@@ -135,11 +137,41 @@ fn pressed(model: &Model, state: &mut State, key: KeyEvent) -> Effect {
 /// Does what a key or a line of the palette asks for, and remembers where one was before a jump.
 pub(crate) fn act(model: &Model, state: &mut State, command: Command) -> Effect {
     let before = state.place();
+    if in_second(model, state, command) {
+        return Effect::Draw;
+    }
     let effect = perform(model, state, command);
     if travel::is_jump(command) && state.place() != before {
         travel::remember(state, before);
     }
     effect
+}
+
+/// Keys of lists and lanes go to the second capture when it has the focus.
+fn in_second(model: &Model, state: &mut State, command: Command) -> bool {
+    use Command as C;
+    let is_of_lists = matches!(
+        command,
+        C::Select(_)
+            | C::HalfPage(_)
+            | C::Page(_)
+            | C::Top
+            | C::Bottom
+            | C::Fold
+            | C::FoldAll
+            | C::Why
+            | C::WhyBack
+            | C::Pin
+    );
+    let Some(beside) = model.beside.as_ref().filter(|_| is_of_lists && state.overlay.is_none()) else { return false };
+    let is_there = state.view == View::Compare && state.beside.as_ref().is_some_and(|it| it.focus == Focus::Second);
+    let Some(second) = state.beside.as_mut().filter(|_| is_there) else { return false };
+    second.state.note = None;
+    let _ = perform(&beside.model, &mut second.state, command);
+    // Where a thread has no lane, it is looked for in a table: here there is none.
+    second.state.view = View::TimeLine;
+    state.note = second.state.note.take();
+    true
 }
 
 fn perform(model: &Model, state: &mut State, command: Command) -> Effect {
@@ -153,7 +185,10 @@ fn perform(model: &Model, state: &mut State, command: Command) -> Effect {
             state.overlay = if open { None } else { Some(Overlay::Help(0)) };
         }
         C::Back => back(model, state),
-        C::Turn(way) => turn(state, way),
+        C::Turn(way) => turn(model, state, way),
+        C::Show(View::Compare) if model.beside.is_none() => {
+            state.note = Some("one capture is open; two are compared by: hangdog replay FIRST SECOND".to_owned());
+        }
         C::Show(view) => show(state, view),
         C::Select(way) => select(state, way, 1),
         C::HalfPage(way) => select(state, way, usize::from(view::list_height(state) / 2).max(1)),
@@ -180,6 +215,9 @@ fn perform(model: &Model, state: &mut State, command: Command) -> Effect {
         C::ToMark(way) => travel::to_mark(state, way),
         C::Change(way) => travel::change(model, state, way),
         C::ToCause => travel::to_cause(model, state),
+        C::ToDivergence => travel::to_divergence(model, state),
+        C::SwitchCapture => compare::switch(state),
+        C::Align => compare::align(model, state),
         C::Scrub(way, stride) => travel::scrub(model, state, way, stride),
         C::Sample(way) => travel::step(model, state, way, Steps::Samples),
         C::Snapshot(way) => travel::step(model, state, way, Steps::Snapshots),
@@ -242,8 +280,8 @@ fn show(state: &mut State, view: View) {
     }
 }
 
-fn turn(state: &mut State, way: Way) {
-    let count = View::ALL.len();
+fn turn(model: &Model, state: &mut State, way: Way) {
+    let count = View::ALL.len() - usize::from(model.beside.is_none());
     let next = match way {
         Way::On => state.view as usize + 1,
         Way::Back => state.view as usize + count - 1,
@@ -269,7 +307,8 @@ fn select(state: &mut State, way: Way, by: usize) {
 }
 
 fn details(model: &Model, state: &mut State) {
-    match (state.overlay, state.selected()) {
+    let selected = compare::focused(model, state).1.selected();
+    match (state.overlay, selected) {
         (Some(Overlay::Columns(column)), _) => sort_by(state, column),
         (Some(_), _) => state.overlay = None,
         (None, Some(Row::Event(i))) => {
@@ -303,6 +342,13 @@ fn pointed(model: &Model, state: &mut State, mouse: MouseEvent) -> Effect {
             match view::hit(model, state, mouse.column, mouse.row) {
                 Some(view::Hit::Tab(view)) => show(state, view),
                 Some(view::Hit::Time(t)) => travel::go(state, t.min(model.end())),
+                Some(view::Hit::Second(row, t)) => {
+                    if let Some(second) = state.beside.as_mut() {
+                        second.focus = Focus::Second;
+                        second.state.list_mut().row = Some(row);
+                    }
+                    t.into_iter().for_each(|t| travel::go(state, t.min(model.end())));
+                }
                 Some(view::Hit::Row(row)) => state.list_mut().row = Some(row),
                 Some(view::Hit::Lane(row, t)) => {
                     state.list_mut().row = Some(row);
@@ -390,11 +436,13 @@ pub(crate) fn refold(model: &Model, state: &mut State) {
         state.visible.splice(0..0, pinned);
     }
     // A lane that is folded away hands its selection to the lane around it.
-    let list = &mut state.lists[View::TimeLine as usize];
-    while let Some(Row::Lane(lane)) = list.row
-        && !state.visible.contains(&lane)
-    {
-        list.row = model.lanes[lane].parent.map(Row::Lane);
+    for view in [View::TimeLine, View::Compare] {
+        let list = &mut state.lists[view as usize];
+        while let Some(Row::Lane(lane)) = list.row
+            && !state.visible.contains(&lane)
+        {
+            list.row = model.lanes[lane].parent.map(Row::Lane);
+        }
     }
 }
 
@@ -428,5 +476,8 @@ pub(crate) fn settle(model: &Model, state: &mut State) {
     list.top = list.top.clamp(lowest, first.max(lowest)).min(total.saturating_sub(height));
     if list.index == 0 {
         list.top = 0;
+    }
+    if state.view == View::Compare {
+        compare::follow(model, state);
     }
 }

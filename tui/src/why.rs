@@ -135,7 +135,7 @@ pub(crate) fn select(model: &Model, state: &mut State, (pid, tid): (Pid, Tid)) {
             let edges = model.verdict_edges();
             edges.iter().position(|edge| (edge.waiter.pid, edge.waiter.tid) == (pid, tid)).map(Row::Edge)
         }
-        View::TimeLine => thread.and_then(|thread| model.lane_of(thread)).map(|lane| {
+        View::TimeLine | View::Compare => thread.and_then(|thread| model.lane_of(thread)).map(|lane| {
             fold::reveal(model, state, lane);
             Row::Lane(lane)
         }),

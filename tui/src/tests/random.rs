@@ -146,6 +146,9 @@ fn whatever_happens_nothing_panics_and_every_screen_has_a_way_back() {
     let leave = ["q", "<C-c>", "<C-z>"];
     let keys: Vec<&str> =
         bindings().flat_map(|binding| binding.keys).copied().filter(|key| !leave.contains(key)).collect();
+    let both = super::two();
+    let other = super::two();
+    let models: Vec<(Model, Model)> = models.into_iter().chain([(both, other)]).collect();
     let each = events.div_ceil(models.len());
     for (first, second) in &models {
         let (mut now, mut other) = (first, second);

@@ -68,13 +68,18 @@ pub(super) fn header(model: &Model, state: &State, area: Rect, buffer: &mut Buff
 fn tab_places(state: &State, area: Rect) -> Vec<(View, u16, u16)> {
     let letters = area.width >= LETTERS;
     let size = |view: View| width(title(view, area.width)) as u16 + if letters { 4 } else { 2 };
+    let all: Vec<View> =
+        View::ALL.into_iter().filter(|view| *view != View::Compare || state.beside.is_some()).collect();
     let total = |views: &[View]| views.iter().map(|view| size(*view)).sum::<u16>();
-    let mut views = &View::ALL[..];
-    while total(views) > area.width && views.len() > 1 {
+    let mut views = &all[..];
+    let mut room = area.width;
+    while total(views) > room && views.len() > 1 {
+        // The arrows that say that there are more take a column each.
+        room = area.width.saturating_sub(2);
         let active = views.iter().position(|view| *view == state.view).unwrap_or(0);
         views = if active > views.len() / 2 { &views[1..] } else { &views[..views.len() - 1] };
     }
-    let mut x = 0;
+    let mut x = u16::from(views.len() < all.len());
     let place = |view: &View| {
         let place = (*view, x, size(*view));
         x += place.2;
@@ -84,7 +89,19 @@ fn tab_places(state: &State, area: Rect) -> Vec<(View, u16, u16)> {
 }
 
 pub(super) fn tabs(state: &State, area: Rect, buffer: &mut Buffer) {
-    for (view, x, size) in tab_places(state, area) {
+    let places = tab_places(state, area);
+    if places.first().is_some_and(|(view, x, _)| *x > 0 && *view != View::Verdict) {
+        put(buffer, area, 0, 0, "‹", KEY);
+    }
+    if let Some((last, x, size)) = places.last()
+        && places[0].1 > 0
+        && (*last == View::Findings
+            || (*last as usize) < View::Events as usize
+            || state.beside.is_some() && *last != View::Compare)
+    {
+        put(buffer, area, x + size, 0, "›", KEY);
+    }
+    for (view, x, size) in places {
         let letter = state.keys.first_key(Command::Show(view)).filter(|key| width(key) == 1).unwrap_or(" ");
         let title = title(view, area.width);
         let active = view == state.view;

@@ -282,7 +282,7 @@ fn phases(model: &Model, state: &State, row: &[u32], area: Rect, buffer: &mut Bu
     let all = model.timeline.phases();
     let phase = |place: u32| &all[place as usize];
     let window = state.window;
-    let last = window.start.plus(window.span);
+    let last = window.end();
     // The phase before the first one that begins in the window may reach into it.
     let mut i = row.partition_point(|p| phase(*p).open.t < window.start).saturating_sub(1);
     while i < row.len() && phase(row[i]).open.t <= last {
@@ -459,6 +459,14 @@ pub(super) fn state_words(state: TaskState) -> &'static str {
         TaskState::X => "ending (X)",
         TaskState::I => "idle (I)",
         TaskState::Unknown => "in an unknown state",
+    }
+}
+
+/// Puts a sign at a moment, above the lanes.
+pub(super) fn sign_at(state: &State, area: Rect, t: RunNs, sign: &str, buffer: &mut Buffer) {
+    let parts = Parts::of(area);
+    if let Some(x) = state.window.column(t, parts.marks.width) {
+        put(buffer, parts.marks, x, 0, sign, HANG);
     }
 }
 

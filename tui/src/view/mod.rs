@@ -11,6 +11,7 @@
 
 mod bars;
 mod columns;
+pub(crate) mod compare;
 mod details;
 mod draw;
 mod events;
@@ -86,12 +87,14 @@ fn body(model: &Model, state: &State, area: Rect, buffer: &mut Buffer) {
         }
         Some(Overlay::Columns(chosen)) => columns::draw(state, chosen, area, buffer),
         Some(Overlay::Details(row, top)) => {
+            let (model, state) = crate::compare::focused(model, state);
             let (title, lines) = details::of(model, state.cursor, row, area.width);
             draw::panel(&title, &lines, top, area, buffer);
         }
         None => match (state.view, table_of(state.view)) {
             (View::Verdict, _) => verdict::draw(model, state, area, buffer),
             (View::Graph, _) => graph::draw(model, state, area, buffer),
+            (View::Compare, _) => compare::draw(model, state, area, buffer),
             (_, Some(table)) => table.draw(model, state, area, buffer),
             (_, None) => lanes::draw(model, state, area, buffer),
         },
@@ -100,7 +103,7 @@ fn body(model: &Model, state: &State, area: Rect, buffer: &mut Buffer) {
 
 pub(crate) fn table_of(view: View) -> Option<&'static Table> {
     Some(match view {
-        View::Verdict | View::TimeLine | View::Graph => return None,
+        View::Verdict | View::TimeLine | View::Graph | View::Compare => return None,
         View::Tasks => &tasks::TABLE,
         View::Processes => &processes::TABLE,
         View::Descriptors => &descriptors::TABLE,
@@ -145,6 +148,7 @@ pub(crate) fn list_height(state: &State) -> u16 {
         View::Verdict => body.height,
         View::Graph => body.height.saturating_sub(graph::HEAD),
         View::TimeLine => lanes::Parts::of(body).lanes.height,
+        View::Compare => lanes::Parts::of(compare::Halves::of(body).first).lanes.height,
         _ => body.height.saturating_sub(table::HEAD),
     }
 }
@@ -169,7 +173,10 @@ pub(crate) fn overlay_lines(model: &Model, state: &State, overlay: Overlay) -> u
     match overlay {
         Overlay::Help(_) => help::lines(&state.keys, columns).len(),
         Overlay::Columns(_) => table_of(state.view).map_or(0, |table| table.columns.len()),
-        Overlay::Details(row, _) => details::of(model, state.cursor, row, columns).1.len(),
+        Overlay::Details(row, _) => {
+            let (model, state) = crate::compare::focused(model, state);
+            details::of(model, state.cursor, row, columns).1.len()
+        }
     }
 }
 
@@ -180,6 +187,8 @@ pub(crate) enum Hit {
     Time(RunNs),
     Row(Row),
     Lane(Row, RunNs),
+    /// A lane of the second capture, and the time of the first there.
+    Second(Row, Option<RunNs>),
 }
 
 /// What lies at a cell.
@@ -198,6 +207,7 @@ pub(crate) fn hit(model: &Model, state: &State, x: u16, y: u16) -> Option<Hit> {
     match state.view {
         View::Verdict => verdict::row_at(model, state, y - areas.body.y).map(Hit::Row),
         View::TimeLine => lanes::hit(state, areas.body, x, y),
+        View::Compare => compare::hit(state, areas.body, x, y),
         View::Graph => graph::row_at(model, state, (y - areas.body.y).checked_sub(graph::HEAD)?).map(Hit::Row),
         _ => {
             let line = usize::from((y - areas.body.y).checked_sub(table::HEAD)?);
