@@ -231,7 +231,7 @@ fn by_mouse(recorded: &Recorded) {
     click(tab("Time"), 2);
     terminal.wait_for("[Time]");
     let before = terminal.screen();
-    click(50, 8);
+    click(50, 6);
     terminal.wait("another moment", |screen| screen != before);
     terminal.press(&["q"]);
     terminal.wait("the shell", |screen| !screen.contains("paused"));

@@ -22,13 +22,13 @@ use crate::graph::{At, Graph, Node};
 use crate::model::Model;
 use crate::state::{Hop, Row, State};
 use crate::text::{actor, clean, fit, lasting, matches, width};
-use crate::theme::{DIM, HANG, KEY, PLAIN, SELECTED, STRONG, WELL, confidence};
+use crate::theme::{DIM, HANG, PLAIN, SELECTED, STRONG, WELL, confidence};
 
 /// Lines above the tree.
 pub(super) const HEAD: u16 = 1;
 
 /// Columns of the word at the right.
-const WORD: usize = 24;
+const WORD: usize = 30;
 
 fn graph(model: &Model, state: &State) -> Arc<Graph> {
     model.graphs.at(&model.timeline, state.cursor)
@@ -80,7 +80,7 @@ fn name(graph: &Graph, node: &Node) -> (String, String) {
 fn prospect(prospect: Prospect) -> (&'static str, Style) {
     match prospect {
         Prospect::Dead => ("cannot go on", HANG),
-        Prospect::Idle => ("only the outside helps", PLAIN),
+        Prospect::Idle => ("waits for outside", PLAIN),
         Prospect::Live => ("can go on", WELL),
         Prospect::Unknown => ("as its phase says", DIM),
     }
@@ -207,17 +207,16 @@ fn who_line(model: &Model, state: &State, graph: &Graph, node: &Node, columns: u
         return Pieces { from, left: vec![(fit(&text, room).into_owned(), style)], right: (String::new(), PLAIN) };
     }
     let (name, doing) = name(graph, node);
+    let since = since(model, state, node.hop);
     let word = match node.at {
         At::LoopCloses => "↺ the loop closes".to_owned(),
         At::Above => "↑ see above".to_owned(),
-        _ if has_moved(model, state, node.hop) => "has moved since".to_owned(),
-        At::Leaf => "waits for nothing known".to_owned(),
-        _ => word.to_owned(),
+        At::Leaf if since.is_none() => "waits for nothing known".to_owned(),
+        _ => [Some(word).filter(|word| !word.is_empty()), since].into_iter().flatten().collect::<Vec<_>>().join(", "),
     };
     let style = match node.at {
         At::LoopCloses => HANG,
         At::Above | At::Leaf => DIM,
-        _ if word == "has moved since" => KEY,
         _ => style,
     };
     let room = room.saturating_sub(width(&word).min(WORD) + 2);
@@ -227,13 +226,18 @@ fn who_line(model: &Model, state: &State, graph: &Graph, node: &Node, columns: u
     Pieces { from, left, right: (word, style) }
 }
 
-/// Whether a thread did something between its snapshot and the cursor, so that its wait may be another now.
-fn has_moved(model: &Model, state: &State, hop: Hop) -> bool {
-    let Some(snapshot) = model.snapshot(state.cursor).filter(|_| hop.task.is_none()) else { return false };
-    let Some(thread) = model.thread(hop.pid, hop.tid) else { return false };
+/// What a thread did between its snapshot and the cursor, so that its wait may be another now, or none.
+fn since(model: &Model, state: &State, hop: Hop) -> Option<&'static str> {
+    let snapshot = model.snapshot(state.cursor)?;
+    let thread = model.thread(hop.pid, hop.tid)?;
+    let end = model.timeline.process(thread.process).and_then(|process| process.end);
+    let ended = end.is_some_and(|end| (snapshot.end..=state.cursor).contains(&end.t));
+    // An async task goes from thread to thread: what a thread did says nothing of it.
     match model.timeline.thread_at(thread, state.cursor) {
-        Some(now) => now.since > snapshot.end,
-        None => model.timeline.thread_at(thread, snapshot.begin).is_some(),
+        _ if ended => Some("ended since"),
+        _ if hop.task.is_some() => None,
+        Some(now) => (now.since > snapshot.end).then_some("moved since"),
+        None => model.timeline.thread_at(thread, snapshot.begin).map(|_| "ended since"),
     }
 }
 

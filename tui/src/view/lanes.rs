@@ -481,6 +481,11 @@ pub(super) fn hit(state: &State, body: Rect, x: u16, y: u16) -> Option<Hit> {
     if line >= usize::from(parts.lanes.height) {
         return None;
     }
-    let lane = state.visible.get(state.list().top + line).map(|lane| Row::Lane(*lane))?;
-    Some(time.map_or(Hit::Row(lane), |t| Hit::Lane(lane, t)))
+    let lane = state.visible.get(state.list().top + line).map(|lane| Row::Lane(*lane));
+    match (lane, time) {
+        (Some(lane), Some(t)) => Some(Hit::Lane(lane, t)),
+        (Some(lane), None) => Some(Hit::Row(lane)),
+        // Below the last lane there is time still.
+        (None, time) => time.map(Hit::Time),
+    }
 }
