@@ -20,6 +20,7 @@
 //! | what was left behind or could not be taken away | `leftover/` |
 //! | what was done twice, owned twice, held too long | `history/` |
 //! | what failing runs have in common and passing ones have not | `compare/` |
+//! | all waits of a moment, to be walked by hand | [`waits`] |
 
 mod cause;
 mod compare;
@@ -37,6 +38,7 @@ mod signature;
 mod verdict;
 mod view;
 mod wait;
+mod waits;
 mod words;
 
 #[cfg(test)]
@@ -44,3 +46,4 @@ mod tests;
 
 pub use compare::{Compared, Ending, Sketch, compare, rate};
 pub use verdict::{Options, analyse};
+pub use waits::{Otherwise, Prospect, Waiting, Way, waits, waits_of_phases};

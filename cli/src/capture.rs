@@ -17,22 +17,32 @@ pub(crate) struct Capture {
     pub(crate) missing: Vec<String>,
 }
 
+/// Looks whether a file is a capture that can be read, at its first line.
+pub(crate) fn probe(path: &Path) -> Result<(), Failure> {
+    begin(path).map(|_| ())
+}
+
 /// Reads a capture, whole or cut.
 pub(crate) fn open(path: &Path) -> Result<Capture, Failure> {
-    let failed = || Failure::new(format!("{} cannot be read as a capture", path.display()));
+    let (records, summary) = begin(path)?.read_all();
+    let timeline = Timeline::build(records).map_err(|error| {
+        unreadable(path).because(&error).advise("record the run again: the capture holds nothing to look at")
+    })?;
+    Ok(Capture { timeline, missing: summary.missing() })
+}
+
+fn unreadable(path: &Path) -> Failure {
+    Failure::new(format!("{} cannot be read as a capture", path.display()))
+}
+
+fn begin(path: &Path) -> Result<Reader<BufReader<File>>, Failure> {
     let file = File::open(path).map_err(|error| {
         let advice = match error.kind() {
             std::io::ErrorKind::NotFound => "check the path; `hangdog run` prints where it keeps a capture",
             std::io::ErrorKind::PermissionDenied => "read it as the user who recorded it",
             _ => "check the path and the disk",
         };
-        failed().because(&error).advise(advice)
+        unreadable(path).because(&error).advise(advice)
     })?;
-    let reader =
-        Reader::open(BufReader::new(file)).map_err(|error| failed().because(&error).advise(error.advice()))?;
-    let (records, summary) = reader.read_all();
-    let timeline = Timeline::build(records).map_err(|error| {
-        failed().because(&error).advise("record the run again: the capture holds nothing to look at")
-    })?;
-    Ok(Capture { timeline, missing: summary.missing() })
+    Reader::open(BufReader::new(file)).map_err(|error| unreadable(path).because(&error).advise(error.advice()))
 }

@@ -19,6 +19,7 @@
 pub mod args;
 mod attempt;
 mod capture;
+mod config;
 mod console;
 mod demo;
 mod die;

@@ -1,24 +1,18 @@
-//! Opens the replay on a capture made by hand: `cargo run -p hangdog-tui --example replay-sample`.
-//!
-//! With `COLUMNSxROWS KEYS FILE.svg` it draws a picture of the screen after those keys instead.
+//! Draws a screen of a capture made by hand: `cargo run -p hangdog-tui --example replay-sample -- 120x36 tww FILE.svg`.
 
 mod sample;
 
 use std::error::Error;
 
 use hangdog_timeline::Timeline;
-use hangdog_tui::{Options, run, screenshot};
+use hangdog_tui::screenshot;
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let timeline = Timeline::build(sample::records())?;
-    let report = Some(sample::report());
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    if let [size, keys, file] = &arguments[..] {
-        let (columns, rows) = size.split_once('x').ok_or("a size is COLUMNSxROWS")?;
-        let shot = screenshot(timeline, report, (columns.parse()?, rows.parse()?), keys)?;
-        std::fs::write(file, shot.svg)?;
-        return Ok(());
-    }
-    run(timeline, report, Options::from_environment(|name| std::env::var(name).ok()))?;
+    let [size, keys, file] = &arguments[..] else { return Err("COLUMNSxROWS KEYS FILE.svg".into()) };
+    let (columns, rows) = size.split_once('x').ok_or("a size is COLUMNSxROWS")?;
+    let timeline = Timeline::build(sample::records())?;
+    let shot = screenshot(timeline, Some(sample::report()), (columns.parse()?, rows.parse()?), keys)?;
+    std::fs::write(file, shot.svg)?;
     Ok(())
 }

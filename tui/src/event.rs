@@ -1,6 +1,8 @@
 //! Everything that happened, in order of time, in words.
 
-use hangdog_schemas::record::{Deed, ExitStatus, FileEvent, FileOp, Stream, TriggerReason};
+use std::collections::BTreeMap;
+
+use hangdog_schemas::record::{Deed, ExitStatus, FileEvent, FileOp, Output, Stream, TriggerReason};
 use hangdog_schemas::{ProcessId, RunNs};
 use hangdog_timeline::Timeline;
 
@@ -55,84 +57,196 @@ impl EventKind {
     }
 }
 
-/// Something that happened.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Something that happened: when, and where it stands in the timeline.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Event {
     pub(crate) t: RunNs,
-    pub(crate) kind: EventKind,
-    /// In words, harmless.
-    pub(crate) text: String,
+    what: What,
 }
 
-/// All events of a capture. Those of one moment stand in the order of their kinds.
-pub(crate) fn events(timeline: &Timeline) -> Vec<Event> {
-    let mut events = Vec::new();
-    let mut add = |t: RunNs, kind: EventKind, text: String| events.push(Event { t, kind, text });
-    let name = |id: ProcessId, t: RunNs| {
-        let comm = timeline.process(id).map_or("process", |process| process.comm_at(t));
-        format!("{}[{}]", clean(comm), id.pid)
+/// The numbers are places in the timeline's lists.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum What {
+    PhaseBegan(u32),
+    PhaseEnded(u32),
+    Output(u32),
+    File(u32),
+    Kernel(u32),
+    /// What is rare is put into words once.
+    Told(EventKind, u32),
+}
+
+impl Event {
+    pub(crate) fn kind(self) -> EventKind {
+        match self.what {
+            What::PhaseBegan(_) | What::PhaseEnded(_) => EventKind::Phase,
+            What::Output(_) => EventKind::Output,
+            What::File(_) => EventKind::File,
+            What::Kernel(_) => EventKind::Kernel,
+            What::Told(kind, _) => kind,
+        }
+    }
+}
+
+/// All events of a capture, as an index of 16 bytes each; words are made of those that are drawn. Those of one moment
+/// stand in the order of their kinds.
+pub(crate) struct Events {
+    all: Vec<Event>,
+    told: Vec<String>,
+    /// Times of the kinds that the time line marks.
+    marks: BTreeMap<EventKind, Vec<RunNs>>,
+}
+
+/// Kinds that are marked on the time line; where two fall together the later of this list shows.
+pub(crate) const MARKED: [EventKind; 7] = [
+    EventKind::Kernel,
+    EventKind::File,
+    EventKind::Output,
+    EventKind::Action,
+    EventKind::Loss,
+    EventKind::End,
+    EventKind::Snapshot,
+];
+
+impl Events {
+    pub(crate) fn of(timeline: &Timeline) -> Self {
+        let mut events = Self { all: Vec::new(), told: Vec::new(), marks: BTreeMap::new() };
+        events.all.reserve(2 * timeline.phases().len() + timeline.kernel_events().len());
+        events.index(timeline);
+        events.tell_processes(timeline);
+        events.tell_watching(timeline);
+        events.all.sort_by_key(|event| (event.t, event.kind()));
+        events.all.shrink_to_fit();
+        for kind in MARKED {
+            let times = events.all.iter().filter(|event| event.kind() == kind).map(|event| event.t).collect();
+            events.marks.insert(kind, times);
+        }
+        events
+    }
+
+    /// What is in the timeline by number.
+    fn index(&mut self, timeline: &Timeline) {
+        for (n, phase) in (0..).zip(timeline.phases()) {
+            self.all.push(Event { t: phase.open.t, what: What::PhaseBegan(n) });
+            if let Some(close) = phase.close {
+                self.all.push(Event { t: close.t, what: What::PhaseEnded(n) });
+            }
+        }
+        let outputs = (0..).zip(timeline.outputs());
+        self.all.extend(outputs.map(|(n, output)| Event { t: output.when.t, what: What::Output(n) }));
+        let files = (0..).zip(timeline.file_events());
+        self.all.extend(files.map(|(n, file)| Event { t: file.when.t, what: What::File(n) }));
+        let kernel = (0..).zip(timeline.kernel_events());
+        self.all.extend(kernel.map(|(n, event)| Event { t: event.when.t, what: What::Kernel(n) }));
+    }
+
+    fn tell(&mut self, t: RunNs, kind: EventKind, text: String) {
+        let n = u32::try_from(self.told.len()).expect("memory ends before 2^32 texts");
+        self.told.push(text);
+        self.all.push(Event { t, what: What::Told(kind, n) });
+    }
+
+    fn tell_processes(&mut self, timeline: &Timeline) {
+        for process in timeline.processes() {
+            for (n, (t, _)) in process.comms.iter().enumerate() {
+                let who = name(timeline, process.id, *t);
+                let what = if n == 0 {
+                    format!("{who} began, child of {}", process.parent)
+                } else {
+                    format!("became {who}")
+                };
+                self.tell(*t, EventKind::Process, what);
+            }
+            if let Some(end) = process.end {
+                let how = process.how.map(|how| format!(": {}", exit(how))).unwrap_or_default();
+                let who = name(timeline, process.id, end.t);
+                self.tell(end.t, EventKind::Process, format!("{who} ended{how}"));
+            }
+        }
+    }
+
+    /// What the watchdog and those who act for it did.
+    fn tell_watching(&mut self, timeline: &Timeline) {
+        for snapshot in timeline.snapshots() {
+            let extent = format!("{:?}", snapshot.extent).to_lowercase();
+            let cut = if snapshot.complete { "" } else { ", cut" };
+            let text = format!("{extent} snapshot {} ({}{cut})", snapshot.id, reason(snapshot.reason));
+            self.tell(snapshot.begin, EventKind::Snapshot, text);
+        }
+        for trigger in timeline.triggers() {
+            let quiet = lasting(trigger.when.t.0.saturating_sub(trigger.last_progress.0));
+            let text = format!("{}; {quiet} after {}", reason(trigger.reason), clean(&trigger.progress));
+            self.tell(trigger.when.t, EventKind::Trigger, text);
+        }
+        for action in timeline.actions() {
+            let failed = action.failed.as_deref().map(|why| format!(" (failed: {})", clean(why))).unwrap_or_default();
+            self.tell(action.when.t, EventKind::Action, format!("{}{failed}", deed(&action.deed)));
+        }
+        for lost in timeline.lost() {
+            let text = format!("{} records lost at {}", lost.records, clean(&lost.at));
+            self.tell(lost.when.t, EventKind::Loss, text);
+        }
+        if let Some(end) = timeline.run_end() {
+            let who = if end.ended_by_hangdog { "ended by hangdog" } else { "the command ended" };
+            let how = end.how.map_or("not waited for".to_owned(), exit);
+            self.tell(end.when.t, EventKind::End, format!("{who}: {how}"));
+        }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.all.len()
+    }
+
+    pub(crate) fn get(&self, n: usize) -> Option<Event> {
+        self.all.get(n).copied()
+    }
+
+    /// How many lie before the first one that is not (`wanted` is true for a first part of all, by time).
+    pub(crate) fn count_while(&self, wanted: impl Fn(RunNs) -> bool) -> usize {
+        self.all.partition_point(|event| wanted(event.t))
+    }
+
+    /// Whether something of a marked kind happened within `from..to`.
+    pub(crate) fn is_marked(&self, kind: EventKind, from: RunNs, to: RunNs) -> bool {
+        let Some(times) = self.marks.get(&kind) else { return false };
+        times.get(times.partition_point(|t| *t < from)).is_some_and(|t| *t < to)
+    }
+
+    /// In words, harmless.
+    pub(crate) fn text(&self, timeline: &Timeline, event: Event) -> String {
+        match event.what {
+            What::PhaseBegan(n) => {
+                let phase = &timeline.phases()[n as usize];
+                format!("{} > {}", name(timeline, phase.id.process, phase.open.t), clean(&phase.name))
+            }
+            What::PhaseEnded(n) => {
+                let phase = &timeline.phases()[n as usize];
+                let who = name(timeline, phase.id.process, phase.open.t);
+                let took = lasting(event.t.0.saturating_sub(phase.open.t.0));
+                let outcome = phase.outcome.as_deref().map(|outcome| format!(", {}", clean(outcome)));
+                format!("{who} < {} after {took}{}", clean(&phase.name), outcome.unwrap_or_default())
+            }
+            What::Output(n) => output(&timeline.outputs()[n as usize]),
+            What::File(n) => file_event(&timeline.file_events()[n as usize]),
+            What::Kernel(n) => kernel_event::words(timeline, &timeline.kernel_events()[n as usize]),
+            What::Told(_, n) => self.told[n as usize].clone(),
+        }
+    }
+}
+
+fn name(timeline: &Timeline, id: ProcessId, t: RunNs) -> String {
+    let comm = timeline.process(id).map_or("process", |process| process.comm_at(t));
+    format!("{}[{}]", clean(comm), id.pid)
+}
+
+fn output(output: &Output) -> String {
+    let stream = match output.stream {
+        Stream::Stdout => "stdout",
+        Stream::Stderr => "stderr",
+        Stream::Both => "stdout and stderr",
     };
-    for process in timeline.processes() {
-        for (n, (t, _)) in process.comms.iter().enumerate() {
-            let who = name(process.id, *t);
-            let what =
-                if n == 0 { format!("{who} began, child of {}", process.parent) } else { format!("became {who}") };
-            add(*t, EventKind::Process, what);
-        }
-        if let Some(end) = process.end {
-            let how = process.how.map(|how| format!(": {}", exit(how))).unwrap_or_default();
-            add(end.t, EventKind::Process, format!("{} ended{how}", name(process.id, end.t)));
-        }
-    }
-    for phase in timeline.phases() {
-        let who = name(phase.id.process, phase.open.t);
-        add(phase.open.t, EventKind::Phase, format!("{who} > {}", clean(&phase.name)));
-        if let Some(close) = phase.close {
-            let took = lasting(close.t.0.saturating_sub(phase.open.t.0));
-            let outcome = phase.outcome.as_deref().map(|outcome| format!(", {}", clean(outcome))).unwrap_or_default();
-            add(close.t, EventKind::Phase, format!("{who} < {} after {took}{outcome}", clean(&phase.name)));
-        }
-    }
-    for output in timeline.outputs() {
-        let stream = match output.stream {
-            Stream::Stdout => "stdout",
-            Stream::Stderr => "stderr",
-            Stream::Both => "stdout and stderr",
-        };
-        let text = output.text.as_deref().map(|text| format!(": {}", clean(text.trim_end()))).unwrap_or_default();
-        add(output.when.t, EventKind::Output, format!("{} bytes to {stream}{text}", output.bytes));
-    }
-    for file in timeline.file_events() {
-        add(file.when.t, EventKind::File, file_event(file));
-    }
-    for event in timeline.kernel_events() {
-        add(event.when.t, EventKind::Kernel, kernel_event::words(timeline, event));
-    }
-    for snapshot in timeline.snapshots() {
-        let extent = format!("{:?}", snapshot.extent).to_lowercase();
-        let cut = if snapshot.complete { "" } else { ", cut" };
-        let text = format!("{extent} snapshot {} ({}{cut})", snapshot.id, reason(snapshot.reason));
-        add(snapshot.begin, EventKind::Snapshot, text);
-    }
-    for trigger in timeline.triggers() {
-        let quiet = lasting(trigger.when.t.0.saturating_sub(trigger.last_progress.0));
-        let text = format!("{}; {quiet} after {}", reason(trigger.reason), clean(&trigger.progress));
-        add(trigger.when.t, EventKind::Trigger, text);
-    }
-    for action in timeline.actions() {
-        let failed = action.failed.as_deref().map(|why| format!(" (failed: {})", clean(why))).unwrap_or_default();
-        add(action.when.t, EventKind::Action, format!("{}{failed}", deed(&action.deed)));
-    }
-    for lost in timeline.lost() {
-        add(lost.when.t, EventKind::Loss, format!("{} records lost at {}", lost.records, clean(&lost.at)));
-    }
-    if let Some(end) = timeline.run_end() {
-        let who = if end.ended_by_hangdog { "ended by hangdog" } else { "the command ended" };
-        let how = end.how.map_or("not waited for".to_owned(), exit);
-        add(end.when.t, EventKind::End, format!("{who}: {how}"));
-    }
-    events.sort_by_key(|event| (event.t, event.kind));
-    events
+    let text = output.text.as_deref().map(|text| format!(": {}", clean(text.trim_end()))).unwrap_or_default();
+    format!("{} bytes to {stream}{text}", output.bytes)
 }
 
 /// What was done to a file, and by whom.

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::lane::{LaneKind, UNFOLDED};
 use crate::model::Model;
-use crate::state::{Row, State, View};
+use crate::state::{Row, State};
 use crate::text::matches;
 use crate::update::refold;
 
@@ -46,12 +46,12 @@ pub(crate) fn visible(model: &Model, folded: &BTreeSet<usize>, filter: &str) -> 
 
 fn filtered(model: &Model, filter: &str) -> Vec<usize> {
     let lanes = &model.lanes;
-    let phases = model.timeline.phases();
+    let named: Vec<bool> = model.names.iter().map(|name| matches(filter, std::iter::once(name.as_str()))).collect();
     let mut shown = vec![false; lanes.len()];
     let mut i = 0;
     while i < lanes.len() {
         let hit = match &lanes[i].kind {
-            LaneKind::Phases(row) => row.iter().any(|p| matches(filter, std::iter::once(phases[*p].name.as_str()))),
+            LaneKind::Phases(row) => row.names.iter().any(|name| named[*name as usize]),
             _ => matches(filter, std::iter::once(lanes[i].label.as_str())),
         };
         if !hit {
@@ -78,7 +78,7 @@ fn foldable(model: &Model, lane: usize) -> Option<usize> {
 
 /// Folds or unfolds the selected lane.
 pub(crate) fn toggle(model: &Model, state: &mut State) {
-    let Some(Row::Lane(lane)) = state.selected().filter(|_| state.view == View::TimeLine) else {
+    let Some(Row::Lane(lane)) = state.selected().filter(|_| state.view.is_of_lanes()) else {
         state.note = Some("lanes fold in the time line (t)".to_owned());
         return;
     };

@@ -9,7 +9,7 @@
 //!   child process
 //! ```
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use hangdog_schemas::{Big, Pid, ProcessId, ThreadId, Tid};
 use hangdog_timeline::{Process, Timeline};
@@ -31,8 +31,25 @@ pub(crate) enum LaneKind {
     Thread(ThreadId),
     /// An async task.
     Task(ProcessId, Big),
-    /// Phases, as places in the timeline's list, by their begin. None of them overlap but in the last row.
-    Phases(Vec<usize>),
+    /// Phases of one level.
+    Phases(PhaseRow),
+}
+
+/// Phases of a lane.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct PhaseRow {
+    /// Places in the timeline's list, by their begin. None of them overlap but in the last row.
+    pub(crate) places: Vec<u32>,
+    /// Numbers of their names, each once.
+    pub(crate) names: Vec<u32>,
+}
+
+impl std::ops::Deref for PhaseRow {
+    type Target = [u32];
+
+    fn deref(&self) -> &[u32] {
+        &self.places
+    }
 }
 
 /// One row of the time line.
@@ -60,9 +77,17 @@ impl Lane {
     }
 }
 
-/// Builds all lanes.
-pub(crate) fn lanes(timeline: &Timeline) -> Vec<Lane> {
-    Builder::new(timeline).build()
+/// All lanes, in order.
+pub(crate) struct Lanes {
+    pub(crate) lanes: Vec<Lane>,
+    /// Names of phases, each once.
+    pub(crate) names: Vec<String>,
+}
+
+impl Lanes {
+    pub(crate) fn of(timeline: &Timeline) -> Self {
+        Builder::new(timeline).build()
+    }
 }
 
 #[derive(Default)]
@@ -74,18 +99,28 @@ struct Family<'a> {
 }
 
 /// Whose phases: of a thread, of a task, or of the process when neither is known.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
 enum Owner {
     Thread(ProcessId, Tid),
     Task(ProcessId, Big),
     Process(ProcessId),
 }
 
+/// A row of phases that is being filled.
+#[derive(Default)]
+struct Row {
+    places: Vec<u32>,
+    /// When its last phase ended; `None` while that is open.
+    free_from: Option<u64>,
+}
+
 struct Builder<'a> {
     timeline: &'a Timeline,
     families: BTreeMap<ProcessId, Family<'a>>,
-    phases: BTreeMap<Owner, Vec<usize>>,
+    phases: HashMap<Owner, Vec<u32>>,
     lanes: Vec<Lane>,
+    /// Numbers of the names of phases.
+    names: HashMap<&'a str, u32>,
 }
 
 impl<'a> Builder<'a> {
@@ -99,31 +134,34 @@ impl<'a> Builder<'a> {
             families.entry(thread.process).or_default().threads.push((thread, name));
             known.insert(thread);
         }
-        let mut phases: BTreeMap<Owner, Vec<usize>> = BTreeMap::new();
-        for (i, phase) in timeline.phases().iter().enumerate() {
+        let mut phases: HashMap<Owner, Vec<u32>> = HashMap::new();
+        for (i, phase) in (0..).zip(timeline.phases()) {
             let process = phase.id.process;
-            let family = families.entry(process).or_default();
             let owner = match (phase.task, phase.tid) {
-                (Some(task), _) => {
-                    family.tasks.insert(task);
-                    Owner::Task(process, task)
-                }
-                (None, Some(tid)) => {
-                    // A thread that came and went between two samples still has its lane.
-                    let thread = ThreadId { process, tid };
-                    if known.insert(thread) {
-                        family.threads.push((thread, ""));
-                    }
-                    Owner::Thread(process, tid)
-                }
+                (Some(task), _) => Owner::Task(process, task),
+                (None, Some(tid)) => Owner::Thread(process, tid),
                 (None, None) => Owner::Process(process),
             };
             phases.entry(owner).or_default().push(i);
         }
-        Self { timeline, families, phases, lanes: Vec::new() }
+        for owner in phases.keys() {
+            match *owner {
+                Owner::Task(process, task) => _ = families.entry(process).or_default().tasks.insert(task),
+                // A thread that came and went between two samples still has its lane.
+                Owner::Thread(process, tid) => {
+                    let thread = ThreadId { process, tid };
+                    if known.insert(thread) {
+                        families.entry(process).or_default().threads.push((thread, ""));
+                    }
+                }
+                Owner::Process(process) => _ = families.entry(process).or_default(),
+            }
+        }
+        families.values_mut().for_each(|family| family.threads.sort_unstable());
+        Self { timeline, families, phases, lanes: Vec::new(), names: HashMap::new() }
     }
 
-    fn build(mut self) -> Vec<Lane> {
+    fn build(mut self) -> Lanes {
         let mut by_pid: BTreeMap<Pid, Vec<ProcessId>> = BTreeMap::new();
         for id in self.families.keys() {
             by_pid.entry(id.pid).or_default().push(*id);
@@ -199,29 +237,45 @@ impl<'a> Builder<'a> {
     fn phases_of(&mut self, owner: Owner, lane: usize) {
         let Some(mut phases) = self.phases.remove(&owner) else { return };
         let all = self.timeline.phases();
-        phases.sort_by_key(|i| (all[*i].open.t, all[*i].id.phase));
-        let mut rows: Vec<(Vec<usize>, Option<u64>)> = Vec::new();
-        let mut row_of: BTreeMap<Big, usize> = BTreeMap::new();
+        phases.sort_by_key(|i| (all[*i as usize].open.t, all[*i as usize].id.phase));
+        let mut rows: Vec<Row> = Vec::new();
+        let mut row_of: HashMap<Big, usize> = HashMap::new();
         for i in phases {
-            let phase = &all[i];
+            let phase = &all[i as usize];
             let above = phase.parent.and_then(|parent| row_of.get(&parent)).map_or(0, |row| row + 1);
-            let free = |row: &(Vec<usize>, Option<u64>)| row.1.is_some_and(|end| end <= phase.open.t.0);
+            let free = |row: &Row| row.free_from.is_some_and(|end| end <= phase.open.t.0);
             let fit = rows.iter().skip(above).position(free).map_or(rows.len(), |row| row + above);
             let row = fit.max(above.min(rows.len())).min(MOST_ROWS - 1);
             if row == rows.len() {
-                rows.push((Vec::new(), Some(0)));
+                rows.push(Row::default());
             }
-            rows[row].0.push(i);
-            rows[row].1 = phase.close.map(|close| close.t.0);
+            rows[row].places.push(i);
+            rows[row].free_from = phase.close.map(|close| close.t.0);
             row_of.insert(phase.id.phase, row);
         }
-        for (row, _) in rows {
-            self.push(LaneKind::Phases(row), Some(lane), String::new());
+        for Row { mut places, .. } in rows {
+            places.shrink_to_fit();
+            let names = self.names_in(&places);
+            self.push(LaneKind::Phases(PhaseRow { places, names }), Some(lane), String::new());
         }
     }
 
+    /// Numbers of the names of some phases, each once.
+    fn names_in(&mut self, places: &[u32]) -> Vec<u32> {
+        let all = self.timeline.phases();
+        let number = |place: &u32| {
+            let next = self.names.len() as u32;
+            *self.names.entry(all[*place as usize].name.as_str()).or_insert(next)
+        };
+        let mut numbers: Vec<u32> = places.iter().map(number).collect();
+        numbers.sort_unstable();
+        numbers.dedup();
+        numbers.shrink_to_fit();
+        numbers
+    }
+
     /// Where each lane's own lanes end.
-    fn close(mut self) -> Vec<Lane> {
+    fn close(mut self) -> Lanes {
         for i in (0..self.lanes.len()).rev() {
             self.lanes[i].end = self.lanes[i].end.max(i + 1);
             if let Some(parent) = self.lanes[i].parent {
@@ -230,6 +284,10 @@ impl<'a> Builder<'a> {
                 parent.end = parent.end.max(end);
             }
         }
-        self.lanes
+        let mut names = vec![String::new(); self.names.len()];
+        for (name, number) in self.names {
+            name.clone_into(&mut names[number as usize]);
+        }
+        Lanes { lanes: self.lanes, names }
     }
 }

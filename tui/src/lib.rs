@@ -20,22 +20,34 @@
 //! `update` and the views are pure: no clock, no terminal, no environment. Every string of another program goes
 //! through `text::clean` before it is drawn.
 
+mod activity;
 mod call;
+mod carry;
+mod changes;
 mod command;
+mod compare;
 mod event;
 mod fold;
+mod graph;
 mod kernel_event;
 mod key;
+mod keymap;
 mod lane;
+mod load;
 mod message;
 mod model;
 mod options;
+mod palette;
+mod prompt;
+mod rows;
 mod screenshot;
+mod seek;
 mod state;
 mod svg;
 mod terminal;
 mod text;
 mod theme;
+mod travel;
 mod update;
 mod view;
 mod why;
@@ -48,7 +60,10 @@ mod sample;
 mod tests;
 
 pub use command::keys_markdown;
+pub use compare::{Comparer, Divergence};
 pub use key::{BadKeys, parse_keys};
+pub use keymap::{BadKeymap, Keymap};
+pub use load::{Growth, Judge, LoadError, Source, first_part};
 pub use options::{Colours, Glyphs, Options};
-pub use screenshot::{Screenshot, screenshot};
+pub use screenshot::{Rehearsal, Screenshot, screenshot};
 pub use terminal::{Error, run};

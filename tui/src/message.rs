@@ -13,6 +13,8 @@ pub(crate) enum Message {
     Resize(u16, u16),
     /// So much time went by since the last tick.
     Tick(Duration),
+    /// So much of the file was read, in percent; `None` when all is.
+    Loading(Option<u8>),
 }
 
 /// What the loop has to do.
@@ -25,6 +27,8 @@ pub(crate) enum Effect {
     Draw,
     /// Draw everything: something else wrote to the terminal.
     Redraw,
+    /// Draw, and give what is to be copied to the terminal.
+    Copy,
     /// Give the terminal back and stop, until the shell continues us.
     Suspend,
     /// Give the terminal back and end.

@@ -1,33 +1,43 @@
 //! What does not change: the capture, its report, and what is worked out once from them.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use hangdog_schemas::record::TriggerReason;
 use hangdog_schemas::{Actor, Big, Edge, Pid, ProcessId, REPORT_VERSION, Report, RunNs, RunSummary, ThreadId, Tid};
-use hangdog_timeline::{Moment, Phase, Snapshot, Timeline};
+use hangdog_timeline::{Phase, Snapshot, Timeline};
 
-use crate::event::{Event, events};
-use crate::lane::{Lane, LaneKind, lanes};
+use crate::activity::Activity;
+use crate::compare::Beside;
+use crate::event::Events;
+use crate::graph::Graphs;
+use crate::lane::{Lane, LaneKind, Lanes};
+use crate::load::Extent;
 
 /// A capture ready to be looked at.
-pub(crate) struct Model<'a> {
-    pub(crate) timeline: &'a Timeline,
-    pub(crate) report: &'a Report,
+pub(crate) struct Model {
+    pub(crate) timeline: Arc<Timeline>,
+    pub(crate) report: Arc<Report>,
     pub(crate) lanes: Vec<Lane>,
-    pub(crate) events: Vec<Event>,
+    /// Names of phases, each once; lanes know them by their number.
+    pub(crate) names: Vec<String>,
+    pub(crate) events: Events,
+    pub(crate) activity: Activity,
+    pub(crate) graphs: Graphs,
+    pub(crate) extent: Extent,
+    /// Another capture, to be compared with this one.
+    pub(crate) beside: Option<Box<Beside>>,
     /// The command in one line, harmless.
     pub(crate) command: String,
-    /// Everything that can be stepped to.
-    pub(crate) moments: Vec<Moment>,
     threads: BTreeMap<(Pid, Tid), ThreadId>,
     thread_lanes: BTreeMap<ThreadId, usize>,
     task_lanes: BTreeMap<(ProcessId, Big), usize>,
     in_verdict: BTreeSet<(Pid, Tid)>,
 }
 
-impl<'a> Model<'a> {
-    pub(crate) fn new(timeline: &'a Timeline, report: &'a Report) -> Self {
-        let lanes = lanes(timeline);
+impl Model {
+    pub(crate) fn new(timeline: Arc<Timeline>, report: Arc<Report>) -> Self {
+        let Lanes { lanes, names } = Lanes::of(&timeline);
         let thread_lanes = lanes.iter().enumerate().filter_map(|(i, lane)| Some((lane.thread()?, i))).collect();
         let task = |(i, lane): (usize, &Lane)| Some((lane.task()?, i));
         let task_lanes = lanes.iter().enumerate().filter_map(task).collect();
@@ -35,16 +45,30 @@ impl<'a> Model<'a> {
         let in_verdict = actors.flat_map(|edge| [Some(&edge.waiter), edge.resolver.as_ref()]).flatten();
         Self {
             lanes,
+            names,
             thread_lanes,
             task_lanes,
-            events: events(timeline),
+            events: Events::of(&timeline),
+            activity: Activity::of(&timeline),
+            graphs: Graphs::of(&timeline),
+            extent: Extent::Whole,
+            beside: None,
             command: crate::text::clean(&timeline.header().command.join(" ")).into_owned(),
-            moments: timeline.moments(),
             threads: timeline.threads().map(|(id, _)| ((id.process.pid, id.tid), id)).collect(),
             in_verdict: in_verdict.map(|actor| (actor.pid, actor.tid)).collect(),
             timeline,
             report,
         }
+    }
+
+    /// The same, as the picture of so much of a capture.
+    pub(crate) fn of_extent(self, extent: Extent) -> Self {
+        Self { extent, ..self }
+    }
+
+    /// The same with another capture beside it.
+    pub(crate) fn beside(self, beside: Beside) -> Self {
+        Self { beside: Some(Box::new(beside)), ..self }
     }
 
     pub(crate) fn end(&self) -> RunNs {
@@ -72,7 +96,7 @@ impl<'a> Model<'a> {
     }
 
     /// The snapshot of a moment.
-    pub(crate) fn snapshot(&self, t: RunNs) -> Option<&'a Snapshot> {
+    pub(crate) fn snapshot(&self, t: RunNs) -> Option<&Snapshot> {
         self.timeline.snapshot_at(t)
     }
 
@@ -103,15 +127,15 @@ impl<'a> Model<'a> {
 
     /// The phase deepest in that was open in the lane of a thread or task: rows of phases lie below it, the outer
     /// ones first.
-    pub(crate) fn innermost_phase(&self, lane: usize, t: RunNs) -> Option<&'a Phase> {
+    pub(crate) fn innermost_phase(&self, lane: usize, t: RunNs) -> Option<&Phase> {
         let phases = self.timeline.phases();
         let rows = self.lanes.get(lane + 1..)?.iter().map_while(|lane| match &lane.kind {
             LaneKind::Phases(row) => Some(row),
             _ => None,
         });
         let open = rows.filter_map(|row| {
-            let begun = row.partition_point(|i| phases[*i].open.t <= t);
-            row[..begun].last().map(|i| &phases[*i]).filter(|phase| phase.is_open_at(t))
+            let begun = row.partition_point(|i| phases[*i as usize].open.t <= t);
+            row[..begun].last().map(|i| &phases[*i as usize]).filter(|phase| phase.is_open_at(t))
         });
         open.last()
     }
@@ -127,12 +151,12 @@ impl<'a> Model<'a> {
     }
 
     /// The edges of the verdict.
-    pub(crate) fn verdict_edges(&self) -> &'a [Edge] {
+    pub(crate) fn verdict_edges(&self) -> &[Edge] {
         self.report.verdict.as_ref().map_or(&[], |verdict| &verdict.edges)
     }
 
     /// The wait of a thread, as the report knows it: the verdict's first, then the findings' in their order.
-    pub(crate) fn wait_of(&self, pid: Pid, tid: Tid) -> Option<&'a Edge> {
+    pub(crate) fn wait_of(&self, pid: Pid, tid: Tid) -> Option<&Edge> {
         let findings = self.report.findings.iter().flat_map(|finding| &finding.edges);
         self.verdict_edges().iter().chain(findings).find(|edge| is(&edge.waiter, pid, tid))
     }

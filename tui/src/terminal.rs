@@ -7,19 +7,21 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use crossterm::event::{self, DisableMouseCapture, EnableMouseCapture, Event};
+use crossterm::clipboard::CopyToClipboard;
+use crossterm::event::{self, DisableMouseCapture, EnableMouseCapture, Event, KeyCode, KeyModifiers};
 use crossterm::{cursor, execute, terminal};
-use hangdog_schemas::Report;
-use hangdog_timeline::Timeline;
 use ratatui::Terminal;
 use ratatui::backend::CrosstermBackend;
 use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP};
 use signal_hook::{SigId, flag, low_level};
 
+use crate::keymap::Keymap;
+use crate::load::{Extent, LoadError, Loading, News, Source};
 use crate::message::{Effect, Message};
 use crate::model::Model;
 use crate::options::Options;
-use crate::{theme, update, view};
+use crate::state::State;
+use crate::{carry, theme, update, view};
 
 /// Between two frames while it plays.
 const FRAME: Duration = Duration::from_millis(33);
@@ -33,25 +35,26 @@ pub enum Error {
     /// There is no terminal to draw on.
     #[error("standard input or output is not a terminal, and a replay needs both")]
     NoTerminal,
+    /// The capture cannot be read.
+    #[error(transparent)]
+    Load(#[from] LoadError),
     /// The terminal failed.
     #[error("the terminal failed")]
     Terminal(#[from] io::Error),
 }
 
-/// Shows a replay until the user quits.
+/// Shows a capture until the user quits.
 ///
-/// `report` is what the analysis says of the capture now; without it the one inside the capture is shown.
-/// Signals that end a program end this one too, by the same signal, after the terminal was given back.
-#[expect(clippy::needless_pass_by_value, reason = "a replay owns the capture while it is shown")]
-pub fn run(timeline: Timeline, report: Option<Report>, options: Options) -> Result<(), Error> {
+/// The first screen comes as soon as there is something to show; the rest is read meanwhile. Signals that end a program
+/// end this one too, by the same signal, after the terminal was given back.
+pub fn run(source: Source, keys: Keymap, options: Options) -> Result<(), Error> {
     if !stdout().is_terminal() || !io::stdin().is_terminal() {
         return Err(Error::NoTerminal);
     }
     let signals = Signals::watch()?;
-    let report = report.unwrap_or_else(|| crate::model::own_report(&timeline));
-    let model = Model::new(&timeline, &report);
+    let loading = Loading::begin(source)?;
     let guard = Guard::enter()?;
-    let result = replay(&model, options, &signals);
+    let result = Screen::new(options).and_then(|mut screen| screen.replay(&loading, &Arc::new(keys), &signals));
     drop(guard);
     if let Some(signal) = signals.ended_by() {
         low_level::emulate_default_handler(signal)?;
@@ -59,77 +62,170 @@ pub fn run(timeline: Timeline, report: Option<Report>, options: Options) -> Resu
     result
 }
 
-fn replay(model: &Model, options: Options, signals: &Signals) -> Result<(), Error> {
-    let mut screen = Terminal::new(CrosstermBackend::new(stdout()))?;
-    let size = screen.size()?;
-    let mut state = update::opening(model, (size.width, size.height));
-    let mut effect = Effect::Redraw;
-    let mut last = Instant::now();
-    loop {
-        match effect {
-            Effect::None => {}
-            Effect::Quit => return Ok(()),
-            Effect::Suspend => {
-                suspend()?;
-                effect = Effect::Redraw;
-                continue;
-            }
-            Effect::Draw | Effect::Redraw => {
-                if effect == Effect::Redraw {
-                    screen.clear()?;
-                }
-                // The size may have changed with its event still to come: what is drawn fits what is there.
-                screen.autoresize()?;
-                let size = screen.size()?;
-                if state.size != (size.width, size.height) {
-                    let _ = update::update(model, &mut state, &Message::Resize(size.width, size.height));
-                }
-                screen.draw(|frame| {
-                    view::draw(model, &state, frame.buffer_mut());
-                    theme::adapt(frame.buffer_mut(), options.colours, options.glyphs);
-                })?;
-            }
-        }
-        effect = match signals.take() {
-            Some(Asked::End) => Effect::Quit,
-            Some(Asked::Stop) => Effect::Suspend,
-            Some(Asked::Continued) => {
-                Guard::take_over()?;
-                Effect::Redraw
-            }
-            None => next(model, &mut state, &mut last)?,
-        };
-    }
+/// The terminal as something to draw on.
+struct Screen {
+    terminal: Terminal<CrosstermBackend<io::Stdout>>,
+    options: Options,
+    last: Instant,
 }
 
-/// Waits for something to happen and takes in all that happened.
-fn next(model: &Model, state: &mut crate::state::State, last: &mut Instant) -> Result<Effect, Error> {
-    let wait = if state.transport.playing { FRAME } else { IDLE };
-    let mut effect = Effect::None;
-    if event::poll(wait)? {
-        // A held key repeats faster than a slow line draws: all that is there is taken before the next frame.
-        while event::poll(Duration::ZERO)? {
-            let message = match event::read()? {
-                Event::Key(key) => Message::Key(key),
-                Event::Mouse(mouse) => Message::Mouse(mouse),
-                Event::Resize(columns, rows) => Message::Resize(columns, rows),
-                Event::FocusGained | Event::FocusLost | Event::Paste(_) => continue,
-            };
-            match update::update(model, state, &message) {
-                Effect::None => {}
-                Effect::Draw => effect = Effect::Draw,
-                now => return Ok(now),
+/// Why the loop over one model ended.
+enum Ended {
+    Quit,
+    /// A newer model has come.
+    Newer(Box<Model>),
+}
+
+impl Screen {
+    fn new(options: Options) -> Result<Self, Error> {
+        let terminal = Terminal::new(CrosstermBackend::new(stdout()))?;
+        Ok(Self { terminal, options, last: Instant::now() })
+    }
+
+    fn replay(&mut self, loading: &Loading, keys: &Arc<Keymap>, signals: &Signals) -> Result<(), Error> {
+        let Some(mut model) = self.first(loading, signals)? else { return Ok(()) };
+        let size = self.terminal.size()?;
+        let mut state = update::opening(&model, (size.width, size.height), keys);
+        loop {
+            match self.show(&model, &mut state, loading, signals)? {
+                Ended::Quit => return Ok(()),
+                Ended::Newer(newer) => {
+                    carry::over(&model, &newer, &mut state);
+                    let old = std::mem::replace(&mut model, newer);
+                    // Giving back the memory of a million phases takes longer than a frame.
+                    std::thread::spawn(move || drop(old));
+                }
             }
         }
     }
-    let now = Instant::now();
-    // Time in which we were stopped is not played.
-    let elapsed = now.duration_since(*last).min(Duration::from_secs(1));
-    *last = now;
-    if update::update(model, state, &Message::Tick(elapsed)) == Effect::Draw {
-        effect = Effect::Draw;
+
+    /// The first model; `None` when the user does not wait for it.
+    fn first(&mut self, loading: &Loading, signals: &Signals) -> Result<Option<Box<Model>>, Error> {
+        loop {
+            match loading.wait(FRAME) {
+                Some(News::Model(model)) => return Ok(Some(model)),
+                Some(News::Failed(error)) => return Err(error.into()),
+                Some(News::Done) | None => {}
+            }
+            let words = format!(" reading, {} %   q quits", loading.percent());
+            self.terminal.autoresize()?;
+            self.terminal.draw(|frame| {
+                let width = usize::from(frame.area().width);
+                frame.buffer_mut().set_stringn(0, 0, words, width, theme::PLAIN);
+            })?;
+            match signals.take() {
+                Some(Asked::End) => return Ok(None),
+                Some(Asked::Stop) => suspend()?,
+                Some(Asked::Continued) => Guard::take_over()?,
+                None => {}
+            }
+            while event::poll(Duration::ZERO)? {
+                if let Event::Key(key) = event::read()?
+                    && (key.code == KeyCode::Char('q')
+                        || key.code == KeyCode::Char('c') && key.modifiers.contains(KeyModifiers::CONTROL))
+                {
+                    return Ok(None);
+                }
+            }
+        }
     }
-    Ok(effect)
+
+    fn show(
+        &mut self,
+        model: &Model,
+        state: &mut State,
+        loading: &Loading,
+        signals: &Signals,
+    ) -> Result<Ended, Error> {
+        let mut effect = Effect::Redraw;
+        loop {
+            match effect {
+                Effect::None => {}
+                Effect::Quit => return Ok(Ended::Quit),
+                Effect::Suspend => {
+                    suspend()?;
+                    effect = Effect::Redraw;
+                    continue;
+                }
+                Effect::Copy => {
+                    if let Some(text) = state.clipboard.take() {
+                        execute!(stdout(), CopyToClipboard::to_clipboard_from(text))?;
+                    }
+                    self.draw(model, state)?;
+                }
+                Effect::Redraw => {
+                    self.terminal.clear()?;
+                    self.draw(model, state)?;
+                }
+                Effect::Draw => self.draw(model, state)?,
+            }
+            match loading.take() {
+                Some(News::Model(newer)) => return Ok(Ended::Newer(newer)),
+                Some(News::Failed(error)) => state.note = Some(format!("the rest cannot be read: {error}")),
+                Some(News::Done) | None => {}
+            }
+            effect = match signals.take() {
+                Some(Asked::End) => Effect::Quit,
+                Some(Asked::Stop) => Effect::Suspend,
+                Some(Asked::Continued) => {
+                    Guard::take_over()?;
+                    Effect::Redraw
+                }
+                None => self.next(model, state, loading)?,
+            };
+        }
+    }
+
+    fn draw(&mut self, model: &Model, state: &mut State) -> Result<(), Error> {
+        // The size may have changed with its event still to come: what is drawn fits what is there.
+        self.terminal.autoresize()?;
+        let size = self.terminal.size()?;
+        if state.size != (size.width, size.height) {
+            let _ = update::update(model, state, &Message::Resize(size.width, size.height));
+        }
+        self.terminal.draw(|frame| {
+            view::draw(model, state, frame.buffer_mut());
+            theme::adapt(frame.buffer_mut(), self.options.colours, self.options.glyphs);
+        })?;
+        Ok(())
+    }
+
+    /// Waits for something to happen and takes in all that happened.
+    fn next(&mut self, model: &Model, state: &mut State, loading: &Loading) -> Result<Effect, Error> {
+        let wait = match (state.is_busy(), state.transport.playing) {
+            (true, _) => Duration::ZERO,
+            (false, true) => FRAME,
+            (false, false) => IDLE,
+        };
+        let mut effect = Effect::None;
+        if event::poll(wait)? {
+            // A held key repeats faster than a slow line draws: all that is there is taken before the next frame.
+            while event::poll(Duration::ZERO)? {
+                let message = match event::read()? {
+                    Event::Key(key) => Message::Key(key),
+                    Event::Mouse(mouse) => Message::Mouse(mouse),
+                    Event::Resize(columns, rows) => Message::Resize(columns, rows),
+                    Event::FocusGained | Event::FocusLost | Event::Paste(_) => continue,
+                };
+                match update::update(model, state, &message) {
+                    Effect::None => {}
+                    Effect::Draw => effect = Effect::Draw,
+                    now => return Ok(now),
+                }
+            }
+        }
+        let now = Instant::now();
+        // Time in which we were stopped is not played.
+        let elapsed = now.duration_since(self.last).min(Duration::from_secs(1));
+        self.last = now;
+        let percent = (model.extent == Extent::Part).then(|| loading.percent());
+        for message in [Message::Tick(elapsed), Message::Loading(percent)] {
+            if update::update(model, state, &message) == Effect::Draw {
+                effect = Effect::Draw;
+            }
+        }
+        Ok(effect)
+    }
 }
 
 /// Gives the terminal to the shell and stops; returns when the shell continues us.

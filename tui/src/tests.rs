@@ -1,31 +1,43 @@
 //! Screens as snapshots, styles where they carry meaning, and keys at random.
 
-use crossterm::event::{KeyCode, KeyEvent, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
+use std::sync::Arc;
+
+use crossterm::event::{KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
 use hangdog_schemas::fact::TaskState;
 use hangdog_schemas::record::{ProcessStart, Sample, ThreadSample};
 use hangdog_schemas::{Big, Pid, ProcessId, Record, Report, RunNs, ThreadId, Tid, When};
 use hangdog_timeline::Timeline;
-use proptest::prelude::*;
 use ratatui::buffer::Buffer;
 use ratatui::style::{Color, Modifier};
 
-use crate::command::bindings;
+use crate::compare::{Beside, Divergence};
 use crate::key::parse_keys;
+use crate::keymap::Keymap;
 use crate::message::{Effect, Message};
 use crate::model::Model;
 use crate::options::{Colours, Glyphs, Options};
 use crate::screenshot::{buffer, text};
-use crate::state::{Overlay, Row, State, View};
-use crate::update::{opening, update};
+use crate::state::{Row, State, View};
+use crate::update::update;
 use crate::{sample, theme, view};
+
+mod random;
 
 fn timeline() -> Timeline {
     Timeline::build(sample::records()).unwrap()
 }
 
+fn model_of(timeline: &Timeline, report: &Report) -> Model {
+    Model::new(Arc::new(timeline.clone()), Arc::new(report.clone()))
+}
+
+fn opening(model: &Model, size: (u16, u16)) -> State {
+    crate::update::opening(model, size, &Arc::new(Keymap::default()))
+}
+
 fn screen(size: (u16, u16), keys: &str, options: Options) -> Buffer {
     let (timeline, report) = (timeline(), sample::report());
-    let model = Model::new(&timeline, &report);
+    let model = model_of(&timeline, &report);
     buffer(&model, size, &parse_keys(keys).unwrap(), options)
 }
 
@@ -40,15 +52,22 @@ const SCREENS: &[(&str, &str)] = &[
     ("time_line", "t"),
     ("time_line_why_details", "twww<Enter>"),
     ("time_line_zoomed", "tP++<Left>"),
-    ("time_line_filter", "t/walk<Enter>"),
+    ("time_line_filter", "t&walk<Enter>"),
+    ("graph", "a"),
+    ("graph_why", "awww"),
+    ("graph_details", "aw<Enter>"),
     ("tasks", "s"),
+    ("tasks_sorted", "s|jjjj<Enter><Esc>"),
+    ("columns", "s|j<Space>"),
+    ("palette", ":snap"),
+    ("search", "s/git<Enter>"),
     ("tasks_early", "s0((}[["),
     ("processes", "p"),
     ("descriptors", "d"),
     ("mounts", "m"),
     ("mount_details", "m<Enter>"),
     ("locks", "L"),
-    ("network", "n"),
+    ("sockets", "S"),
     ("findings", "f"),
     ("finding_details", "f<Enter>"),
     ("events", "e"),
@@ -63,10 +82,110 @@ fn every_view_at_80x24() {
 }
 
 #[test]
-fn every_view_at_160x50() {
+fn every_view_at_120x40() {
     for (name, keys) in SCREENS {
-        insta::assert_snapshot!(format!("160x50_{name}"), shot((160, 50), keys));
+        insta::assert_snapshot!(format!("120x40_{name}"), shot((120, 40), keys));
     }
+}
+
+#[test]
+fn every_view_at_300x100() {
+    for (name, keys) in SCREENS {
+        insta::assert_snapshot!(format!("300x100_{name}"), shot((300, 100), keys));
+    }
+}
+
+/// What is written below each line that is not plain: the meaning of each cell's style, by a letter.
+fn styles(drawn: &Buffer) -> String {
+    let letter = |x: u16, y: u16| {
+        let cell = &drawn[(x, y)];
+        let sign = match (cell.fg, cell.bg) {
+            (Color::Reset, Color::Reset) => ' ',
+            (_, Color::Indexed(_)) => 'p',
+            (Color::Red, _) => 'r',
+            (Color::Green, _) => 'g',
+            (Color::Yellow, _) => 'y',
+            (Color::Cyan, _) => 'c',
+            (Color::Magenta, _) => 'm',
+            _ => '?',
+        };
+        match (cell.modifier.contains(Modifier::REVERSED), cell.modifier.contains(Modifier::DIM), sign) {
+            (true, _, ' ') => '#',
+            (true, _, sign) => sign.to_ascii_uppercase(),
+            (false, true, ' ') => '.',
+            (false, _, ' ') if cell.modifier.contains(Modifier::BOLD) => 'b',
+            (_, _, sign) => sign,
+        }
+    };
+    let line = |y: u16| (0..drawn.area.width).map(|x| letter(x, y)).collect::<String>().trim_end().to_owned();
+    let texts = text(drawn);
+    let mut out = String::new();
+    for (y, text) in texts.lines().enumerate() {
+        let styles = line(y as u16);
+        out.push_str(text);
+        out.push('\n');
+        if !styles.trim().is_empty() {
+            out.push_str(&format!("{styles}\n"));
+        }
+    }
+    out
+}
+
+#[test]
+fn every_view_in_colour() {
+    for (name, keys) in SCREENS {
+        insta::assert_snapshot!(format!("colour_{name}"), styles(&screen((80, 24), keys, Options::default())));
+    }
+}
+
+#[test]
+fn every_view_without_colours_in_ascii() {
+    let options = Options { colours: Colours::None, glyphs: Glyphs::Ascii };
+    for (name, keys) in SCREENS {
+        insta::assert_snapshot!(format!("ascii_{name}"), styles(&screen((80, 24), keys, options)));
+    }
+}
+
+/// The sample beside a run of the same that began later and went well up to a point.
+fn two() -> Model {
+    let shorter: Vec<_> =
+        sample::records().into_iter().filter(|r| r.when().is_none_or(|t| t.0 < 9_000_000_000)).collect();
+    let second = model_of(&Timeline::build(shorter).unwrap(), &sample::nothing());
+    let sentence = "the second run goes on after the walk".to_owned();
+    let divergence = Some(Divergence { first: RunNs(7_000_000_000), second: RunNs(5_000_000_000), sentence });
+    model_of(&timeline(), &sample::report()).beside(Beside { model: second, divergence })
+}
+
+#[test]
+fn two_captures_stand_one_above_the_other() {
+    let model = two();
+    for (name, size, keys) in [
+        ("80x24", (80, 24), "D"),
+        ("120x40", (120, 40), "D"),
+        ("300x100", (300, 100), "D"),
+        ("begin", (120, 40), "DA"),
+        ("second", (120, 40), "DXjjj%"),
+    ] {
+        let drawn = text(&buffer(&model, size, &parse_keys(keys).unwrap(), Options::default()));
+        insta::assert_snapshot!(format!("compare_{name}"), drawn);
+    }
+}
+
+#[test]
+fn the_same_moment_of_two_captures_stands_in_the_same_column() {
+    let model = two();
+    let state = pressed(&model, "D%");
+    let second = state.beside.as_ref().unwrap();
+    assert_eq!((state.cursor, second.state.cursor), (RunNs(7_000_000_000), RunNs(5_000_000_000)));
+    assert_eq!(state.window.column(state.cursor, 60), second.state.window.column(second.state.cursor, 60));
+    // Keys of lanes go to the one that has the focus, time to both.
+    let moved = pressed(&model, "DXjj");
+    let row = |state: &State| state.beside.as_ref().unwrap().state.selected();
+    assert_ne!(row(&moved), row(&pressed(&model, "D")));
+    assert_eq!(moved.selected(), pressed(&model, "D").selected());
+    // One capture has nothing beside it.
+    let alone = model_of(&timeline(), &sample::report());
+    assert_eq!(pressed(&alone, "D").view, View::Verdict);
 }
 
 #[test]
@@ -82,7 +201,6 @@ fn ascii_screens_hold_ascii_only() {
         let drawn = text(&screen((80, 24), keys, options));
         assert!(drawn.is_ascii(), "{name}:\n{drawn}");
     }
-    insta::assert_snapshot!("ascii_time_line", text(&screen((80, 24), "t", options)));
 }
 
 #[test]
@@ -148,7 +266,7 @@ fn pressed(model: &Model, keys: &str) -> State {
 #[test]
 fn why_follows_the_waits_until_the_loop_closes_and_back() {
     let (timeline, report) = (timeline(), sample::report());
-    let model = Model::new(&timeline, &report);
+    let model = model_of(&timeline, &report);
     for view in ["", "t", "s"] {
         let state = pressed(&model, &format!("{view}www"));
         let trail: Vec<u32> = state.trail.iter().map(|(_, tid)| tid.0).collect();
@@ -158,23 +276,23 @@ fn why_follows_the_waits_until_the_loop_closes_and_back() {
         assert_eq!(back.trail.last().map(|(_, tid)| tid.0), Some(4391));
     }
     // The loop is found with a filter in the way, too.
-    let state = pressed(&model, "t/cargo<Enter>g");
+    let state = pressed(&model, "t&cargo<Enter>g");
     assert_eq!(state.visible.len(), model.lanes.len(), "cargo is around everything");
 }
 
 #[test]
 fn a_hop_reaches_a_folded_or_filtered_lane() {
     let (timeline, report) = (timeline(), sample::report());
-    let model = Model::new(&timeline, &report);
+    let model = model_of(&timeline, &report);
     let walker = model.thread(Pid(4412), Tid(4414)).and_then(|thread| model.lane_of(thread)).map(Row::Lane);
     assert_eq!(pressed(&model, "twOww").selected(), walker);
-    assert_eq!(pressed(&model, "t/fuse-loop<Enter>Gw").selected(), walker);
+    assert_eq!(pressed(&model, "t&fuse-loop<Enter>Gw").selected(), walker);
 }
 
 #[test]
 fn time_is_stepped_and_everything_follows() {
     let (timeline, report) = (timeline(), sample::report());
-    let model = Model::new(&timeline, &report);
+    let model = model_of(&timeline, &report);
     for (keys, ms) in [
         ("0", 0),
         ("$", 17_000),
@@ -199,7 +317,7 @@ fn time_is_stepped_and_everything_follows() {
 #[test]
 fn play_runs_at_its_speed_and_stops_at_the_ends() {
     let (timeline, report) = (timeline(), sample::report());
-    let model = Model::new(&timeline, &report);
+    let model = model_of(&timeline, &report);
     let second = Message::Tick(std::time::Duration::from_secs(1));
     let mut state = pressed(&model, "0<Space>>");
     assert_eq!(update(&model, &mut state, &second), Effect::Draw);
@@ -220,7 +338,7 @@ fn play_runs_at_its_speed_and_stops_at_the_ends() {
 #[test]
 fn the_mouse_selects_a_lane_and_a_time_and_a_tab() {
     let (timeline, report) = (timeline(), sample::report());
-    let model = Model::new(&timeline, &report);
+    let model = model_of(&timeline, &report);
     let mut state = pressed(&model, "t");
     let click = |column, row| {
         let kind = MouseEventKind::Down(MouseButton::Left);
@@ -230,7 +348,7 @@ fn the_mouse_selects_a_lane_and_a_time_and_a_tab() {
     assert_eq!(state.selected(), Some(Row::Lane(state.visible[2])));
     let strip = view::strip_columns(&state);
     assert_eq!(state.cursor, state.window.at(40 - (80 - strip), strip));
-    assert_eq!(update(&model, &mut state, &click(22, 1)), Effect::Draw);
+    assert_eq!(update(&model, &mut state, &click(25, 1)), Effect::Draw);
     assert_eq!(state.view, View::Tasks);
 }
 
@@ -248,7 +366,7 @@ fn names_of_other_programs_cannot_move_the_cursor() {
     ];
     let timeline = Timeline::build(records).unwrap();
     let report = crate::model::own_report(&timeline);
-    let model = Model::new(&timeline, &report);
+    let model = model_of(&timeline, &report);
     for keys in ["t", "p", "p<Enter>", "e", "s"] {
         let drawn = text(&buffer(&model, (80, 24), &parse_keys(keys).unwrap(), Options::default()));
         assert!(!drawn.chars().any(|c| c != '\n' && hangdog_report::escape::is_deceptive(c)), "{keys}:\n{drawn}");
@@ -259,7 +377,7 @@ fn names_of_other_programs_cannot_move_the_cursor() {
 
 /// Every view of a capture at every size, with what the keys lead to.
 fn look_at_all(timeline: &Timeline, report: &Report) {
-    let model = Model::new(timeline, report);
+    let model = model_of(timeline, report);
     for size in [(80, 24), (300, 100), (40, 10), (7, 3), (1, 1)] {
         for (_, keys) in SCREENS {
             let drawn = buffer(&model, size, &parse_keys(keys).unwrap(), Options::default());
@@ -273,7 +391,7 @@ fn a_capture_of_one_record_opens() {
     let timeline = Timeline::build([sample::header()]).unwrap();
     let report = crate::model::own_report(&timeline);
     look_at_all(&timeline, &report);
-    let model = Model::new(&timeline, &report);
+    let model = model_of(&timeline, &report);
     let drawn = text(&buffer(&model, (80, 24), &parse_keys("m").unwrap(), Options::default()));
     assert!(drawn.contains("no snapshots"), "{drawn}");
 }
@@ -290,7 +408,7 @@ fn a_capture_cut_after_any_record_opens() {
 #[test]
 fn a_good_run_says_so() {
     let (timeline, report) = (timeline(), sample::nothing());
-    let model = Model::new(&timeline, &report);
+    let model = model_of(&timeline, &report);
     let drawn = text(&buffer(&model, (80, 24), &[], Options::default()));
     assert!(drawn.contains("no hang"), "{drawn}");
 }
@@ -313,83 +431,9 @@ fn fifty_thousand_threads_open_and_scroll() {
     }
     let timeline = Timeline::build(records).unwrap();
     let report = crate::model::own_report(&timeline);
-    let model = Model::new(&timeline, &report);
+    let model = model_of(&timeline, &report);
     let drawn = text(&buffer(&model, (80, 24), &parse_keys("tOG").unwrap(), Options::default()));
     assert!(drawn.contains("50000"), "{drawn}");
-    let drawn = text(&buffer(&model, (80, 24), &parse_keys("s/worker-49999<Enter>").unwrap(), Options::default()));
+    let drawn = text(&buffer(&model, (80, 24), &parse_keys("s&worker-49999<Enter>").unwrap(), Options::default()));
     assert!(drawn.contains("worker-49999"), "{drawn}");
-}
-
-#[derive(Clone, Debug)]
-enum Doing {
-    Press(&'static str),
-    Type(char),
-    Resize(u16, u16),
-    Click(u16, u16),
-    Scroll(u16, u16),
-    Wait(u64),
-}
-
-fn doing() -> impl Strategy<Value = Doing> {
-    let keys: Vec<&'static str> =
-        bindings().flat_map(|binding| binding.keys).copied().filter(|key| !matches!(*key, "q" | "<C-c>")).collect();
-    prop_oneof![
-        12 => prop::sample::select(keys).prop_map(Doing::Press),
-        2 => any::<char>().prop_map(Doing::Type),
-        2 => (1u16..200, 1u16..70).prop_map(|(columns, rows)| Doing::Resize(columns, rows)),
-        1 => (0u16..200, 0u16..70).prop_map(|(x, y)| Doing::Click(x, y)),
-        1 => (0u16..200, 0u16..70).prop_map(|(x, y)| Doing::Scroll(x, y)),
-        1 => (0u64..5_000).prop_map(Doing::Wait),
-    ]
-}
-
-fn message(doing: &Doing) -> Message {
-    let mouse = |kind, column, row| Message::Mouse(MouseEvent { kind, column, row, modifiers: KeyModifiers::NONE });
-    match doing {
-        Doing::Press(key) => Message::Key(parse_keys(key).unwrap()[0]),
-        Doing::Type(c) => Message::Key(KeyEvent::new(KeyCode::Char(*c), KeyModifiers::NONE)),
-        Doing::Resize(columns, rows) => Message::Resize(*columns, *rows),
-        Doing::Click(x, y) => mouse(MouseEventKind::Down(MouseButton::Left), *x, *y),
-        Doing::Scroll(x, y) => mouse(MouseEventKind::ScrollDown, *x, *y),
-        Doing::Wait(ms) => Message::Tick(std::time::Duration::from_millis(*ms)),
-    }
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 32, failure_persistence: None, ..ProptestConfig::default() })]
-
-    #[test]
-    fn whatever_is_pressed_nothing_panics_and_esc_then_q_leads_out(
-        cut in 0usize..6,
-        doings in prop::collection::vec(doing(), 1..60),
-    ) {
-        let records = sample::records();
-        let until = records.len() * cut / 5;
-        let timeline = Timeline::build(records[..until.max(1)].to_vec()).unwrap();
-        let report = if cut == 0 { crate::model::own_report(&timeline) } else { sample::report() };
-        let model = Model::new(&timeline, &report);
-        let mut state = opening(&model, (80, 24));
-        for doing in &doings {
-            let effect = update(&model, &mut state, &message(doing));
-            let typed_q = matches!(doing, Doing::Type('q'));
-            prop_assert!(effect != Effect::Quit || typed_q);
-            prop_assert!(state.cursor <= model.end());
-            let area = ratatui::layout::Rect::new(0, 0, state.size.0, state.size.1);
-            let mut drawn = Buffer::empty(area);
-            view::draw(&model, &state, &mut drawn);
-            theme::adapt(&mut drawn, Colours::Ansi, Glyphs::Ascii);
-            prop_assert!(drawn.content.iter().all(|cell| cell.symbol().is_ascii()));
-        }
-        let esc = Message::Key(KeyEvent::new(KeyCode::Esc, KeyModifiers::NONE));
-        let q = Message::Key(KeyEvent::new(KeyCode::Char('q'), KeyModifiers::NONE));
-        let mut quits = state.clone();
-        let _ = update(&model, &mut quits, &esc);
-        prop_assert_eq!(update(&model, &mut quits, &q), Effect::Quit);
-        // Esc alone leads back to the first screen.
-        for _ in 0..100 {
-            let _ = update(&model, &mut state, &esc);
-        }
-        prop_assert!(state.view == View::Verdict && state.overlay.is_none() && state.filter.is_empty());
-        prop_assert!(!matches!(state.overlay, Some(Overlay::Help(_))));
-    }
 }

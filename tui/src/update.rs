@@ -1,27 +1,32 @@
 //! State and message in, next state and an effect out. Reads no clock and no terminal.
 
+use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
 use hangdog_schemas::RunNs;
-use hangdog_timeline::Moment;
 
-use crate::command::{Command, Stride, command_of};
+use crate::command::Command;
+use crate::compare::{self, Focus, Second};
 use crate::key::notation;
+use crate::keymap::Keymap;
 use crate::message::{Effect, Message};
 use crate::model::Model;
-use crate::state::{Evidence, List, Overlay, Row, SPEEDS, State, Transport, View, Way};
+use crate::rows::{self, Rows};
+use crate::state::{Evidence, List, Look, Overlay, Prompt, Row, SPEEDS, State, Transport, View, Way};
+use crate::travel::Steps;
 use crate::window::Window;
-use crate::{fold, view, why};
+use crate::{fold, prompt, seek, travel, view, why};
 
 /// Views that `Esc` can go back to.
 const HISTORY: usize = 64;
 
-/// Letters of a filter.
-const LONGEST_FILTER: usize = 200;
+/// Rows that can be pinned.
+const MOST_PINS: usize = 16;
 
 /// The state in which a replay opens: the verdict, at the time of its facts.
-pub(crate) fn opening(model: &Model, size: (u16, u16)) -> State {
+pub(crate) fn opening(model: &Model, size: (u16, u16), keys: &Arc<Keymap>) -> State {
     let mut state = State {
         size,
         cursor: model.opening(),
@@ -29,7 +34,20 @@ pub(crate) fn opening(model: &Model, size: (u16, u16)) -> State {
         history: Vec::new(),
         lists: std::array::from_fn(|_| List::default()),
         filter: String::new(),
-        typing: None,
+        prompt: None,
+        search: String::new(),
+        seek: None,
+        rows: Rows::default(),
+        looks: std::array::from_fn(|_| Look::default()),
+        pins: Vec::new(),
+        marks: BTreeSet::new(),
+        past: Vec::new(),
+        future: Vec::new(),
+        clipboard: None,
+        keys: Arc::clone(keys),
+        beside: Second::of(model, size, keys).map(Box::new),
+        touched: false,
+        loading: None,
         overlay: None,
         evidence: Evidence::Auto,
         transport: Transport::default(),
@@ -44,7 +62,7 @@ pub(crate) fn opening(model: &Model, size: (u16, u16)) -> State {
         state.lists[View::TimeLine as usize].row = model.lane_of(first).map(Row::Lane);
         state.lists[View::Tasks as usize].row = Some(Row::Thread(first));
     }
-    let now = model.events.partition_point(|event| event.t <= state.cursor).saturating_sub(1);
+    let now = model.events.count_while(|t| t <= state.cursor).saturating_sub(1);
     state.lists[View::Events as usize].row = Some(Row::Event(now));
     refold(model, &mut state);
     settle(model, &mut state);
@@ -60,8 +78,15 @@ pub(crate) fn update(model: &Model, state: &mut State, message: &Message) -> Eff
         }
         Message::Tick(elapsed) => tick(model, state, *elapsed),
         Message::Key(key) if key.kind == KeyEventKind::Release => Effect::None,
+        Message::Loading(percent) if *percent == state.loading => Effect::None,
+        Message::Loading(percent) => {
+            state.loading = *percent;
+            Effect::Draw
+        }
         Message::Key(key) => {
+            state.touched = true;
             state.note = None;
+            state.seek = None;
             pressed(model, state, *key)
         }
         Message::Mouse(mouse) => pointed(model, state, *mouse),
@@ -74,8 +99,10 @@ pub(crate) fn update(model: &Model, state: &mut State, message: &Message) -> Eff
 
 /// Plays. Stops at the ends rather than looping: the last frame is the one that matters.
 fn tick(model: &Model, state: &mut State, elapsed: Duration) -> Effect {
+    let busy = state.is_busy();
+    seek::go_on(model, state);
     if !state.transport.playing {
-        return Effect::None;
+        return if busy { Effect::Draw } else { Effect::None };
     }
     let tenths = SPEEDS[state.transport.speed.min(SPEEDS.len() - 1)];
     let step = (elapsed.as_nanos() * u128::from(tenths) / 10) as u64;
@@ -98,33 +125,56 @@ fn pressed(model: &Model, state: &mut State, key: KeyEvent) -> Effect {
     if key.code == KeyCode::Char('c') && key.modifiers.contains(KeyModifiers::CONTROL) {
         return Effect::Quit;
     }
-    if state.typing.is_some() {
-        return typed(model, state, key);
+    if state.prompt.is_some() {
+        return prompt::typed(model, state, key);
     }
-    match notation(key).and_then(|notation| command_of(&notation)) {
+    match notation(key).and_then(|notation| state.keys.command_of(&notation)) {
         Some(command) => act(model, state, command),
         None => Effect::None,
     }
 }
 
-/// A key while the filter is being typed. It filters as one types.
-fn typed(model: &Model, state: &mut State, key: KeyEvent) -> Effect {
-    match key.code {
-        KeyCode::Enter => state.typing = None,
-        KeyCode::Esc => state.filter = state.typing.take().unwrap_or_default(),
-        KeyCode::Backspace if state.filter.is_empty() => state.typing = None,
-        KeyCode::Backspace => _ = state.filter.pop(),
-        KeyCode::Char('u') if key.modifiers.contains(KeyModifiers::CONTROL) => state.filter.clear(),
-        KeyCode::Char(c) if state.filter.len() < LONGEST_FILTER && !c.is_control() => {
-            state.filter.extend(c.to_lowercase());
-        }
-        _ => return Effect::None,
+/// Does what a key or a line of the palette asks for, and remembers where one was before a jump.
+pub(crate) fn act(model: &Model, state: &mut State, command: Command) -> Effect {
+    let before = state.place();
+    if in_second(model, state, command) {
+        return Effect::Draw;
     }
-    refold(model, state);
-    Effect::Draw
+    let effect = perform(model, state, command);
+    if travel::is_jump(command) && state.place() != before {
+        travel::remember(state, before);
+    }
+    effect
 }
 
-fn act(model: &Model, state: &mut State, command: Command) -> Effect {
+/// Keys of lists and lanes go to the second capture when it has the focus.
+fn in_second(model: &Model, state: &mut State, command: Command) -> bool {
+    use Command as C;
+    let is_of_lists = matches!(
+        command,
+        C::Select(_)
+            | C::HalfPage(_)
+            | C::Page(_)
+            | C::Top
+            | C::Bottom
+            | C::Fold
+            | C::FoldAll
+            | C::Why
+            | C::WhyBack
+            | C::Pin
+    );
+    let Some(beside) = model.beside.as_ref().filter(|_| is_of_lists && state.overlay.is_none()) else { return false };
+    let is_there = state.view == View::Compare && state.beside.as_ref().is_some_and(|it| it.focus == Focus::Second);
+    let Some(second) = state.beside.as_mut().filter(|_| is_there) else { return false };
+    second.state.note = None;
+    let _ = perform(&beside.model, &mut second.state, command);
+    // Where a thread has no lane, it is looked for in a table: here there is none.
+    second.state.view = View::TimeLine;
+    state.note = second.state.note.take();
+    true
+}
+
+fn perform(model: &Model, state: &mut State, command: Command) -> Effect {
     use Command as C;
     match command {
         C::Quit => return Effect::Quit,
@@ -135,28 +185,51 @@ fn act(model: &Model, state: &mut State, command: Command) -> Effect {
             state.overlay = if open { None } else { Some(Overlay::Help(0)) };
         }
         C::Back => back(model, state),
-        C::Turn(way) => turn(state, way),
+        C::Turn(way) => turn(model, state, way),
+        C::Show(View::Compare) if model.beside.is_none() => {
+            state.note = Some("one capture is open; two are compared by: hangdog replay FIRST SECOND".to_owned());
+        }
         C::Show(view) => show(state, view),
-        C::Select(way) => select(model, state, way, 1),
-        C::HalfPage(way) => select(model, state, way, usize::from(view::list_height(state) / 2).max(1)),
-        C::Page(way) => select(model, state, way, usize::from(view::list_height(state)).max(1)),
-        C::Top => select(model, state, Way::Back, usize::MAX),
-        C::Bottom => select(model, state, Way::On, usize::MAX),
+        C::Select(way) => select(state, way, 1),
+        C::HalfPage(way) => select(state, way, usize::from(view::list_height(state) / 2).max(1)),
+        C::Page(way) => select(state, way, usize::from(view::list_height(state)).max(1)),
+        C::Top => select(state, Way::Back, usize::MAX),
+        C::Bottom => select(state, Way::On, usize::MAX),
         C::Details => details(model, state),
         C::Filter => {
             state.overlay = None;
-            state.typing = Some(state.filter.clone());
+            state.prompt = Some(Prompt::Filter { before: state.filter.clone() });
         }
-        C::Scrub(way, stride) => scrub(model, state, way, stride),
-        C::Sample(way) => step(model, state, way, "sample", |m| matches!(m, Moment::Sample(_))),
-        C::Snapshot(way) => step(model, state, way, "snapshot", |m| matches!(m, Moment::Snapshot(..))),
-        C::Event(way) => event(model, state, way),
-        C::ToTrigger => go_or_say(state, model.trigger(), "the watchdog never fired in this capture"),
+        C::Search => {
+            state.overlay = None;
+            state.prompt = Some(Prompt::Search { text: String::new() });
+        }
+        C::SearchAgain(way) => seek::begin(model, state, way),
+        C::Palette => state.prompt = Some(Prompt::Palette { text: String::new(), chosen: 0 }),
+        C::Pin => pin(model, state),
+        C::Columns => columns(state),
+        C::Copy => return copy(model, state),
+        C::Undo => travel::undo(state),
+        C::Redo => travel::redo(state),
+        C::Mark => travel::mark(state),
+        C::ToMark(way) => travel::to_mark(state, way),
+        C::Change(way) => travel::change(model, state, way),
+        C::ToCause => travel::to_cause(model, state),
+        C::ToDivergence => travel::to_divergence(model, state),
+        C::SwitchCapture => compare::switch(state),
+        C::Align => compare::align(model, state),
+        C::Scrub(way, stride) => travel::scrub(model, state, way, stride),
+        C::Sample(way) => travel::step(model, state, way, Steps::Samples),
+        C::Snapshot(way) => travel::step(model, state, way, Steps::Snapshots),
+        C::Event(way) => travel::event(model, state, way),
+        C::ToTrigger => travel::go_or_say(state, model.trigger(), "the watchdog never fired in this capture"),
         C::ToProgress => {
-            go_or_say(state, model.last_progress(), "the capture does not say when progress was last seen");
+            travel::go_or_say(state, model.last_progress(), "the capture does not say when progress was last seen");
         }
-        C::ToBegin => go(state, RunNs(0)),
-        C::ToEnd => go(state, model.end()),
+        C::ToBegin => travel::go(state, RunNs(0)),
+        C::ToEnd => travel::go(state, model.end()),
+        // In the list of columns the same key shows and hides.
+        C::PlayPause if matches!(state.overlay, Some(Overlay::Columns(_))) => hide_column(state),
         C::PlayPause => play(model, state),
         C::Reverse => {
             state.transport.way = if state.transport.way == Way::On { Way::Back } else { Way::On };
@@ -207,8 +280,8 @@ fn show(state: &mut State, view: View) {
     }
 }
 
-fn turn(state: &mut State, way: Way) {
-    let count = View::ALL.len();
+fn turn(model: &Model, state: &mut State, way: Way) {
+    let count = View::ALL.len() - usize::from(model.beside.is_none());
     let next = match way {
         Way::On => state.view as usize + 1,
         Way::Back => state.view as usize + count - 1,
@@ -217,17 +290,16 @@ fn turn(state: &mut State, way: Way) {
     state.view = View::ALL[next % count];
 }
 
-fn select(model: &Model, state: &mut State, way: Way, by: usize) {
+fn select(state: &mut State, way: Way, by: usize) {
     let moved = |at: usize| match way {
         Way::Back => at.saturating_sub(by),
         Way::On => at.saturating_add(by),
     };
     match &mut state.overlay {
-        Some(Overlay::Details(_, top) | Overlay::Help(top)) => *top = moved(*top),
+        Some(Overlay::Details(_, top) | Overlay::Help(top) | Overlay::Columns(top)) => *top = moved(*top),
         None => {
-            let rows = view::rows(model, state);
-            let index = moved(state.list().index).min(rows.len().saturating_sub(1));
-            let row = rows.get(index).copied();
+            let index = moved(state.list().index).min(state.rows.len().saturating_sub(1));
+            let row = state.rows.get(index);
             let list = state.list_mut();
             (list.index, list.row) = (index, row);
         }
@@ -235,78 +307,17 @@ fn select(model: &Model, state: &mut State, way: Way, by: usize) {
 }
 
 fn details(model: &Model, state: &mut State) {
-    match (state.overlay, state.selected()) {
+    let selected = compare::focused(model, state).1.selected();
+    match (state.overlay, selected) {
+        (Some(Overlay::Columns(column)), _) => sort_by(state, column),
         (Some(_), _) => state.overlay = None,
         (None, Some(Row::Event(i))) => {
             if let Some(event) = model.events.get(i) {
-                go(state, event.t);
+                travel::go(state, event.t);
             }
         }
         (None, Some(Row::Paragraph(_)) | None) => {}
         (None, Some(row)) => state.overlay = Some(Overlay::Details(row, 0)),
-    }
-}
-
-/// Moves the cursor and pauses: who looks for something does not want it to run away.
-fn go(state: &mut State, t: RunNs) {
-    state.transport.playing = false;
-    state.cursor = t;
-}
-
-fn go_or_say(state: &mut State, t: Option<RunNs>, otherwise: &str) {
-    match t {
-        Some(t) => go(state, t),
-        None => state.note = Some(otherwise.to_owned()),
-    }
-}
-
-fn scrub(model: &Model, state: &mut State, way: Way, stride: Stride) {
-    let columns = u64::from(view::strip_columns(state).max(1));
-    let column = state.window.span.div_ceil(columns).max(1);
-    let by = match stride {
-        Stride::Column => column,
-        Stride::Ten => column.saturating_mul(10),
-        Stride::HalfScreen => (state.window.span / 2).max(1),
-    };
-    let t = match way {
-        Way::Back => RunNs(state.cursor.0.saturating_sub(by)),
-        Way::On => state.cursor.plus(by).min(model.end()),
-    };
-    go(state, t);
-}
-
-fn step(model: &Model, state: &mut State, way: Way, what: &str, wanted: impl Fn(&Moment) -> bool) {
-    let moments = &model.moments;
-    let t = match way {
-        Way::On => {
-            let later = moments.partition_point(|m| m.at() <= state.cursor);
-            moments[later..].iter().find(|m| wanted(m)).map(|m| m.at())
-        }
-        Way::Back => {
-            let earlier = moments.partition_point(|m| m.at() < state.cursor);
-            moments[..earlier].iter().rev().find(|m| wanted(m)).map(|m| m.at())
-        }
-    };
-    let side = if way == Way::On { "later" } else { "earlier" };
-    go_or_say(state, t, &format!("there is no {side} {what}"));
-}
-
-fn event(model: &Model, state: &mut State, way: Way) {
-    let events = &model.events;
-    let at = match way {
-        Way::On => Some(events.partition_point(|e| e.t <= state.cursor)).filter(|at| *at < events.len()),
-        Way::Back => events.partition_point(|e| e.t < state.cursor).checked_sub(1),
-    };
-    let side = if way == Way::On { "later" } else { "earlier" };
-    match at.map(|at| (at, &events[at])) {
-        Some((at, event)) => {
-            go(state, event.t);
-            state.note = Some(format!("{}: {}", event.kind.word(), event.text));
-            if state.view == View::Events {
-                state.list_mut().row = Some(Row::Event(at));
-            }
-        }
-        None => state.note = Some(format!("there is no {side} event")),
     }
 }
 
@@ -323,17 +334,25 @@ fn play(model: &Model, state: &mut State) {
 }
 
 fn pointed(model: &Model, state: &mut State, mouse: MouseEvent) -> Effect {
+    state.touched = true;
     match mouse.kind {
-        MouseEventKind::ScrollUp => select(model, state, Way::Back, 3),
-        MouseEventKind::ScrollDown => select(model, state, Way::On, 3),
+        MouseEventKind::ScrollUp => select(state, Way::Back, 3),
+        MouseEventKind::ScrollDown => select(state, Way::On, 3),
         MouseEventKind::Down(MouseButton::Left) | MouseEventKind::Drag(MouseButton::Left) => {
             match view::hit(model, state, mouse.column, mouse.row) {
                 Some(view::Hit::Tab(view)) => show(state, view),
-                Some(view::Hit::Time(t)) => go(state, t.min(model.end())),
+                Some(view::Hit::Time(t)) => travel::go(state, t.min(model.end())),
+                Some(view::Hit::Second(row, t)) => {
+                    if let Some(second) = state.beside.as_mut() {
+                        second.focus = Focus::Second;
+                        second.state.list_mut().row = Some(row);
+                    }
+                    t.into_iter().for_each(|t| travel::go(state, t.min(model.end())));
+                }
                 Some(view::Hit::Row(row)) => state.list_mut().row = Some(row),
                 Some(view::Hit::Lane(row, t)) => {
                     state.list_mut().row = Some(row);
-                    go(state, t.min(model.end()));
+                    travel::go(state, t.min(model.end()));
                 }
                 None => return Effect::None,
             }
@@ -343,15 +362,87 @@ fn pointed(model: &Model, state: &mut State, mouse: MouseEvent) -> Effect {
     Effect::Draw
 }
 
+/// Keeps the selected row at the top of its list, or lets it go.
+fn pin(model: &Model, state: &mut State) {
+    let Some(row) = state.selected().filter(|row| !matches!(row, Row::Edge(_) | Row::Paragraph(_) | Row::Hop(_)))
+    else {
+        state.note = Some("rows of tables and lanes can be pinned".to_owned());
+        return;
+    };
+    if matches!(row, Row::Event(_)) {
+        state.note = Some("events stay in the order of time: mark the moment instead".to_owned());
+        return;
+    }
+    match state.pins.iter().position(|pinned| *pinned == row) {
+        Some(at) => _ = state.pins.remove(at),
+        None if state.pins.len() >= MOST_PINS => state.note = Some(format!("{MOST_PINS} rows are pinned already")),
+        None => state.pins.push(row),
+    }
+    refold(model, state);
+}
+
+fn columns(state: &mut State) {
+    if view::table_of(state.view).is_some() {
+        state.overlay = Some(Overlay::Columns(0));
+    } else {
+        state.note = Some("this view is no table".to_owned());
+    }
+}
+
+/// Sorts by a column; again, the other way round; a third time, not at all.
+fn sort_by(state: &mut State, column: usize) {
+    if state.view == View::Events {
+        state.note = Some("events stay in the order of time".to_owned());
+        return;
+    }
+    let look = &mut state.looks[state.view as usize];
+    look.sort = match look.sort {
+        Some((now, Way::On)) if now == column => Some((column, Way::Back)),
+        Some((now, Way::Back)) if now == column => None,
+        _ => Some((column, Way::On)),
+    };
+}
+
+fn hide_column(state: &mut State) {
+    let Some(Overlay::Columns(column)) = state.overlay else { return };
+    let count = view::table_of(state.view).map_or(0, |table| table.columns.len());
+    let look = &mut state.looks[state.view as usize];
+    let hidden = look.hidden ^ 1 << column;
+    if hidden.count_ones() as usize == count {
+        state.note = Some("one column stays".to_owned());
+    } else {
+        look.hidden = hidden;
+    }
+}
+
+fn copy(model: &Model, state: &mut State) -> Effect {
+    let Some(text) = view::text_to_copy(model, state) else {
+        state.note = Some("nothing is selected".to_owned());
+        return Effect::Draw;
+    };
+    state.note = Some(format!("copied {} characters", text.chars().count()));
+    state.clipboard = Some(text);
+    Effect::Copy
+}
+
 /// Works the lanes out anew after a fold or another filter.
 pub(crate) fn refold(model: &Model, state: &mut State) {
     state.visible = fold::visible(model, &state.folded, &state.filter);
+    // Pinned lanes are shown wherever they lie, above the others.
+    let pinned: Vec<usize> =
+        state.pins.iter().filter_map(|row| if let Row::Lane(lane) = row { Some(*lane) } else { None }).collect();
+    if !pinned.is_empty() {
+        state.visible.retain(|lane| !pinned.contains(lane));
+        state.visible.splice(0..0, pinned);
+    }
     // A lane that is folded away hands its selection to the lane around it.
-    let list = &mut state.lists[View::TimeLine as usize];
-    while let Some(Row::Lane(lane)) = list.row
-        && state.visible.binary_search(&lane).is_err()
-    {
-        list.row = model.lanes[lane].parent.map(Row::Lane);
+    for view in [View::TimeLine, View::Compare] {
+        let list = &mut state.lists[view as usize];
+        while let Some(Row::Lane(lane)) = list.row
+            && !state.visible.contains(&lane)
+        {
+            list.row = model.lanes[lane].parent.map(Row::Lane);
+        }
     }
 }
 
@@ -362,27 +453,31 @@ pub(crate) fn settle(model: &Model, state: &mut State) {
     if let Some(overlay) = state.overlay {
         let height = usize::from(view::areas(state.size).body.height.saturating_sub(1));
         let lines = view::overlay_lines(model, state, overlay);
-        let most = lines.saturating_sub(height);
-        if let Some(Overlay::Details(_, top) | Overlay::Help(top)) = &mut state.overlay {
+        let most = lines.saturating_sub(if matches!(overlay, Overlay::Columns(_)) { 1 } else { height });
+        if let Some(Overlay::Details(_, top) | Overlay::Help(top) | Overlay::Columns(top)) = &mut state.overlay {
             *top = (*top).min(most);
         }
     }
-    let rows = view::rows(model, state);
+    rows::refresh(model, state);
     let list = state.list();
     // The row by itself when it is still there, else what is in its place.
-    let found = list.row.and_then(|row| {
-        if rows.get(list.index) == Some(&row) { Some(list.index) } else { rows.iter().position(|r| *r == row) }
-    });
-    let index = found.unwrap_or(list.index.min(rows.len().saturating_sub(1)));
-    let row = rows.get(index).copied();
+    let found = list.row.and_then(|row| state.rows.find(row, list.index));
+    let index = found.unwrap_or(list.index.min(state.rows.len().saturating_sub(1)));
+    let row = state.rows.get(index);
+    let scanning = state.rows.is_scanning();
     let list = state.list_mut();
-    (list.index, list.row) = (index, row);
-    let (first, last, total) = view::lines_of_selection(model, state, rows.len());
+    list.index = index;
+    // While a filter is on its way, the row may still come.
+    list.row = if scanning { list.row.or(row) } else { row };
+    let (first, last, total) = view::lines_of_selection(model, state);
     let height = usize::from(view::list_height(state)).max(1);
     let list = state.list_mut();
     let lowest = (last + 1).saturating_sub(height).min(first);
     list.top = list.top.clamp(lowest, first.max(lowest)).min(total.saturating_sub(height));
     if list.index == 0 {
         list.top = 0;
+    }
+    if state.view == View::Compare {
+        compare::follow(model, state);
     }
 }

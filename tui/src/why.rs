@@ -3,9 +3,10 @@
 use hangdog_schemas::{Pid, Tid};
 
 use crate::fold;
+use crate::graph::At;
 use crate::lane::LaneKind;
 use crate::model::Model;
-use crate::state::{Row, State, View};
+use crate::state::{Hop, Row, State, View};
 use crate::text::{actor, clean};
 
 /// Hops that are remembered.
@@ -22,6 +23,7 @@ pub(crate) fn thread_of(model: &Model, row: Row) -> Option<(Pid, Tid)> {
         Row::Finding(i) => model.report.findings.get(i)?.edges.first().map(|edge| (edge.waiter.pid, edge.waiter.tid)),
         // In the verdict "why?" begins with the first edge.
         Row::Paragraph(_) => model.verdict_edges().first().map(|edge| (edge.waiter.pid, edge.waiter.tid)),
+        Row::Hop(hop) => Some((hop.pid, hop.tid)),
         Row::Mount(_) | Row::Fuse(_) | Row::Lock(_) | Row::Socket(_) | Row::Event(_) => None,
     }
 }
@@ -44,6 +46,9 @@ fn lane_thread(model: &Model, lane: usize) -> Option<(Pid, Tid)> {
 /// One hop on.
 pub(crate) fn on(model: &Model, state: &mut State) {
     state.overlay = None;
+    if let (View::Graph, Some(Row::Hop(hop))) = (state.view, state.selected()) {
+        return along(model, state, hop);
+    }
     let Some(from) = state.selected().and_then(|row| thread_of(model, row)) else {
         state.note = Some("select a thread or a process that waits, then ask why".to_owned());
         return;
@@ -82,6 +87,37 @@ pub(crate) fn on(model: &Model, state: &mut State) {
     select(model, state, to);
 }
 
+/// One hop on in the wait graph: down the tree, or up to where the loop began.
+fn along(model: &Model, state: &mut State, from: Hop) {
+    let graph = model.graphs.at(&model.timeline, state.cursor);
+    let Some(next) = graph.next(from) else {
+        state.note = Some("its wait, if it has any, is not known: the way ends here".to_owned());
+        return;
+    };
+    let way = graph.way(next);
+    let here = (from.pid, from.tid);
+    if state.trail.last() != Some(&here) {
+        state.trail = vec![here];
+    }
+    if next.at == At::Nobody {
+        let waits = way.map(|way| clean(&way.edge.resource.name).into_owned()).unwrap_or_default();
+        state.note = Some(format!("waits for {waits}: the way ends here"));
+    } else {
+        let closes = if next.at == At::LoopCloses { "↺ the loop closes" } else { "" };
+        let words = |way: &hangdog_analysis::Way| {
+            let resolver = way.edge.resolver.as_ref().map(actor).unwrap_or_default();
+            let sure = way.edge.confidence.word();
+            format!("{} → {resolver} ({sure}) {closes}: {}", actor(&way.edge.waiter), clean(&way.edge.resource.name))
+        };
+        state.note = way.map(words);
+        if from.time == next.hop.time || (next.hop.pid, next.hop.tid) != here {
+            state.trail.push((next.hop.pid, next.hop.tid));
+            state.trail.truncate(LONGEST_TRAIL);
+        }
+    }
+    state.list_mut().row = Some(Row::Hop(next.hop));
+}
+
 /// One hop back.
 pub(crate) fn back(model: &Model, state: &mut State) {
     state.trail.pop();
@@ -92,17 +128,18 @@ pub(crate) fn back(model: &Model, state: &mut State) {
 }
 
 /// Selects a thread where the view shows threads, else in the tasks.
-fn select(model: &Model, state: &mut State, (pid, tid): (Pid, Tid)) {
+pub(crate) fn select(model: &Model, state: &mut State, (pid, tid): (Pid, Tid)) {
     let thread = model.thread(pid, tid);
     let row = match state.view {
         View::Verdict => {
             let edges = model.verdict_edges();
             edges.iter().position(|edge| (edge.waiter.pid, edge.waiter.tid) == (pid, tid)).map(Row::Edge)
         }
-        View::TimeLine => thread.and_then(|thread| model.lane_of(thread)).map(|lane| {
+        View::TimeLine | View::Compare => thread.and_then(|thread| model.lane_of(thread)).map(|lane| {
             fold::reveal(model, state, lane);
             Row::Lane(lane)
         }),
+        View::Graph => model.graphs.at(&model.timeline, state.cursor).find(pid, tid).map(|node| Row::Hop(node.hop)),
         View::Processes => Some(Row::Process(pid)),
         _ => {
             let seen = || model.snapshot(state.cursor)?.threads.get(&(pid, tid)).map(|fact| fact.thread);
@@ -117,7 +154,8 @@ fn select(model: &Model, state: &mut State, (pid, tid): (Pid, Tid)) {
     if let Some(row) = row {
         // A filter that hides the target would make the hop a leap into nothing.
         state.list_mut().row = Some(row);
-        if !crate::view::rows(model, state).contains(&row) {
+        crate::rows::refresh(model, state);
+        if state.rows.find(row, 0).is_none() {
             state.filter.clear();
             crate::update::refold(model, state);
         }

@@ -1,13 +1,16 @@
 //! `hangdog replay`: a capture in the terminal, or a picture of that.
 
 use std::io::IsTerminal as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+
+use hangdog_timeline::Timeline;
+use hangdog_tui::{Growth, Options, Rehearsal, Source};
 
 use crate::failure::Failure;
 use crate::judge::Thinking;
 use crate::outputs::{Put, put};
 use crate::verb::report;
-use crate::{capture, console, exit};
+use crate::{capture, config, console, exit};
 
 /// Scrub through a capture in the terminal
 ///
@@ -23,13 +26,21 @@ Environment:
   NO_COLOR, TERM, COLORTERM, LC_ALL, LC_CTYPE, LANG
                      which colours and characters are used
 
+Files:
+  .config/hangdog.toml   its table [keys] binds keys, here or in a directory above
+
 Example:
   hangdog replay run.hang
+  hangdog replay --follow run.hang
+  hangdog replay failed.hang passed.hang
   hangdog replay run.hang --screenshot picture.svg --size 100x30 --keys 2")]
 pub(crate) struct Arguments {
     /// The capture
     #[arg(value_name = "FILE.hang")]
     capture: PathBuf,
+    /// Another capture, shown below it: the same moment in the same column
+    #[arg(value_name = "SECOND.hang", conflicts_with = "follow")]
+    second: Option<PathBuf>,
     /// Draw one screen into this file (.svg, or .txt) instead of opening the terminal
     #[arg(long, value_name = "FILE")]
     screenshot: Option<PathBuf>,
@@ -39,6 +50,9 @@ pub(crate) struct Arguments {
     /// Keys to press before the screenshot, as `jj<Enter>`
     #[arg(long, value_name = "KEYS", default_value = "", requires = "screenshot", allow_hyphen_values = true)]
     keys: String,
+    /// Show what is appended while the capture is still written
+    #[arg(short, long, conflicts_with = "screenshot")]
+    follow: bool,
     #[command(flatten)]
     thinking: Thinking,
 }
@@ -52,27 +66,48 @@ fn size(text: &str) -> Result<(u16, u16), String> {
 
 /// Opens the replay.
 pub(crate) fn perform(arguments: &Arguments) -> Result<u8, Failure> {
-    let capture = capture::open(&arguments.capture)?;
-    let report = report::think(&capture, &arguments.thinking, &arguments.capture.to_string_lossy());
     if let Some(file) = &arguments.screenshot {
-        return draw(capture.timeline, report, file, arguments);
+        return draw(file, arguments);
+    }
+    // What is no capture is said before the terminal is taken.
+    for path in std::iter::once(&arguments.capture).chain(&arguments.second) {
+        capture::probe(path)?;
     }
     if !std::io::stdout().is_terminal() || !std::io::stdin().is_terminal() {
         return Err(Failure::new("a replay needs a terminal, and stdin or stdout is none")
             .advise("run it in a terminal, or use `hangdog report` or --screenshot"));
     }
-    let options = hangdog_tui::Options::from_environment(console::variable);
-    hangdog_tui::run(capture.timeline, Some(report), options).map_err(|error| Failure::of(&error))?;
+    let options = Options::from_environment(console::variable);
+    let keys = config::read()?.keymap()?;
+    let place = arguments.capture.to_string_lossy().into_owned();
+    let judging = arguments.thinking.options();
+    let judge = move |timeline: &Timeline, missing: Vec<String>| {
+        let mut report = hangdog_analysis::analyse(timeline, &judging);
+        report.run.capture = Some(place.clone());
+        report.run.missing.extend(missing);
+        report
+    };
+    let growth = if arguments.follow { Growth::Followed } else { Growth::Ended };
+    let (path, beside) = (arguments.capture.clone(), arguments.second.clone());
+    let source = Source { path, growth, judge: Box::new(judge), beside, compare: None };
+    hangdog_tui::run(source, keys, options).map_err(|error| Failure::of(&error))?;
     Ok(exit::OK)
 }
 
-fn draw(
-    timeline: hangdog_timeline::Timeline,
-    report: hangdog_schemas::Report,
-    file: &std::path::Path,
-    arguments: &Arguments,
-) -> Result<u8, Failure> {
-    let shot = hangdog_tui::screenshot(timeline, Some(report), arguments.size, &arguments.keys)
+fn draw(file: &Path, arguments: &Arguments) -> Result<u8, Failure> {
+    let open = |path: &Path| -> Result<_, Failure> {
+        let capture = capture::open(path)?;
+        let report = report::think(&capture, &arguments.thinking, &path.to_string_lossy());
+        Ok((capture.timeline, Some(report)))
+    };
+    let (timeline, report) = open(&arguments.capture)?;
+    let mut rehearsal = Rehearsal::new(timeline, report, arguments.size, Options::default());
+    if let Some(second) = &arguments.second {
+        let (timeline, report) = open(second)?;
+        rehearsal = rehearsal.beside(timeline, report, None);
+    }
+    let shot = rehearsal
+        .after(&arguments.keys)
         .map_err(|error| Failure::new("the screenshot cannot be drawn").because(&error))?;
     let picture = match file.extension().and_then(std::ffi::OsStr::to_str) {
         Some("svg") => shot.svg,

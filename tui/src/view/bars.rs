@@ -6,11 +6,12 @@ use ratatui::layout::Rect;
 use ratatui::style::Modifier;
 
 use super::draw::{put, put_right};
-use crate::command::{Command, bindings, keys_shown, letter_of};
+use crate::command::Command;
 use crate::event::EventKind;
 use crate::key::shown;
+use crate::load::Extent;
 use crate::model::Model;
-use crate::state::{SPEEDS, State, View, Way};
+use crate::state::{Prompt, SPEEDS, State, View, Way};
 use crate::text::{clock, fit, lasting, width};
 use crate::theme::{BAR, DIM, KEY, MARK, PLAIN, SELECTED, STRONG};
 use crate::why;
@@ -18,6 +19,18 @@ use crate::window::Window;
 
 /// Columns left and right of the small time line.
 const LEFT: u16 = 12;
+
+/// Screens of so many columns have the key of each view before its whole name.
+const LETTERS: u16 = 112;
+
+/// The name of a view in its tab.
+fn title(view: View, columns: u16) -> &'static str {
+    match view {
+        View::TimeLine if columns >= LETTERS => "Timeline",
+        View::Findings if columns < LETTERS => "Found",
+        view => view.title(),
+    }
+}
 
 pub(super) fn header(model: &Model, state: &State, area: Rect, buffer: &mut Buffer) {
     if area.is_empty() {
@@ -37,8 +50,13 @@ pub(super) fn header(model: &Model, state: &State, area: Rect, buffer: &mut Buff
         None if model.timeline.snapshots().is_empty() => "no snapshots".to_owned(),
         None => "before the first snapshot".to_owned(),
     };
-    let right = format!("{}   {} of {} ", snapshot, clock(state.cursor), clock(model.end()));
-    let short = format!("{} ", clock(state.cursor));
+    let reading = match (state.loading, model.extent) {
+        (Some(percent), Extent::Part) => format!("reading {percent} %   "),
+        (_, Extent::Growing) => "still written   ".to_owned(),
+        _ => String::new(),
+    };
+    let right = format!("{reading}{}   {} of {} ", snapshot, clock(state.cursor), clock(model.end()));
+    let short = format!("{reading}{} ", clock(state.cursor));
     let columns = usize::from(area.width);
     let right = if width(&right) + 20 <= columns { right } else { short };
     let room = columns.saturating_sub(width(&right) + 3);
@@ -48,15 +66,20 @@ pub(super) fn header(model: &Model, state: &State, area: Rect, buffer: &mut Buff
 
 /// The tabs that have room, as (view, first column, width). The active one is always among them.
 fn tab_places(state: &State, area: Rect) -> Vec<(View, u16, u16)> {
-    let letters = area.width >= 104;
-    let size = |view: View| width(view.title()) as u16 + if letters { 4 } else { 2 };
+    let letters = area.width >= LETTERS;
+    let size = |view: View| width(title(view, area.width)) as u16 + if letters { 4 } else { 2 };
+    let all: Vec<View> =
+        View::ALL.into_iter().filter(|view| *view != View::Compare || state.beside.is_some()).collect();
     let total = |views: &[View]| views.iter().map(|view| size(*view)).sum::<u16>();
-    let mut views = &View::ALL[..];
-    while total(views) > area.width && views.len() > 1 {
+    let mut views = &all[..];
+    let mut room = area.width;
+    while total(views) > room && views.len() > 1 {
+        // The arrows that say that there are more take a column each.
+        room = area.width.saturating_sub(2);
         let active = views.iter().position(|view| *view == state.view).unwrap_or(0);
         views = if active > views.len() / 2 { &views[1..] } else { &views[..views.len() - 1] };
     }
-    let mut x = 0;
+    let mut x = u16::from(views.len() < all.len());
     let place = |view: &View| {
         let place = (*view, x, size(*view));
         x += place.2;
@@ -66,25 +89,38 @@ fn tab_places(state: &State, area: Rect) -> Vec<(View, u16, u16)> {
 }
 
 pub(super) fn tabs(state: &State, area: Rect, buffer: &mut Buffer) {
-    for (view, x, size) in tab_places(state, area) {
-        let letter = letter_of(view);
+    let places = tab_places(state, area);
+    if places.first().is_some_and(|(view, x, _)| *x > 0 && *view != View::Verdict) {
+        put(buffer, area, 0, 0, "‹", KEY);
+    }
+    if let Some((last, x, size)) = places.last()
+        && places[0].1 > 0
+        && (*last == View::Findings
+            || (*last as usize) < View::Events as usize
+            || state.beside.is_some() && *last != View::Compare)
+    {
+        put(buffer, area, x + size, 0, "›", KEY);
+    }
+    for (view, x, size) in places {
+        let letter = state.keys.first_key(Command::Show(view)).filter(|key| width(key) == 1).unwrap_or(" ");
+        let title = title(view, area.width);
         let active = view == state.view;
         let style = if active { STRONG } else { PLAIN };
         let at = put(buffer, area, x, 0, if active { "[" } else { " " }, style);
-        if size > width(view.title()) as u16 + 2 {
+        if size > width(title) as u16 + 2 {
             put(buffer, area, at, 0, letter, KEY);
-            put(buffer, area, at + 2, 0, view.title(), style);
+            put(buffer, area, at + 2, 0, title, style);
         } else {
-            put(buffer, area, at, 0, view.title(), style);
-            underline_letter(view, letter, area, at, buffer);
+            put(buffer, area, at, 0, title, style);
+            underline_letter(title, letter, area, at, buffer);
         }
         put(buffer, area, x + size - 1, 0, if active { "]" } else { " " }, style);
     }
 }
 
 /// Marks the letter that opens a view within its name.
-fn underline_letter(view: View, letter: &str, area: Rect, at: u16, buffer: &mut Buffer) {
-    if let Some(place) = view.title().to_lowercase().find(&letter.to_lowercase())
+fn underline_letter(title: &str, letter: &str, area: Rect, at: u16, buffer: &mut Buffer) {
+    if let Some(place) = title.to_lowercase().find(&letter.to_lowercase())
         && let Some(cell) = buffer.cell_mut((area.x + at + place as u16, area.y))
     {
         cell.set_style(KEY.add_modifier(Modifier::UNDERLINED));
@@ -136,6 +172,9 @@ pub(super) fn transport(model: &Model, state: &State, area: Rect, buffer: &mut B
     if let Some(t) = model.last_progress() {
         mark(t, "P");
     }
+    for t in &state.marks {
+        mark(*t, "M");
+    }
     for trigger in model.timeline.triggers() {
         mark(trigger.when.t, &EventKind::Trigger.sign().to_string());
     }
@@ -156,11 +195,16 @@ pub(super) fn time_at(model: &Model, state: &State, area: Rect, x: u16) -> Optio
 }
 
 pub(super) fn hints(state: &State, area: Rect, buffer: &mut Buffer) {
-    if let Some(before) = &state.typing {
-        let end = put(buffer, area, 1, 0, "/", KEY);
-        let end = put(buffer, area, end, 0, &state.filter, PLAIN);
+    if let Some(prompt) = &state.prompt {
+        let (sign, text, hint) = match prompt {
+            Prompt::Filter { before } if before.is_empty() => ("&", &state.filter, "Enter keeps it, Esc drops it "),
+            Prompt::Filter { .. } => ("&", &state.filter, "Enter keeps it, Esc undoes it "),
+            Prompt::Search { text } => ("/", text, "Enter searches, Esc does not "),
+            Prompt::Palette { text, .. } => (":", text, "↑ ↓ choose "),
+        };
+        let end = put(buffer, area, 1, 0, sign, KEY);
+        let end = put(buffer, area, end, 0, text, PLAIN);
         let end = put(buffer, area, end, 0, " ", SELECTED);
-        let hint = if before.is_empty() { "Enter keeps it, Esc drops it " } else { "Enter keeps it, Esc undoes it " };
         put_right(buffer, area, end + 2, 0, hint, DIM);
         return;
     }
@@ -170,30 +214,31 @@ pub(super) fn hints(state: &State, area: Rect, buffer: &mut Buffer) {
     }
     // The way out and the help come first, at the right.
     let mut right = area.width;
-    for (key, word) in [("q", "quit"), ("?", "help")] {
-        let size = (key.len() + word.len() + 3) as u16;
+    for (command, word) in [(Command::Quit, "quit"), (Command::Help, "help")] {
+        let key = state.keys.first_key(command).map(shown).unwrap_or_default();
+        let size = (width(&key) + width(word) + 3) as u16;
         if right > size {
             right -= size;
-            let at = put(buffer, area, right, 0, key, KEY);
+            let at = put(buffer, area, right, 0, &key, KEY);
             put(buffer, area, at + 1, 0, word, PLAIN);
         }
     }
     let area = Rect { width: right, ..area };
     let mut x = 1;
     if !state.filter.is_empty() {
-        x = put(buffer, area, x, 0, &format!("/{} ", state.filter), STRONG);
+        x = put(buffer, area, x, 0, &format!("&{} ", state.filter), STRONG);
         x = put(buffer, area, x, 0, " Esc clears  ", DIM);
     } else if let Some(trail) = why::trail(state) {
         let room = usize::from(area.width / 2);
         x = put(buffer, area, x, 0, &crate::text::fit_tail(&trail, room), STRONG) + 2;
     }
-    for binding in bindings() {
-        let Some((word, views)) = binding.hint else { continue };
+    for (binding, keys) in state.keys.rows() {
+        let (Some((word, views)), Some(key)) = (binding.hint, keys.first()) else { continue };
         let elsewhere = !views.is_empty() && !views.contains(&state.view);
         if elsewhere || matches!(binding.command, Command::Quit | Command::Help) {
             continue;
         }
-        let keys = match binding.keys[0] {
+        let keys = match key.as_str() {
             "<Left>" => "←→".to_owned(),
             "+" => "+-".to_owned(),
             key => shown(key),
@@ -205,9 +250,4 @@ pub(super) fn hints(state: &State, area: Rect, buffer: &mut Buffer) {
         x = put(buffer, area, x, 0, &keys, KEY);
         x = put(buffer, area, x + 1, 0, word, PLAIN) + 2;
     }
-}
-
-/// Width of the widest key column of the help.
-pub(super) fn widest_keys() -> usize {
-    bindings().map(|binding| width(&keys_shown(binding))).max().unwrap_or(0)
 }

@@ -19,18 +19,18 @@ use crate::theme::{DIM, HANG, HEADING, PLAIN, STRONG};
 /// Columns of the names on the left.
 const NAMES: usize = 14;
 
-struct Sheet {
+pub(super) struct Sheet {
     lines: Vec<Line<'static>>,
     columns: usize,
 }
 
 impl Sheet {
     /// `name   value`, wrapped. Nothing when the value is empty.
-    fn fact(&mut self, name: &str, value: &str) {
+    pub(super) fn fact(&mut self, name: &str, value: &str) {
         self.styled(name, value, PLAIN);
     }
 
-    fn styled(&mut self, name: &str, value: &str, style: Style) {
+    pub(super) fn styled(&mut self, name: &str, value: &str, style: Style) {
         if value.is_empty() {
             return;
         }
@@ -48,12 +48,12 @@ impl Sheet {
         }
     }
 
-    fn heading(&mut self, text: &str) {
+    pub(super) fn heading(&mut self, text: &str) {
         self.lines.push(Line::default());
         self.lines.push(Line::from(piece(format!(" {text}"), HEADING)));
     }
 
-    fn edge(&mut self, edge: &Edge) {
+    pub(super) fn edge(&mut self, edge: &Edge) {
         let resolver = edge.resolver.as_ref().map_or("nobody".to_owned(), actor);
         self.styled("who waits", &actor(&edge.waiter), STRONG);
         self.fact("in phase", &edge.waiter.phase.as_deref().map(|p| clean(p).into_owned()).unwrap_or_default());
@@ -161,9 +161,10 @@ fn describe(model: &Model, t: RunNs, row: Row, sheet: &mut Sheet) -> Option<Stri
         }
         Row::Event(i) => {
             let event = model.events.get(i)?;
-            sheet.fact(event.kind.word(), &event.text);
+            sheet.fact(event.kind().word(), &model.events.text(&model.timeline, event));
             Some(clock(event.t))
         }
+        Row::Hop(hop) => super::graph::details(model, t, hop, sheet),
         Row::Paragraph(_) => None,
     }
 }
@@ -205,8 +206,8 @@ fn lane(model: &Model, t: RunNs, index: usize, sheet: &mut Sheet) -> Option<Stri
         LaneKind::Task(process, task) => describe(model, t, Row::Task(*process, *task), sheet),
         LaneKind::Phases(row) => {
             let all = model.timeline.phases();
-            let begun = row.partition_point(|p| all[*p].open.t <= t);
-            let phase = &all[row[begun.checked_sub(1)?]];
+            let begun = row.partition_point(|p| all[*p as usize].open.t <= t);
+            let phase = &all[row[begun.checked_sub(1)?] as usize];
             for (name, value) in phase_facts(phase, t) {
                 sheet.fact(name, &value);
             }

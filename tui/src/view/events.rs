@@ -21,7 +21,7 @@ pub(super) const TABLE: Table = Table {
         // The last event that is not after the cursor: the state on the screen is the one it left.
         let current = event.t <= t && model.events.get(i + 1).is_none_or(|next| next.t > t);
         let away = lasting(event.t.0.abs_diff(t.0));
-        let style = match event.kind {
+        let style = match event.kind() {
             EventKind::Process | EventKind::Phase | EventKind::Output | EventKind::File | EventKind::Kernel => PLAIN,
             _ => MARK,
         };
@@ -29,8 +29,8 @@ pub(super) const TABLE: Table = Table {
             Cell::styled(if current { "▶" } else { " " }, MARK),
             Cell::new(clock(event.t)),
             Cell::styled(if event.t < t { format!("-{away}") } else { away }, DIM),
-            Cell::styled(event.kind.word(), style),
-            Cell::new(event.text.clone()),
+            Cell::styled(event.kind().word(), style),
+            Cell::new(model.events.text(&model.timeline, event)),
         ]
     },
     empty: |_, _| "Nothing happened in this capture but its begin.",

@@ -3,11 +3,11 @@
 use hangdog_schemas::fact::TaskState;
 use ratatui::text::Line;
 
-use super::bars::widest_keys;
 use super::draw::piece;
 use super::strip;
-use crate::command::{KEYS, keys_shown};
+use crate::command::{KEYS, bindings};
 use crate::event::EventKind;
+use crate::keymap::Keymap;
 use crate::text::width;
 use crate::theme::{HEADING, KEY, MARK, PLAIN};
 
@@ -17,8 +17,8 @@ const BLOCK: usize = 76;
 type Block = Vec<Line<'static>>;
 
 /// The lines of the help for a screen of so many columns.
-pub(super) fn lines(columns: u16) -> Vec<Line<'static>> {
-    let blocks: Vec<Block> = KEYS.iter().map(keys).chain([signs()]).collect();
+pub(super) fn lines(keymap: &Keymap, columns: u16) -> Vec<Line<'static>> {
+    let blocks: Vec<Block> = KEYS.iter().map(|group| keys(keymap, group)).chain([signs()]).collect();
     if usize::from(columns) < 2 * BLOCK {
         return blocks.into_iter().flatten().collect();
     }
@@ -41,11 +41,11 @@ pub(super) fn lines(columns: u16) -> Vec<Line<'static>> {
     lines
 }
 
-fn keys(group: &crate::command::Group) -> Block {
+fn keys(keymap: &Keymap, group: &crate::command::Group) -> Block {
     let mut block = vec![Line::default(), Line::from(piece(format!(" {}", group.title), HEADING))];
-    let room = widest_keys();
+    let room = bindings().map(|binding| width(&keymap.words(binding))).max().unwrap_or(0);
     for binding in group.bindings {
-        let keys = keys_shown(binding);
+        let keys = keymap.words(binding);
         let gap = " ".repeat(room - width(&keys) + 2);
         block.push(Line::from(vec![
             piece("  ", PLAIN),
@@ -76,10 +76,14 @@ fn signs() -> Block {
     row("▂▄▆".to_owned(), crate::theme::state(TaskState::R), "several states in one column: the share of running");
     row("◆".to_owned(), crate::theme::HANG, "named by the verdict");
     row("P".to_owned(), MARK, "last progress");
+    row("M".to_owned(), MARK, "a moment that you marked");
+    row("*".to_owned(), MARK, "a row that you pinned");
     for (kind, text) in [
         (EventKind::Trigger, "the watchdog fired"),
         (EventKind::Snapshot, "snapshot"),
         (EventKind::Output, "output"),
+        (EventKind::File, "a file was touched"),
+        (EventKind::Kernel, "the kernel's recorder saw something"),
         (EventKind::Action, "hangdog acted"),
         (EventKind::End, "the command ended"),
     ] {

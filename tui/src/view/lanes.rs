@@ -3,6 +3,7 @@
 
 use hangdog_schemas::RunNs;
 use hangdog_schemas::fact::TaskState;
+use hangdog_timeline::Phase;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::{Modifier, Style};
@@ -12,21 +13,19 @@ use super::draw::{put, put_right};
 use super::strip::{self, Cell};
 use super::tasks;
 use crate::call;
-use crate::event::EventKind;
+use crate::event::{EventKind, MARKED};
 use crate::lane::{Lane, LaneKind};
 use crate::model::Model;
 use crate::state::{Row, State};
 use crate::text::{actor, clean, clock, fit, lasting, width};
 use crate::theme::{self, DIM, HANG, MARK, PLAIN, SELECTED, STRONG};
+use crate::window::Window;
 
 /// Columns between two times on the axis, at least.
 const TICKS_APART: u16 = 10;
 
 /// The same where they have milliseconds.
 const LONG_TICKS_APART: u16 = 16;
-
-/// Threads of a folded process that are looked at for its summary.
-const SUMMED: usize = 64;
 
 /// The parts of the time line's body.
 #[derive(Clone, Copy, Debug)]
@@ -135,25 +134,45 @@ fn marks(model: &Model, state: &State, parts: &Parts, buffer: &mut Buffer) {
     }
     let names = Rect { x: area.x - parts.labels, width: parts.labels, ..area };
     put(buffer, names, 1, 0, "events", DIM);
+    for kind in MARKED {
+        let style = match kind {
+            EventKind::Output => PLAIN,
+            EventKind::Kernel | EventKind::File => DIM,
+            _ => MARK,
+        };
+        for x in 0..area.width {
+            let (from, to) = (state.window.at(x, area.width), state.window.at(x + 1, area.width));
+            // The window's end belongs to its last column.
+            let to = if x + 1 == area.width { to.plus(1) } else { to };
+            if model.events.is_marked(kind, from, to) {
+                put(buffer, area, x, 0, kind.sign().encode_utf8(&mut [0; 4]), style);
+            }
+        }
+    }
     let mut mark = |t: RunNs, sign: char, style: Style| {
         if let Some(x) = state.window.column(t, area.width) {
             put(buffer, area, x, 0, sign.encode_utf8(&mut [0; 4]), style);
         }
     };
-    for kind in [EventKind::Output, EventKind::Action, EventKind::Loss, EventKind::End, EventKind::Snapshot] {
-        let style = if kind == EventKind::Output { PLAIN } else { MARK };
-        let first = model.events.partition_point(|event| event.t < state.window.start);
-        let inside =
-            model.events[first..].iter().take_while(|event| event.t.0 <= state.window.start.0 + state.window.span);
-        for event in inside.filter(|event| event.kind == kind) {
-            mark(event.t, kind.sign(), style);
-        }
-    }
     if let Some(t) = model.last_progress() {
         mark(t, 'P', MARK);
     }
     for trigger in model.timeline.triggers() {
         mark(trigger.when.t, EventKind::Trigger.sign(), HANG);
+    }
+    for t in &state.marks {
+        mark(*t, 'M', MARK);
+    }
+}
+
+/// What a lane says, for searching.
+pub(super) fn text(model: &Model, lane: usize) -> String {
+    match &model.lanes[lane].kind {
+        LaneKind::Phases(row) => {
+            let names: Vec<&str> = row.names.iter().map(|name| model.names[*name as usize].as_str()).collect();
+            clean(&names.join("\t")).into_owned()
+        }
+        _ => model.lanes[lane].label.clone(),
     }
 }
 
@@ -181,6 +200,9 @@ fn name(model: &Model, state: &State, index: usize, selected: bool, area: Rect, 
         let (name, number) = lane.label.rsplit_once(' ').unwrap_or((&lane.label, ""));
         let label = format!("{} {number}", fit(name, room.saturating_sub(width(number) + 1)));
         let x = put(buffer, area, indent + 1, 0, if named { "◆ " } else { "" }, HANG);
+        if state.pins.contains(&Row::Lane(index)) {
+            put(buffer, area, 0, 0, "*", MARK);
+        }
         put(buffer, area, x, 0, &label, style);
     }
     if selected {
@@ -200,7 +222,7 @@ fn named(model: &Model, lane: &Lane) -> bool {
 fn strip(model: &Model, state: &State, index: usize, area: Rect, buffer: &mut Buffer) {
     let lane = &model.lanes[index];
     if let Some(thread) = lane.shows {
-        let cells = strip::cells(model.timeline, thread, state.window, area.width);
+        let cells = strip::cells(&model.timeline, thread, state.window, area.width);
         states(&cells, named(model, lane).then(|| model.last_progress()).flatten(), state, area, buffer);
         return;
     }
@@ -238,22 +260,13 @@ fn life(model: &Model, state: &State, index: usize, area: Rect, buffer: &mut Buf
     let process = model.timeline.process(id);
     let begin = process.map_or(RunNs(0), |process| process.start.t);
     let end = process.and_then(|process| process.end).map(|end| end.t);
-    let threads: Vec<_> = model.threads_of(id.pid).filter(|thread| thread.process == id).collect();
-    let summary = state.folded.contains(&index) && !threads.is_empty() && threads.len() <= SUMMED;
-    let strips: Vec<Vec<Cell>> = if summary {
-        threads.iter().map(|thread| strip::cells(model.timeline, *thread, state.window, area.width)).collect()
-    } else {
-        Vec::new()
-    };
+    let folded = state.folded.contains(&index);
     for x in 0..area.width {
         let (from, to) = (state.window.at(x, area.width), state.window.at(x + 1, area.width));
         if to <= begin || from > model.end() || end.is_some_and(|end| end <= from) {
             continue;
         }
-        let runs = strips.iter().any(|cells| {
-            matches!(cells[usize::from(x)], Cell::One { state: TaskState::R, .. } | Cell::Several { .. })
-        });
-        if runs {
+        if folded && model.activity.ran(id, from, to) {
             put(buffer, area, x, 0, "▆", theme::state(TaskState::R));
         } else {
             put(buffer, area, x, 0, "─", DIM);
@@ -265,65 +278,69 @@ fn life(model: &Model, state: &State, index: usize, area: Rect, buffer: &mut Buf
 }
 
 /// Phases of one row as bars. Where several begin in one column, their number stands there.
-fn phases(model: &Model, state: &State, row: &[usize], area: Rect, buffer: &mut Buffer) {
+fn phases(model: &Model, state: &State, row: &[u32], area: Rect, buffer: &mut Buffer) {
     let all = model.timeline.phases();
+    let phase = |place: u32| &all[place as usize];
     let window = state.window;
-    let last = window.start.plus(window.span);
+    let last = window.end();
     // The phase before the first one that begins in the window may reach into it.
-    let mut i = row.partition_point(|p| all[*p].open.t < window.start).saturating_sub(1);
-    while i < row.len() && all[row[i]].open.t <= last {
-        let phase = &all[row[i]];
-        let close = phase.close.map(|close| close.t);
-        if close.is_some_and(|close| close < window.start) {
+    let mut i = row.partition_point(|p| phase(*p).open.t < window.start).saturating_sub(1);
+    while i < row.len() && phase(row[i]).open.t <= last {
+        let first = phase(row[i]);
+        if first.close.is_some_and(|close| close.t < window.start) {
             i += 1;
             continue;
         }
-        let begins_before = phase.open.t < window.start;
-        let x = if begins_before { 0 } else { window.column(phase.open.t, area.width).unwrap_or(0) };
-        let ends_inside = close.and_then(|close| window.column(close, area.width));
-        let end = match (close, ends_inside) {
-            (Some(_), Some(column)) => column.max(x),
-            // Open to the end of the capture, which may lie within the window.
-            (None, _) => window.column(model.end(), area.width).unwrap_or(area.width.saturating_sub(1)).max(x),
-            (Some(_), None) => area.width.saturating_sub(1),
-        };
-        // All that begin in this column too.
-        let next_column = window.at(x + 1, area.width);
-        let after = row.partition_point(|p| all[*p].open.t < next_column).max(i + 1);
+        let x = if first.open.t < window.start { 0 } else { window.column(first.open.t, area.width).unwrap_or(0) };
+        // All that begin in this column too. One column at a time: there can be a hundred thousand in a row.
+        let next_column = window.at(x + 1, area.width).max(first.open.t.plus(1));
+        let after = row.partition_point(|p| phase(*p).open.t < next_column).max(i + 1);
         let count = after - i;
-        let style = theme::phase(&phase.name);
-        if count > 1 && ends_inside == Some(x) {
+        if count > 1 && last_column(model, first, window, area.width) == x {
             let sign = if count < 10 { count.to_string() } else { "+".to_owned() };
-            put(buffer, area, x, 0, &sign, style);
+            put(buffer, area, x, 0, &sign, theme::phase(&first.name));
             // The last one of them may go on.
-            i = if all[row[after - 1]].close.is_none_or(|close| close.t > next_column) { after - 1 } else { after };
-            if i == after - 1 {
-                let tail = &all[row[i]];
-                let end = tail.close.map_or(Some(area.width), |close| window.column(close.t, area.width));
-                bar(
-                    tail,
-                    x,
-                    end.unwrap_or(area.width).min(area.width.saturating_sub(1)),
-                    begins_before,
-                    area,
-                    buffer,
-                );
-                i = after;
+            let tail = phase(row[after - 1]);
+            if tail.close.is_none_or(|close| close.t > next_column) {
+                bar(tail, x, last_column(model, tail, window, area.width), Begins::Crowded(&sign), area, buffer);
             }
-            continue;
+        } else {
+            let begins = if first.open.t < window.start { Begins::Before } else { Begins::Here };
+            bar(first, x, last_column(model, first, window, area.width), begins, area, buffer);
         }
-        bar(phase, x, end, begins_before, area, buffer);
-        i += 1;
+        i = after;
     }
 }
 
-fn bar(phase: &hangdog_timeline::Phase, x: u16, end: u16, begins_before: bool, area: Rect, buffer: &mut Buffer) {
+/// The last column of a phase that has a part in the window.
+fn last_column(model: &Model, phase: &Phase, window: Window, columns: u16) -> u16 {
+    // Open to the end of the capture, which may lie within the window.
+    let end = phase.close.map_or(model.end(), |close| close.t);
+    let begin = window.column(phase.open.t, columns).unwrap_or(0);
+    window.column(end, columns).unwrap_or(columns.saturating_sub(1)).max(begin)
+}
+
+/// How a bar begins.
+#[derive(Clone, Copy)]
+enum Begins<'a> {
+    /// Left of the window.
+    Before,
+    Here,
+    /// In a column with others, of which this sign tells.
+    Crowded(&'a str),
+}
+
+fn bar(phase: &Phase, x: u16, end: u16, begins: Begins<'_>, area: Rect, buffer: &mut Buffer) {
     let style = theme::phase(&phase.name);
     let columns = usize::from(end.saturating_sub(x)) + 1;
     let room = columns.saturating_sub(2);
     let name = clean(&phase.name);
     let name = if room >= 3 || width(&name) <= room { fit(&name, room) } else { "".into() };
-    let begin = if begins_before { "◀" } else { "▏" };
+    let begin = match begins {
+        Begins::Before => "◀",
+        Begins::Here => "▏",
+        Begins::Crowded(sign) => sign,
+    };
     let closing = if phase.close.is_none() { "▶" } else { "▕" };
     put(buffer, area, x, 0, begin, style);
     if columns > 1 {
@@ -412,8 +429,8 @@ fn words(model: &Model, state: &State, parts: &Parts, buffer: &mut Buffer) {
         }
         (LaneKind::Phases(row), None) => {
             let all = model.timeline.phases();
-            let begun = row.partition_point(|p| all[*p].open.t <= t);
-            match begun.checked_sub(1).map(|p| &all[row[p]]) {
+            let begun = row.partition_point(|p| all[*p as usize].open.t <= t);
+            match begun.checked_sub(1).map(|p| &all[row[p] as usize]) {
                 Some(phase) => {
                     say(&super::details::phase_words(phase, t), STRONG);
                     say(&super::details::field_words(phase), PLAIN);
@@ -445,6 +462,14 @@ pub(super) fn state_words(state: TaskState) -> &'static str {
     }
 }
 
+/// Puts a sign at a moment, above the lanes.
+pub(super) fn sign_at(state: &State, area: Rect, t: RunNs, sign: &str, buffer: &mut Buffer) {
+    let parts = Parts::of(area);
+    if let Some(x) = state.window.column(t, parts.marks.width) {
+        put(buffer, parts.marks, x, 0, sign, HANG);
+    }
+}
+
 /// What lies at a cell of the body.
 pub(super) fn hit(state: &State, body: Rect, x: u16, y: u16) -> Option<Hit> {
     let parts = Parts::of(body);
@@ -456,6 +481,11 @@ pub(super) fn hit(state: &State, body: Rect, x: u16, y: u16) -> Option<Hit> {
     if line >= usize::from(parts.lanes.height) {
         return None;
     }
-    let lane = state.visible.get(state.list().top + line).map(|lane| Row::Lane(*lane))?;
-    Some(time.map_or(Hit::Row(lane), |t| Hit::Lane(lane, t)))
+    let lane = state.visible.get(state.list().top + line).map(|lane| Row::Lane(*lane));
+    match (lane, time) {
+        (Some(lane), Some(t)) => Some(Hit::Lane(lane, t)),
+        (Some(lane), None) => Some(Hit::Row(lane)),
+        // Below the last lane there is time still.
+        (None, time) => time.map(Hit::Time),
+    }
 }

@@ -56,7 +56,7 @@ fn cell(states: &[ThreadAt], gone: RunNs, begin: RunNs, end: RunNs) -> Cell {
     let first = states.partition_point(|state| state.since <= begin);
     let after = states.partition_point(|state| state.since < end).max(first);
     let end = end.min(gone);
-    if begin >= gone || after == 0 {
+    if begin >= gone || after == 0 || end <= begin {
         return Cell::Nothing;
     }
     let from = first.saturating_sub(1);
@@ -106,7 +106,7 @@ mod tests {
                 invol: 0,
             })
             .collect();
-        let window = Window { start: RunNs(0), span: 100 };
+        let window = Window { start: RunNs(0), span: 100, lead: 0 };
         let mut before = None;
         let mut drawn = String::new();
         for x in 0..10 {

@@ -7,16 +7,16 @@ use ratatui::style::{Modifier, Style};
 
 use super::draw::{put, put_right};
 use crate::model::Model;
-use crate::state::{Row, State};
-use crate::text::{fit, fit_tail, matches, width, wrap};
-use crate::theme::{DIM, HEADING, PLAIN, SELECTED};
+use crate::state::{Look, Row, State, Way};
+use crate::text::{fit, fit_tail, width, wrap};
+use crate::theme::{DIM, HEADING, MARK, PLAIN, SELECTED};
 
 /// Lines above the rows.
 pub(super) const HEAD: u16 = 1;
 
 /// Which end of a text is cut.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Cut {
+pub(crate) enum Cut {
     /// The end.
     End,
     /// The front: of a path the end says most.
@@ -26,8 +26,8 @@ pub(super) enum Cut {
 }
 
 /// A column.
-pub(super) struct Column {
-    pub(super) title: &'static str,
+pub(crate) struct Column {
+    pub(crate) title: &'static str,
     /// Width; of a stretching column, the least.
     pub(super) width: u16,
     /// Share of the room that is left.
@@ -60,28 +60,34 @@ impl Column {
 }
 
 /// One cell of a row, harmless text.
-pub(super) struct Cell {
-    pub(super) text: String,
+pub(crate) struct Cell {
+    pub(crate) text: String,
     pub(super) style: Style,
+    /// What it is sorted by, where its text does not sort well.
+    pub(crate) number: Option<u64>,
 }
 
 impl Cell {
     pub(super) fn new(text: impl Into<String>) -> Self {
-        Self { text: text.into(), style: PLAIN }
+        Self { text: text.into(), style: PLAIN, number: None }
     }
 
     pub(super) fn styled(text: impl Into<String>, style: Style) -> Self {
-        Self { text: text.into(), style }
+        Self { text: text.into(), style, number: None }
+    }
+
+    pub(super) fn sorted_by(self, number: Option<u64>) -> Self {
+        Self { number, ..self }
     }
 }
 
 /// A table over the moment of the cursor.
-pub(super) struct Table {
-    pub(super) columns: &'static [Column],
+pub(crate) struct Table {
+    pub(crate) columns: &'static [Column],
     /// All rows, in order. Cheap: only rows on the screen are put into words (all, when there is a filter).
-    pub(super) rows: fn(&Model, RunNs) -> Vec<Row>,
+    pub(crate) rows: fn(&Model, RunNs) -> Vec<Row>,
     /// A cell for each column.
-    pub(super) cells: fn(&Model, RunNs, Row) -> Vec<Cell>,
+    pub(crate) cells: fn(&Model, RunNs, Row) -> Vec<Cell>,
     /// What to say when there is no row.
     pub(super) empty: fn(&Model, RunNs) -> &'static str,
 }
@@ -98,48 +104,54 @@ pub(super) fn empty_snapshot(model: &Model, t: RunNs, nothing: &'static str) -> 
 }
 
 impl Table {
-    pub(super) fn rows(&self, model: &Model, t: RunNs, filter: &str) -> Vec<Row> {
-        let mut rows = (self.rows)(model, t);
-        if !filter.trim().is_empty() {
-            rows.retain(|row| matches(filter, (self.cells)(model, t, *row).iter().map(|cell| cell.text.as_str())));
-        }
-        rows
-    }
-
     pub(super) fn draw(&self, model: &Model, state: &State, area: Rect, buffer: &mut Buffer) {
-        let rows = self.rows(model, state.cursor, &state.filter);
-        if rows.is_empty() {
-            let words = if state.filter.trim().is_empty() {
-                (self.empty)(model, state.cursor)
-            } else {
-                "Nothing here matches the filter. Esc clears it."
+        let count = state.rows.len();
+        let look = state.look();
+        if count == 0 {
+            let words = match state.rows.scanned() {
+                Some(percent) => format!("Filtering, {percent} % of all rows are done."),
+                None if state.filter.trim().is_empty() => (self.empty)(model, state.cursor).to_owned(),
+                None => "Nothing here matches the filter. Esc clears it.".to_owned(),
             };
-            for (y, line) in wrap(words, usize::from(area.width).saturating_sub(2)).iter().enumerate() {
+            for (y, line) in wrap(&words, usize::from(area.width).saturating_sub(2)).iter().enumerate() {
                 put(buffer, area, 1, y as u16 + 1, line, DIM);
             }
             return;
         }
-        let widths = widths(self.columns, area.width);
-        let mut x = 1;
-        for (column, size) in self.columns.iter().zip(&widths).filter(|(_, size)| **size > 0) {
-            let title = fit(column.title, usize::from(*size));
-            let offset = if column.cut == Cut::Number { *size - width(&title) as u16 } else { 0 };
-            put(buffer, area, x + offset, 0, &title, HEADING);
-            x += size + 2;
-        }
-        let shown = area.height.saturating_sub(HEAD);
+        let widths = widths(self.columns, area.width, look.hidden);
+        let shown = usize::from(area.height.saturating_sub(HEAD));
         let top = state.list().top;
-        for (y, (index, row)) in rows.iter().enumerate().skip(top).take(usize::from(shown)).enumerate() {
-            let y = y as u16 + HEAD;
-            self.draw_row(&(self.cells)(model, state.cursor, *row), &widths, area, y, buffer);
-            if index == state.list().index && y < area.height {
-                let line = Rect { x: area.x, y: area.y + y, width: area.width, height: 1 };
+        let place = (count > shown).then(|| format!(" {}-{} of {count} ", top + 1, count.min(top + shown)));
+        let scanned = state.rows.scanned().map(|percent| format!(" filtering, {percent} % "));
+        let place = scanned.or(place).unwrap_or_default();
+        self.draw_titles(&widths, look, area, buffer);
+        for y in 0..shown {
+            let Some(row) = state.rows.get(top + y) else { break };
+            let line = y as u16 + HEAD;
+            self.draw_row(&(self.cells)(model, state.cursor, row), &widths, area, line, buffer);
+            if state.pins.contains(&row) {
+                put(buffer, area, 0, line, "*", MARK);
+            }
+            if top + y == state.list().index && line < area.height {
+                let line = Rect { x: area.x, y: area.y + line, width: area.width, height: 1 };
                 buffer.set_style(line, SELECTED.remove_modifier(Modifier::DIM));
             }
         }
-        if rows.len() > usize::from(shown) {
-            let place = format!(" {}-{} of {} ", top + 1, rows.len().min(top + usize::from(shown)), rows.len());
-            put_right(buffer, area, 0, 0, &place, DIM);
+        put_right(buffer, area, 0, 0, &place, DIM);
+    }
+
+    fn draw_titles(&self, widths: &[u16], look: Look, area: Rect, buffer: &mut Buffer) {
+        let mut x = 1;
+        for (n, (column, size)) in self.columns.iter().zip(widths).enumerate().filter(|(_, (_, size))| **size > 0) {
+            let sign = match look.sort {
+                Some((by, Way::On)) if by == n => "▲",
+                Some((by, Way::Back)) if by == n => "▼",
+                _ => "",
+            };
+            let title = format!("{}{sign}", fit(column.title, usize::from(*size).saturating_sub(width(sign))));
+            let offset = if column.cut == Cut::Number { size.saturating_sub(width(&title) as u16) } else { 0 };
+            put(buffer, area, x + offset, 0, &title, HEADING);
+            x += size + 2;
         }
     }
 
@@ -156,15 +168,17 @@ impl Table {
 }
 
 /// Widths of the columns on a screen; 0 for those it goes without.
-fn widths(columns: &[Column], screen: u16) -> Vec<u16> {
-    let shown = |column: &Column| column.from <= screen;
-    let count = columns.iter().filter(|column| shown(column)).count() as u16;
-    let least: u16 = columns.iter().filter(|column| shown(column)).map(|column| column.width).sum();
+fn widths(columns: &[Column], screen: u16, hidden: u32) -> Vec<u16> {
+    let is_shown = |n: usize, column: &Column| column.from <= screen && hidden & 1 << n == 0;
+    let shown: Vec<&Column> =
+        columns.iter().enumerate().filter(|(n, column)| is_shown(*n, column)).map(|(_, column)| column).collect();
+    let count = shown.len() as u16;
+    let least: u16 = shown.iter().map(|column| column.width).sum();
     let left = screen.saturating_sub(least + 2 * count.saturating_sub(1) + 2);
-    let shares: u16 = columns.iter().filter(|column| shown(column)).map(|column| column.stretch).sum();
+    let shares: u16 = shown.iter().map(|column| column.stretch).sum();
     let wide = |column: &Column| {
         let share = (u32::from(left) * u32::from(column.stretch)).checked_div(u32::from(shares));
         column.width + share.unwrap_or(0) as u16
     };
-    columns.iter().map(|column| if shown(column) { wide(column) } else { 0 }).collect()
+    columns.iter().enumerate().map(|(n, column)| if is_shown(n, column) { wide(column) } else { 0 }).collect()
 }

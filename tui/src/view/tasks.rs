@@ -30,7 +30,7 @@ pub(super) const TABLE: Table = Table {
 
 /// Sampled threads that live at the cursor, those that only the snapshot saw, and tasks by their open phases.
 fn rows(model: &Model, t: RunNs) -> Vec<Row> {
-    let timeline = model.timeline;
+    let timeline = &model.timeline;
     let lives = |thread: ThreadId| {
         timeline.thread_at(thread, t).is_some()
             && timeline.process(thread.process).is_none_or(|process| process.end.is_none_or(|end| end.t > t))
@@ -54,7 +54,8 @@ fn cells(model: &Model, t: RunNs, row: Row) -> Vec<Cell> {
                 Cell::new(process.pid.to_string()),
                 Cell::new("task"),
                 Cell::new(task.to_string()),
-                Cell::new(phase.as_ref().map(|(_, since)| lasting(t.0 - since.0)).unwrap_or_default()),
+                Cell::new(phase.as_ref().map(|(_, since)| lasting(t.0 - since.0)).unwrap_or_default())
+                    .sorted_by(phase.as_ref().map(|(_, since)| t.0 - since.0)),
                 Cell::styled("async task", DIM),
                 Cell::new(""),
                 Cell::new(phase.map(|(path, _)| path).unwrap_or_default()),
@@ -83,7 +84,8 @@ fn of_thread(model: &Model, t: RunNs, thread: ThreadId) -> Vec<Cell> {
         Cell::new(pid.to_string()),
         Cell::new(tid.to_string()),
         Cell::new(name(model, t, thread)),
-        Cell::new(sampled.map(|at| lasting(t.0 - at.since.0)).unwrap_or_default()),
+        Cell::new(sampled.map(|at| lasting(t.0 - at.since.0)).unwrap_or_default())
+            .sorted_by(sampled.map(|at| t.0 - at.since.0)),
         Cell::new(call),
         Cell::styled(fact.and_then(call::wchan).unwrap_or_default(), DIM),
         Cell::new(phase.map(|(path, _)| path).unwrap_or_default()),

@@ -19,6 +19,7 @@ use ratatui::text::{Line, Span};
 use super::areas;
 use super::draw::{piece, put, put_line};
 use crate::event;
+use crate::load::Extent;
 use crate::model::Model;
 use crate::state::{Evidence, Row, State};
 use crate::text::{actor, clean, clock, fit, lasting, width, wrap};
@@ -119,6 +120,11 @@ fn quiet(model: &Model) -> String {
 }
 
 fn nothing_wrong(page: &mut Page, model: &Model) {
+    if model.extent == Extent::Part {
+        page.line(Row::Paragraph(0), vec![piece(" no verdict yet", STRONG)]);
+        page.paragraph(" ", " ", "The capture is still being read. What is shown is a part of it.", PLAIN);
+        return;
+    }
     page.line(Row::Paragraph(0), vec![piece(" no hang", WELL)]);
     let end = match model.timeline.run_end() {
         Some(end) => {
@@ -265,6 +271,13 @@ pub(crate) fn rows(model: &Model, state: &State) -> Vec<Row> {
     let mut rows: Vec<Row> = shown(model, state).iter().map(|entry| entry.row).collect();
     rows.dedup();
     rows
+}
+
+/// What a paragraph says, for searching.
+pub(super) fn text(model: &Model, state: &State, row: Row) -> String {
+    let entries = shown(model, state);
+    let lines = entries.iter().filter(|entry| entry.row == row).map(|entry| entry.line.to_string().trim().to_owned());
+    lines.filter(|line| !line.is_empty()).collect::<Vec<_>>().join(" ")
 }
 
 pub(super) fn lines_of_selection(model: &Model, state: &State) -> (usize, usize, usize) {
