@@ -223,6 +223,7 @@ fn process_fact(snapshot: SnapshotId, when: When, n: u32) -> ProcessFact {
         frozen: Observed::NotAsked,
         signals: Observed::NotAsked,
         timers: Observed::NotAsked,
+        io: Observed::NotAsked,
         threads: THREADS,
     }
 }
