@@ -99,17 +99,7 @@ fn findings_at(timeline: &Timeline, snapshot: &Snapshot, patience: Duration) -> 
     }
     let is_sure = |finding: &Finding| finding.confidence >= Confidence::Likely;
     if timeline.is_declared() && before.is_some() && !findings.iter().any(is_sure) {
-        // A ring says more than that somebody outside might do something.
-        let (rings, others): (Vec<Finding>, Vec<Finding>) =
-            repeated::findings(&view).into_iter().partition(|finding| {
-                matches!(
-                    finding.kind,
-                    FindingKind::DeadlockCycle | FindingKind::SelfDeadlock | FindingKind::PoolExhausted
-                )
-            });
-        of_command += rings.len();
-        findings.splice(0..0, rings);
-        others.into_iter().for_each(|finding| push(&mut findings, finding));
+        of_command += add_repeated(&view, &mut findings);
     }
     if let Some(before) = before {
         findings.extend(detect::stale_lock(&view, &graph, before));
@@ -122,6 +112,22 @@ fn findings_at(timeline: &Timeline, snapshot: &Snapshot, patience: Duration) -> 
         findings.push(detect::unknown(&view, &graph));
     }
     Findings { all: findings, of_command }
+}
+
+/// What waits with a time limit come down to that are repeated for ever; how many rings are among them. A ring says more than
+/// that somebody outside might do something.
+fn add_repeated(view: &View<'_>, findings: &mut Vec<Finding>) -> usize {
+    let is_ring = |finding: &Finding| {
+        use FindingKind::{DeadlockCycle, PoolExhausted, SelfDeadlock};
+        matches!(finding.kind, DeadlockCycle | SelfDeadlock | PoolExhausted)
+    };
+    let is_new = |finding: &Finding| findings.iter().all(|told| !is_same(told, finding));
+    let new: Vec<Finding> = repeated::findings(view).into_iter().filter(is_new).collect();
+    let (rings, others): (Vec<Finding>, Vec<Finding>) = new.into_iter().partition(is_ring);
+    let count = rings.len();
+    findings.splice(0..0, rings);
+    findings.extend(others);
+    count
 }
 
 /// What the first thread of a process waits for.
@@ -144,9 +150,13 @@ fn waits_of(view: &View<'_>, graph: &Graph, root: Pid, findings: &mut Vec<Findin
 }
 
 fn push(findings: &mut Vec<Finding>, finding: Finding) {
-    if findings.iter().all(|told| told.kind != finding.kind || told.culprits != finding.culprits) {
+    if findings.iter().all(|told| !is_same(told, &finding)) {
         findings.push(finding);
     }
+}
+
+fn is_same(one: &Finding, other: &Finding) -> bool {
+    one.kind == other.kind && one.culprits == other.culprits
 }
 
 /// The first finding that explains a hang of the command. What is only possible, or what the command does not wait
