@@ -47,7 +47,9 @@ impl Taking {
         self.scene.locks.drain(..).for_each(|lock| out.add(Record::FileLock(lock)));
         let mut semaphores = std::mem::take(&mut self.scene.semaphores);
         semaphores.dedup();
-        semaphores.into_iter().for_each(|semaphore| out.add(Record::Semaphore(semaphore)));
+        for semaphore in semaphores {
+            out.add(Record::Semaphore(semaphore));
+        }
         for fact in sockets.into_values().flatten() {
             out.add(Record::Socket(Box::new(fact)));
             out.is_taken().await;
@@ -204,7 +206,9 @@ fn take_sockets(scene: &mut Scene) -> BTreeMap<Inode, Vec<SocketFact>> {
     let mut told: Vec<bool> = all().map(is_told).collect();
     told.reverse();
     let mut sockets = std::mem::take(&mut scene.sockets);
-    sockets.values_mut().for_each(|facts| facts.retain(|_| told.pop().unwrap_or(false)));
+    for facts in sockets.values_mut() {
+        facts.retain(|_| told.pop().unwrap_or(false));
+    }
     sockets
 }
 
