@@ -72,7 +72,8 @@ pub(crate) fn size_of_a_snapshot() -> io::Result<Vec<Figure>> {
     let mut snapshotter = Snapshotter::new(RunClock::start())?;
     let mut records = Vec::new();
     look(&mut snapshotter, None, |piece| records.extend(piece))?;
-    Ok(vec![Figure::new("a snapshot of 500 processes in the capture", bytes(records)?, "MB").at_most(0.5)])
+    let what = format!("a snapshot of 500 processes in the capture, {} records", records.len());
+    Ok(vec![Figure::new(what, bytes(records)?, "MB").at_most(0.5)])
 }
 
 /// A minute of real samples, and what ten would be.

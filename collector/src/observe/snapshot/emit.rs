@@ -48,10 +48,16 @@ impl Taking {
         self.scene.lock_files.drain(..).for_each(|file| out.add(Record::LockFile(Box::new(file))));
         let mut semaphores = std::mem::take(&mut self.scene.semaphores);
         semaphores.dedup();
-        semaphores.into_iter().for_each(|semaphore| out.add(Record::Semaphore(semaphore)));
-        self.scene.limits.drain(..).for_each(|limit| out.add(Record::Limit(limit)));
-        self.scene.groups.drain(..).for_each(|group| out.add(Record::Cgroup(group)));
-        self.scene.message_queues.drain(..).for_each(|queue| out.add(Record::MessageQueue(queue)));
+        let scene = &mut self.scene;
+        let small = semaphores
+            .into_iter()
+            .map(Record::Semaphore)
+            .chain(scene.limits.drain(..).map(Record::Limit))
+            .chain(scene.groups.drain(..).map(Record::Cgroup))
+            .chain(scene.message_queues.drain(..).map(Record::MessageQueue));
+        for record in small {
+            out.add(record);
+        }
         for fact in sockets.into_values().flatten() {
             out.add(Record::Socket(Box::new(fact)));
             out.is_taken().await;
@@ -209,7 +215,9 @@ fn take_sockets(scene: &mut Scene) -> BTreeMap<Inode, Vec<SocketFact>> {
     let mut told: Vec<bool> = all().map(is_told).collect();
     told.reverse();
     let mut sockets = std::mem::take(&mut scene.sockets);
-    sockets.values_mut().for_each(|facts| facts.retain(|_| told.pop().unwrap_or(false)));
+    for facts in sockets.values_mut() {
+        facts.retain(|_| told.pop().unwrap_or(false));
+    }
     sockets
 }
 

@@ -12,6 +12,13 @@
 //!
 //! The supervisor itself never does such a read, never waits for an end of file, and never waits
 //! for a process without a limit. Not here: what is read and what it means.
+//!
+//! | to know | look in |
+//! | --- | --- |
+//! | what can be asked for, and what could block it | `ask`, `row` |
+//! | how several workers share the work, and what they learn from each other | `crew`, `held` |
+//! | the worker's own side | `child`, with `reads`, `several`, `elsewhere` |
+//! | what lies in the shared memory | `shared`, `room`, `parts` |
 
 mod ask;
 mod child;
