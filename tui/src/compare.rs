@@ -144,8 +144,8 @@ pub(crate) fn align(model: &Model, state: &mut State) {
     options.push(Align::Divergence);
     let now = options.iter().position(|option| *option == second.align).map_or(0, |at| at + 1);
     let count = options.len();
-    let next = options.into_iter().cycle().skip(now).take(count);
-    let possible = next.filter_map(|option| option.moments(model, beside).map(|moments| (option, moments))).next();
+    let mut next = options.into_iter().cycle().skip(now).take(count);
+    let possible = next.find_map(|option| option.moments(model, beside).map(|moments| (option, moments)));
     if let Some((align, moments)) = possible {
         state.note = Some(format!("aligned at {}", align.words()));
         (second.align, second.moments) = (align, moments);

@@ -219,7 +219,7 @@ impl Tree<'_> {
             let to = who(resolver);
             match self.index.get(&to).copied() {
                 Some(to_task) if way.contains(&to_task) => {
-                    self.push(to, depth + 1, via, (Some(to_task), At::LoopCloses))
+                    self.push(to, depth + 1, via, (Some(to_task), At::LoopCloses));
                 }
                 Some(to_task) if self.shown.contains(&to_task) || depth >= DEEPEST => {
                     self.push(to, depth + 1, via, (Some(to_task), At::Above));

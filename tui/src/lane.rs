@@ -157,7 +157,9 @@ impl<'a> Builder<'a> {
                 Owner::Process(process) => _ = families.entry(process).or_default(),
             }
         }
-        families.values_mut().for_each(|family| family.threads.sort_unstable());
+        for family in families.values_mut() {
+            family.threads.sort_unstable();
+        }
         Self { timeline, families, phases, lanes: Vec::new(), names: HashMap::new() }
     }
 

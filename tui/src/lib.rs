@@ -21,6 +21,7 @@
 //! through `text::clean` before it is drawn.
 
 mod activity;
+mod arrange;
 mod call;
 mod carry;
 mod changes;

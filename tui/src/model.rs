@@ -43,7 +43,7 @@ impl Model {
         let task_lanes = lanes.iter().enumerate().filter_map(task).collect();
         let actors = report.verdict.iter().flat_map(|verdict| &verdict.edges);
         let in_verdict = actors.flat_map(|edge| [Some(&edge.waiter), edge.resolver.as_ref()]).flatten();
-        Self {
+        let model = Self {
             lanes,
             names,
             thread_lanes,
@@ -58,7 +58,10 @@ impl Model {
             in_verdict: in_verdict.map(|actor| (actor.pid, actor.tid)).collect(),
             timeline,
             report,
-        }
+        };
+        // The graph of many threads takes longer than a frame: the one of the first screen is there before it.
+        _ = model.graphs.at(&model.timeline, model.opening());
+        model
     }
 
     /// The same, as the picture of so much of a capture.

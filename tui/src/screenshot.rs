@@ -56,6 +56,7 @@ impl Rehearsal {
     }
 
     /// The same with a second capture below the first.
+    #[must_use]
     pub fn beside(self, timeline: Timeline, report: Option<Report>, divergence: Option<Divergence>) -> Self {
         let report = report.unwrap_or_else(|| crate::model::own_report(&timeline));
         let model = Model::new(Arc::new(timeline), Arc::new(report));

@@ -125,7 +125,8 @@ fn styles(drawn: &Buffer) -> String {
         out.push_str(text);
         out.push('\n');
         if !styles.trim().is_empty() {
-            out.push_str(&format!("{styles}\n"));
+            out.push_str(&styles);
+            out.push('\n');
         }
     }
     out

@@ -17,13 +17,10 @@ use crate::rows::{self, Rows};
 use crate::state::{Evidence, List, Look, Overlay, Prompt, Row, SPEEDS, State, Transport, View, Way};
 use crate::travel::Steps;
 use crate::window::Window;
-use crate::{fold, prompt, seek, travel, view, why};
+use crate::{arrange, fold, prompt, seek, travel, view, why};
 
 /// Views that `Esc` can go back to.
 const HISTORY: usize = 64;
-
-/// Rows that can be pinned.
-const MOST_PINS: usize = 16;
 
 /// The state in which a replay opens: the verdict, at the time of its facts.
 pub(crate) fn opening(model: &Model, size: (u16, u16), keys: &Arc<Keymap>) -> State {
@@ -206,9 +203,9 @@ fn perform(model: &Model, state: &mut State, command: Command) -> Effect {
         }
         C::SearchAgain(way) => seek::begin(model, state, way),
         C::Palette => state.prompt = Some(Prompt::Palette { text: String::new(), chosen: 0 }),
-        C::Pin => pin(model, state),
-        C::Columns => columns(state),
-        C::Copy => return copy(model, state),
+        C::Pin => arrange::pin(model, state),
+        C::Columns => arrange::columns(state),
+        C::Copy => return arrange::copy(model, state),
         C::Undo => travel::undo(state),
         C::Redo => travel::redo(state),
         C::Mark => travel::mark(state),
@@ -229,7 +226,7 @@ fn perform(model: &Model, state: &mut State, command: Command) -> Effect {
         C::ToBegin => travel::go(state, RunNs(0)),
         C::ToEnd => travel::go(state, model.end()),
         // In the list of columns the same key shows and hides.
-        C::PlayPause if matches!(state.overlay, Some(Overlay::Columns(_))) => hide_column(state),
+        C::PlayPause if matches!(state.overlay, Some(Overlay::Columns(_))) => arrange::hide_column(state),
         C::PlayPause => play(model, state),
         C::Reverse => {
             state.transport.way = if state.transport.way == Way::On { Way::Back } else { Way::On };
@@ -309,7 +306,7 @@ fn select(state: &mut State, way: Way, by: usize) {
 fn details(model: &Model, state: &mut State) {
     let selected = compare::focused(model, state).1.selected();
     match (state.overlay, selected) {
-        (Some(Overlay::Columns(column)), _) => sort_by(state, column),
+        (Some(Overlay::Columns(column)), _) => arrange::sort_by(state, column),
         (Some(_), _) => state.overlay = None,
         (None, Some(Row::Event(i))) => {
             if let Some(event) = model.events.get(i) {
@@ -347,7 +344,9 @@ fn pointed(model: &Model, state: &mut State, mouse: MouseEvent) -> Effect {
                         second.focus = Focus::Second;
                         second.state.list_mut().row = Some(row);
                     }
-                    t.into_iter().for_each(|t| travel::go(state, t.min(model.end())));
+                    if let Some(t) = t {
+                        travel::go(state, t.min(model.end()));
+                    }
                 }
                 Some(view::Hit::Row(row)) => state.list_mut().row = Some(row),
                 Some(view::Hit::Lane(row, t)) => {
@@ -360,69 +359,6 @@ fn pointed(model: &Model, state: &mut State, mouse: MouseEvent) -> Effect {
         _ => return Effect::None,
     }
     Effect::Draw
-}
-
-/// Keeps the selected row at the top of its list, or lets it go.
-fn pin(model: &Model, state: &mut State) {
-    let Some(row) = state.selected().filter(|row| !matches!(row, Row::Edge(_) | Row::Paragraph(_) | Row::Hop(_)))
-    else {
-        state.note = Some("rows of tables and lanes can be pinned".to_owned());
-        return;
-    };
-    if matches!(row, Row::Event(_)) {
-        state.note = Some("events stay in the order of time: mark the moment instead".to_owned());
-        return;
-    }
-    match state.pins.iter().position(|pinned| *pinned == row) {
-        Some(at) => _ = state.pins.remove(at),
-        None if state.pins.len() >= MOST_PINS => state.note = Some(format!("{MOST_PINS} rows are pinned already")),
-        None => state.pins.push(row),
-    }
-    refold(model, state);
-}
-
-fn columns(state: &mut State) {
-    if view::table_of(state.view).is_some() {
-        state.overlay = Some(Overlay::Columns(0));
-    } else {
-        state.note = Some("this view is no table".to_owned());
-    }
-}
-
-/// Sorts by a column; again, the other way round; a third time, not at all.
-fn sort_by(state: &mut State, column: usize) {
-    if state.view == View::Events {
-        state.note = Some("events stay in the order of time".to_owned());
-        return;
-    }
-    let look = &mut state.looks[state.view as usize];
-    look.sort = match look.sort {
-        Some((now, Way::On)) if now == column => Some((column, Way::Back)),
-        Some((now, Way::Back)) if now == column => None,
-        _ => Some((column, Way::On)),
-    };
-}
-
-fn hide_column(state: &mut State) {
-    let Some(Overlay::Columns(column)) = state.overlay else { return };
-    let count = view::table_of(state.view).map_or(0, |table| table.columns.len());
-    let look = &mut state.looks[state.view as usize];
-    let hidden = look.hidden ^ 1 << column;
-    if hidden.count_ones() as usize == count {
-        state.note = Some("one column stays".to_owned());
-    } else {
-        look.hidden = hidden;
-    }
-}
-
-fn copy(model: &Model, state: &mut State) -> Effect {
-    let Some(text) = view::text_to_copy(model, state) else {
-        state.note = Some("nothing is selected".to_owned());
-        return Effect::Draw;
-    };
-    state.note = Some(format!("copied {} characters", text.chars().count()));
-    state.clipboard = Some(text);
-    Effect::Copy
 }
 
 /// Works the lanes out anew after a fold or another filter.

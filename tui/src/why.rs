@@ -103,11 +103,11 @@ fn along(model: &Model, state: &mut State, from: Hop) {
         let waits = way.map(|way| clean(&way.edge.resource.name).into_owned()).unwrap_or_default();
         state.note = Some(format!("waits for {waits}: the way ends here"));
     } else {
-        let closes = if next.at == At::LoopCloses { "↺ the loop closes" } else { "" };
+        let closes = if next.at == At::LoopCloses { " ↺ the loop closes" } else { "" };
         let words = |way: &hangdog_analysis::Way| {
             let resolver = way.edge.resolver.as_ref().map(actor).unwrap_or_default();
             let sure = way.edge.confidence.word();
-            format!("{} → {resolver} ({sure}) {closes}: {}", actor(&way.edge.waiter), clean(&way.edge.resource.name))
+            format!("{} → {resolver} ({sure}){closes}: {}", actor(&way.edge.waiter), clean(&way.edge.resource.name))
         };
         state.note = way.map(words);
         if from.time == next.hop.time || (next.hop.pid, next.hop.tid) != here {

@@ -90,7 +90,7 @@ fn measure(file: &Path, text: u64) -> Result<(), Box<dyn Error>> {
     row("phases, kernel events, lanes", &format!("{phases}, {events}, {}", rehearsal.lanes()), "");
     row("text of the capture", &mib(text), "");
     row("reading all of it", &ms(read), "in the background");
-    row("lanes, events, first frame", &ms(first - read), "in the background");
+    row("lanes, events, first frame", &ms(first.saturating_sub(read)), "in the background");
     let memory = memory("VmHWM");
     let times = if text == 0 { String::new() } else { format!("{:.1} times the text", memory as f64 / text as f64) };
     row("memory at most", &mib(memory), &format!("{times}; target 3 times, 1 GiB"));
@@ -159,14 +159,13 @@ impl Clock {
     }
 
     fn elapsed(self) -> Duration {
-        Self::now() - self.0
+        Self::now().saturating_sub(self.0)
     }
 
-    /// Nanoseconds that this thread was on a processor (`/proc/thread-self/schedstat`).
+    /// How long this thread was on a processor.
     fn now() -> Duration {
-        let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
-        let ns = text.split_whitespace().next().and_then(|ns| ns.parse().ok());
-        Duration::from_nanos(ns.unwrap_or_default())
+        let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+        Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
     }
 }
 

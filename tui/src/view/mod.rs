@@ -20,6 +20,7 @@ pub(crate) mod graph;
 mod help;
 mod lanes;
 mod palette;
+mod selected_lane;
 mod sockets;
 mod strip;
 mod table;

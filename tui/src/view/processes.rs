@@ -83,7 +83,7 @@ fn depth(model: &Model, t: RunNs, pid: Pid) -> usize {
     depth
 }
 
-fn process<'a>(model: &'a Model, t: RunNs, pid: Pid) -> Option<&'a hangdog_timeline::Process> {
+fn process(model: &Model, t: RunNs, pid: Pid) -> Option<&hangdog_timeline::Process> {
     let thread = model.thread(pid, hangdog_schemas::Tid(pid.0));
     let known = thread.and_then(|thread| model.timeline.process(thread.process));
     known.or_else(|| model.timeline.processes_at(t).find(|process| process.id.pid == pid))
