@@ -4,13 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use hangdog_schemas::fact::{Belonging, FdDetail};
 use hangdog_schemas::{FuseConnection, Inode, Observed, Pid, Record};
-use serde::{Deserialize, Serialize};
 
 use crate::kernel::mount_ids;
 use crate::store::NotedMount;
 
 /// Mounts and FUSE connections that were there before the run: they are never touched.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default)]
 pub struct Before {
     mounts: BTreeSet<Mount>,
     connections: BTreeSet<u32>,
@@ -26,9 +25,9 @@ impl Before {
         }
     }
 
-    /// Whether a connection of this number was there.
-    pub(crate) fn knows(&self, connection: u32) -> bool {
-        self.connections.contains(&connection)
+    /// The connections that were there.
+    pub(crate) fn connections(&self) -> &BTreeSet<u32> {
+        &self.connections
     }
 
     /// Whether this very mount was there. Its number alone would not tell: the kernel gives it out again.
@@ -46,7 +45,7 @@ impl Before {
 }
 
 /// A mount of our own mount namespace, as far as it matters here.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Mount {
     pub(super) id: u32,
     parent: u32,

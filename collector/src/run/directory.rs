@@ -30,13 +30,23 @@ const TMPFS: u64 = 0x0102_1994;
 const FILES: [&str; 2] = ["phases.jsonl", SPOOL];
 /// The first facts.
 pub(crate) const SPOOL: &str = "spool.jsonl";
-/// What was there before the run, and the mounts that are the run's: with these a later `hangdog clean` proves what is whose.
-pub(crate) const BEFORE: &str = "before.json";
+/// The FUSE connections that were there before the run, and the mounts that are the run's: with these a later `hangdog clean` proves what is whose.
+pub(crate) const CONNECTIONS_BEFORE: &str = "connections-before.json";
 pub(crate) const NOTED_MOUNTS: &str = "mounts.json";
 const NEW_NOTES: &str = "notes.new";
 /// All files of the directory itself, removed at the end.
-const ALL_FILES: [&str; 10] =
-    ["phases.jsonl", SPOOL, OWNER, NEW_OWNER, KEPT_OWNER, ASKED, NEW_ASKED, BEFORE, NOTED_MOUNTS, NEW_NOTES];
+const ALL_FILES: [&str; 10] = [
+    "phases.jsonl",
+    SPOOL,
+    OWNER,
+    NEW_OWNER,
+    KEPT_OWNER,
+    ASKED,
+    NEW_ASKED,
+    CONNECTIONS_BEFORE,
+    NOTED_MOUNTS,
+    NEW_NOTES,
+];
 /// Whose the directory is.
 pub(crate) const OWNER: &str = "owner";
 const NEW_OWNER: &str = "owner.new";
@@ -45,6 +55,8 @@ pub(crate) const KEPT_OWNER: &str = "owner.kept";
 /// What came of the last look that was asked for.
 pub(crate) const ASKED: &str = "asked.json";
 const NEW_ASKED: &str = "asked.json.new";
+/// Directories of dead runs that stay for what they prove.
+const MOST_PROOFS: usize = 16;
 /// More than this is not told in the directory: a tmpfs is memory.
 const MOST_ASKED: usize = 4 << 20;
 /// What hangdog itself makes in it.
@@ -57,7 +69,7 @@ pub(super) const OWN_NAMES: [&str; 11] = [
     KEPT_OWNER,
     ASKED,
     NEW_ASKED,
-    BEFORE,
+    CONNECTIONS_BEFORE,
     NOTED_MOUNTS,
     NEW_NOTES,
 ];
@@ -114,9 +126,9 @@ impl RunDirectory {
         Ok(renameat(&self.own, new, &self.own, name)?)
     }
 
-    /// Notes what was there before the run.
+    /// Notes which FUSE connections were there before the run.
     pub(crate) fn note_before(&self, before: &Before) {
-        self.note_json(BEFORE, before);
+        self.note_json(CONNECTIONS_BEFORE, before.connections());
     }
 
     /// Notes which mounts are the run's.
@@ -283,9 +295,10 @@ pub(crate) fn claim_of_half(name: &str) -> Option<Claim> {
 }
 
 /// Directories of runs whose watcher and command have both ended. One that proves whose something is that is still there
-/// stays until `hangdog clean` has used it.
+/// stays until `hangdog clean` has used it; of many of these, the latest.
 fn dead(base: &OwnedFd) -> Vec<OsString> {
-    let is_dead = |name: &OsString| {
+    let mut proofs = 0;
+    let mut is_dead = |name: &OsString| {
         let Some(text) = name.to_str() else { return false };
         if let Some(claim) = claim_of_half(text) {
             return claim.life() == Life::Dead;
@@ -294,9 +307,16 @@ fn dead(base: &OwnedFd) -> Vec<OsString> {
             return false;
         };
         let claim = Claim::read(&own, OWNER).filter(|claim| claim.life() == Life::Dead);
-        claim.is_some_and(|claim| !has_remains(&own, &claim))
+        claim.is_some_and(|claim| {
+            let is_proof = proofs < MOST_PROOFS && has_remains(&own, &claim);
+            proofs += usize::from(is_proof);
+            !is_proof
+        })
     };
-    names(base).into_iter().filter(is_dead).collect()
+    // A run's name begins with its time.
+    let mut names = names(base);
+    names.sort_by(|one, other| other.cmp(one));
+    names.into_iter().filter(|name| is_dead(name)).collect()
 }
 
 /// Removes the directories of dead runs. What stays, and why.

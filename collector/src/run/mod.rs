@@ -39,7 +39,8 @@ pub use aside::Published;
 pub use attach::{AttachError, AttachOptions, AttachOutcome, Left, Whom, attach};
 pub use directory::run_directory_fails;
 pub(crate) use directory::{
-    ASKED, BEFORE, DIRECTORY, KEPT_OWNER, NOTED_MOUNTS, OWNER, SPOOL, bases, claim_of_half, names, open_private,
+    ASKED, CONNECTIONS_BEFORE, DIRECTORY, KEPT_OWNER, NOTED_MOUNTS, OWNER, SPOOL, bases, claim_of_half, names,
+    open_private,
 };
 pub use options::{Ended, KeepCapture, KernelTrace, NamedCalls, OnHang, RunError, RunOptions, RunOutcome};
 pub(crate) use signals::DUMP;

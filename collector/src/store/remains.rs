@@ -20,9 +20,9 @@ use serde::{Deserialize, Serialize};
 use super::owner::{Life, Owner};
 use super::runs::Claim;
 use super::scan::Scan;
-use crate::act::{Before, Mount, own_mounts};
+use crate::act::{Mount, own_mounts};
 use crate::kernel::{descendants_of, has_ended, mount_ids, open_process};
-use crate::run::{BEFORE, NOTED_MOUNTS, SPOOL};
+use crate::run::{CONNECTIONS_BEFORE, NOTED_MOUNTS, SPOOL};
 
 /// Longest file that is read of a run's directory.
 const LONGEST: u64 = 16 << 20;
@@ -62,9 +62,9 @@ pub(super) fn remains(directory: &OwnedFd, claim: &Claim, scan: &Scan) -> Remain
     let mut connections: BTreeSet<u32> =
         noted.iter().filter(|noted| is_there(noted).is_some()).map(|noted| noted.connection).collect();
     let Some(servers) = &scan.servers else { return Remains { processes, ..Remains::default() } };
-    if let Some(before) = json::<Before>(directory, BEFORE) {
+    if let Some(before) = json::<BTreeSet<u32>>(directory, CONNECTIONS_BEFORE) {
         let served = servers.iter().filter(|(pid, _)| mine(*pid)).map(|(_, connection)| *connection);
-        connections.extend(served.filter(|connection| !before.knows(*connection)));
+        connections.extend(served.filter(|connection| !before.contains(connection)));
     }
     // One that somebody else can serve is not the run's alone.
     let is_foreign = |connection: &u32| servers.iter().any(|(pid, other)| other == connection && !mine(*pid));

@@ -2,7 +2,6 @@
 //! which run. Both reads can block for ever, so a helper makes them and tells what it has found as it finds it.
 
 use std::collections::BTreeSet;
-use std::fmt::Write as _;
 use std::io::Write as _;
 use std::os::fd::AsFd;
 use std::os::unix::fs::MetadataExt;
@@ -29,11 +28,12 @@ pub(super) struct Scan {
 pub(super) fn scan(runs: &BTreeSet<String>) -> Scan {
     let mut scan = Scan::default();
     let (lines, is_whole) = told(servers);
-    let pairs = lines.iter().filter_map(|line| {
+    let pairs = lines.iter().map(|line| {
         let (pid, connection) = line.split_once(' ')?;
         Some((pid.parse().ok()?, connection.parse().ok()?))
     });
-    scan.servers = Some(pairs.collect()).filter(|_| is_whole);
+    // One of whom it is not known what they serve may serve anything.
+    scan.servers = pairs.collect::<Option<_>>().filter(|_| is_whole);
     let (lines, _) = told(|| nominated(runs));
     let pairs = lines.iter().filter_map(|line| {
         let (pid, run) = line.split_once(' ')?;
@@ -87,13 +87,21 @@ fn servers() -> impl Iterator<Item = String> {
             links.filter(|link| std::fs::read_link(link.path()).is_ok_and(|at| at == Path::new("/dev/fuse")));
         let found = devices.filter_map(move |link| {
             let info = std::fs::read_to_string(format!("/proc/{pid}/fdinfo/{}", link.file_name().to_str()?)).ok()?;
-            let connection = info.lines().find_map(|line| line.strip_prefix("fuse_connection:"))?.trim();
-            let mut line = String::new();
-            write!(line, "{pid} {connection}").ok()?;
-            Some(line)
+            match info.lines().find_map(|line| line.strip_prefix("fuse_connection:")) {
+                Some(connection) => Some(format!("{pid} {}", connection.trim())),
+                // From Linux 6.16 on it serves none yet; before, it is not told.
+                None => (!tells_connections()).then(|| format!("{pid} unknown")),
+            }
         });
         found.collect::<Vec<_>>()
     })
+}
+
+/// Linux 6.16 and later.
+fn tells_connections() -> bool {
+    let release = rustix::system::uname().release().to_string_lossy().into_owned();
+    let mut numbers = release.split(|c: char| !c.is_ascii_digit()).map_while(|word| word.parse::<u32>().ok());
+    (numbers.next(), numbers.next()) >= (Some(6), Some(16))
 }
 
 fn nominated(runs: &BTreeSet<String>) -> impl Iterator<Item = String> {

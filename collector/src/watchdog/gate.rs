@@ -6,7 +6,7 @@
 //!                 │ no
 //!              a peer takes a snapshot? ── yes ─▶ goes away; when that completes well, it is covered
 //!                 │ no
-//!              within the backoff of a failure? ── yes ─▶ not before its end
+//!              within the backoff of a failure, and no deadline? ── yes ─▶ not before its end
 //!                 │ no
 //!              begins
 //! ```
@@ -14,7 +14,8 @@
 //! What counts is when a trigger *came in*, never when it had its turn: one that was held up and has its turn when the
 //! snapshot of its wave is over would take a second one of the same moment. One that came in later is a new
 //! event, even if it looks the same. A failed snapshot covers nobody; its backoff grows with each failure in a row.
-//! One that was cut short on purpose covers nobody either, and nobody has to wait because of it.
+//! One that was cut short on purpose covers nobody either, and nobody has to wait because of it. Who has a deadline (a signal, `--timeout`)
+//! does not wait for the end of a backoff: it would be too late.
 
 #[cfg(test)]
 mod tests;
@@ -43,6 +44,15 @@ pub enum Pass {
     Begins,
 }
 
+/// Whether a trigger can wait for the end of a backoff.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hurry {
+    /// It can.
+    No,
+    /// What it is for happens soon, with or without a snapshot.
+    Deadline,
+}
+
 /// How a snapshot ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
@@ -67,7 +77,7 @@ pub struct Gate {
 
 impl Gate {
     /// What becomes at `now` of a trigger that came in at `entered` and wants at least this extent.
-    pub fn pass(&self, now: RunNs, entered: RunNs, extent: SnapshotExtent) -> Pass {
+    pub fn pass(&self, now: RunNs, entered: RunNs, extent: SnapshotExtent, hurry: Hurry) -> Pass {
         let well = match extent {
             SnapshotExtent::Light => self.well,
             SnapshotExtent::Full => self.full_well,
@@ -76,7 +86,7 @@ impl Gate {
             Pass::Covered
         } else if self.going.is_some() {
             Pass::Held
-        } else if now < self.not_before {
+        } else if now < self.not_before && hurry == Hurry::No {
             Pass::NotBefore(self.not_before)
         } else {
             Pass::Begins

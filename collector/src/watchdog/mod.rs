@@ -32,7 +32,7 @@ use hangdog_schemas::{Confidence, RunNs};
 
 use budget::Budget;
 pub use budget::SHARE;
-pub use gate::{Gate, Outcome, Pass};
+pub use gate::{Gate, Hurry, Outcome, Pass};
 pub use visit::{APART, Stay, Visit};
 
 use crate::judge::Moment;

@@ -52,6 +52,40 @@ pub(crate) fn run_goes_on() {
     assert_eq!(status.code(), Some(0));
 }
 
+/// Who asks together is answered together; who asks later gets looks of their own.
+pub(crate) fn one_wave() {
+    let bench = Bench::new(programs!());
+    let mut command = bench.hangdog(["run", "--"]);
+    command.args(bench.scenario("open-phases", &[])).stdin(Stdio::piped());
+    let mut hangdog = start(&bench, &mut command);
+    let pid = Pid::from_raw(i32::try_from(hangdog.id()).expect("a process number"));
+    kill(pid, Signal::SIGSTOP).expect("our own child");
+    let ask = || {
+        let mut command = bench.hangdog(["dump", "-f", "json", "-p"]);
+        command.arg(hangdog.id().to_string()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("hangdog")
+    };
+    let wave: Vec<Child> = (0..5).map(|_| ask()).collect();
+    for asker in &wave {
+        until("the asking", || {
+            let place = std::fs::read_to_string(format!("/proc/{}/wchan", asker.id())).ok()?;
+            place.contains("nanosleep").then_some(())
+        });
+    }
+    kill(pid, Signal::SIGCONT).expect("our own child");
+    let answers = wave.into_iter().map(|asker| {
+        let output = asker.wait_with_output().expect("our own child").stdout;
+        let report: Report = serde_json::from_slice(&output).expect("a report");
+        report.run.capture.expect("a place")
+    });
+    let mut captures: Vec<String> = answers.collect();
+    captures.dedup();
+    assert_eq!(captures.len(), 1, "{captures:?}");
+    let later = report(&dump(&bench, hangdog.id()));
+    assert_ne!(later.run.capture.as_ref(), captures.first());
+    drop(hangdog.stdin.take());
+    assert_eq!(hangdog.wait().expect("our own child").code(), Some(0));
+}
+
 pub(crate) fn hung_run() {
     let bench = Bench::new(programs!());
     let mut command = bench.hangdog(["run", "--on-hang", "wait", "--"]);

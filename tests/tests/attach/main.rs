@@ -52,6 +52,7 @@ fn main() {
         trial("a watch keeps no more captures than it may", Needs::Nothing, watch::keeps_few),
         trial("a watch ends with those it watches", Needs::Nothing, watch::ends_with_them),
         trial("a dump of a run that goes on", Needs::Nothing, asked::run_goes_on),
+        trial("dumps that are asked for together", Needs::That(hangdog_tests::root), asked::one_wave),
         trial("a dump of a hung run", Needs::Nothing, asked::hung_run),
         trial("a dump of a watch", Needs::Nothing, asked::watch),
         trial("a dump of a process that nobody watches", Needs::Nothing, asked::nobody_watches),

@@ -32,7 +32,7 @@ impl Round {
         let has_children_before = seed % 2 == 1;
         // Where hangdog had children before, an orphan that hides its environment cannot be proven to be the run's.
         let mark = format!("family-{}-{seed}-{}", std::process::id(), ["alone", "among"][usize::from(seed % 2 == 1)]);
-        Self { bench: Bench::new(programs!()), seed, is_hang: seed % 3 != 0, has_children_before, mark }
+        Self { bench: Bench::new(programs!()), seed, is_hang: !seed.is_multiple_of(3), has_children_before, mark }
     }
 
     fn line(&self) -> Vec<std::ffi::OsString> {

@@ -7,7 +7,7 @@ use hangdog_schemas::RunNs;
 use hangdog_schemas::record::{SnapshotExtent, TriggerReason};
 
 use super::MainLoop;
-use crate::watchdog::{Outcome, Pass};
+use crate::watchdog::{Hurry, Outcome, Pass};
 
 /// Who wants a look, the most urgent last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -37,7 +37,7 @@ impl MainLoop<'_> {
         if !self.wanted.iter().any(|wanted| wanted.who == who && wanted.extent == extent) {
             // Not the time of this round, in which a look may have been completed since: that one does not cover it.
             let entered = self.now();
-            self.wanted.push(Wanted { who, extent, reason, entered, tries: tries(who, reason) });
+            self.wanted.push(Wanted { who, extent, reason, entered, tries: tries(who) });
         }
         self.follow_wanted(now);
     }
@@ -45,7 +45,8 @@ impl MainLoop<'_> {
     /// Begins the most urgent look of those that may begin.
     pub(super) fn follow_wanted(&mut self, now: RunNs) {
         let (gate, fresh) = (&self.gate, self.parts.clock.now());
-        let begins = |wanted: &&mut Wanted| gate.pass(fresh, wanted.entered, wanted.extent) == Pass::Begins;
+        let begins =
+            |wanted: &&mut Wanted| gate.pass(fresh, wanted.entered, wanted.extent, hurry(wanted)) == Pass::Begins;
         let rank = |wanted: &&mut Wanted| (wanted.who, is_full(wanted.extent), Reverse(wanted.entered));
         if let Some(next) = self.wanted.iter_mut().filter(begins).max_by_key(rank) {
             next.tries = next.tries.saturating_sub(1);
@@ -59,8 +60,9 @@ impl MainLoop<'_> {
     pub(super) fn served(&mut self, now: RunNs, outcome: Outcome) -> Vec<Who> {
         self.gate.complete(now, outcome);
         let gate = &self.gate;
-        let is_served =
-            |wanted: &Wanted| gate.pass(now, wanted.entered, wanted.extent) == Pass::Covered || wanted.tries == 0;
+        let is_served = |wanted: &Wanted| {
+            gate.pass(now, wanted.entered, wanted.extent, hurry(wanted)) == Pass::Covered || wanted.tries == 0
+        };
         let (served, waiting) = self.wanted.drain(..).partition(is_served);
         self.wanted = waiting;
         let served: Vec<Wanted> = served;
@@ -68,13 +70,17 @@ impl MainLoop<'_> {
     }
 }
 
-/// How often it is tried at most. A signal, `--timeout` and the light looks, which come again by themselves, make do with
-/// what one look has found.
-fn tries(who: Who, reason: TriggerReason) -> u32 {
-    match (who, reason) {
-        (Who::Dump, _) | (Who::Watch, TriggerReason::Quiet) => 2,
-        _ => 1,
+/// How often it is tried at most. A signal makes do with what one look has found, and the watchdog looks again by itself.
+fn tries(who: Who) -> u32 {
+    match who {
+        Who::Dump => 2,
+        Who::Watch | Who::Signal => 1,
     }
+}
+
+fn hurry(wanted: &Wanted) -> Hurry {
+    let has_deadline = wanted.who == Who::Signal || wanted.reason == TriggerReason::Timeout;
+    if has_deadline { Hurry::Deadline } else { Hurry::No }
 }
 
 fn is_full(extent: SnapshotExtent) -> bool {

@@ -1,5 +1,5 @@
 //! Time lines in words. `2 A` is a trigger that comes in at 2 and has its turn at once; `5 B@3` came in at 3 and has its
-//! turn at 5. A name in capitals wants a full snapshot, another one a light one. `4 well`, `4 short` and `4 failed` end
+//! turn at 5. A name in capitals wants a full snapshot, another one a light one; one with `!` has a deadline. `4 well`, `4 short` and `4 failed` end
 //! the snapshot that is going on. A unit is a tenth of a second.
 
 use super::*;
@@ -24,9 +24,10 @@ fn check(line: &str, expected: &str) {
             "failed" => gate.complete(now, Outcome::Failed),
             trigger => {
                 let (name, entered) = trigger.split_once('@').map_or((trigger, now), |(name, time)| (name, at(time)));
-                let is_full = name.chars().all(char::is_uppercase);
+                let is_full = name.starts_with(char::is_uppercase);
                 let extent = if is_full { SnapshotExtent::Full } else { SnapshotExtent::Light };
-                let pass = gate.pass(now, entered, extent);
+                let hurry = if name.ends_with('!') { Hurry::Deadline } else { Hurry::No };
+                let pass = gate.pass(now, entered, extent, hurry);
                 if pass == Pass::Begins {
                     gate.begin(extent);
                 }
@@ -83,6 +84,12 @@ fn a_failure_covers_nobody_and_is_tried_again_after_a_while() {
     let failures =
         "0 A; 0 failed; 5 A; 5 failed; 15 A; 15 failed; 35 A; 35 failed; 75 A; 75 failed; 155 A; 155 failed";
     check(&format!("{failures}; 156 A"), &format!("{}A not before 235", "A begins, ".repeat(6)));
+}
+
+#[test]
+fn who_has_a_deadline_does_not_wait_for_a_backoff() {
+    check("1 A; 4 failed; 5 B!; 6 C; 7 well; 7 C@6; 8 A@1", "A begins, B! begins, C held, C covered, A covered");
+    check("1 A; 2 b!; 4 failed; 4 b!@2; 5 C@3", "A begins, b! held, b! begins, C held");
 }
 
 #[test]

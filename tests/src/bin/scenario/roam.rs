@@ -66,7 +66,7 @@ fn first(mut family: Family<'_>, ending: &str) -> Outcome {
     // Whether its children have the pipe's other end too is a matter of chance.
     let before = (family.chance.below(2) == 0).then(io::pipe).transpose()?;
     for _ in 0..3 {
-        family.fork_once()?;
+        family.fork_once();
     }
     let (mut read, _write) = before.map_or_else(io::pipe, Ok)?;
     role::note("first", std::process::id().cast_signed())?;
@@ -95,7 +95,7 @@ impl Family<'_> {
         if self.chance.below(4) == 0 {
             exit(0);
         }
-        self.note_that_it_stays()?;
+        Self::note_that_it_stays()?;
         loop {
             std::thread::sleep(Duration::from_hours(1));
         }
@@ -103,8 +103,8 @@ impl Family<'_> {
 
     fn act(&mut self) -> Outcome {
         match self.chance.below(9) {
-            0 => return self.fork_once(),
-            1 => return self.fork_twice(),
+            0 => self.fork_once(),
+            1 => self.fork_twice(),
             2 => return self.become_another(&[]),
             3 => {
                 // A leader of a group cannot.
@@ -117,7 +117,7 @@ impl Family<'_> {
                     // An ordinary user: with a user namespace of its own.
                     let _refused = unshare(space | CloneFlags::CLONE_NEWUSER);
                 }
-                return self.fork_once();
+                self.fork_once();
             }
             5 => nix::sys::prctl::set_name(NAMES[self.pick(NAMES.len())])?,
             6 => {
@@ -137,9 +137,9 @@ impl Family<'_> {
     }
 
     /// A child, which is a member of the next generation.
-    fn fork_once(&mut self) -> Outcome {
+    fn fork_once(&mut self) {
         if self.generation >= DEEPEST {
-            return Ok(());
+            return;
         }
         let seed = self.chance.below(u64::MAX);
         // SAFETY: this process has one thread.
@@ -148,22 +148,20 @@ impl Family<'_> {
             let _failed = member.wander();
             exit(9);
         }
-        Ok(())
     }
 
     /// A grandchild whose parent ends at once.
-    fn fork_twice(&mut self) -> Outcome {
+    fn fork_twice(&mut self) {
         if self.generation >= DEEPEST {
-            return Ok(());
+            return;
         }
         let seed = self.chance.below(u64::MAX);
         // SAFETY: this process has one thread.
         if let Ok(ForkResult::Child) = unsafe { fork() } {
             let mut between = Family { arguments: self.arguments, chance: Chance(seed), generation: self.generation };
-            let _failed = between.fork_once();
+            between.fork_once();
             exit(0);
         }
-        Ok(())
     }
 
     /// The same program anew, in the next generation, without these variables.
@@ -182,7 +180,7 @@ impl Family<'_> {
     }
 
     /// In a pid namespace of its own it goes when the first one there does: only others are sure to stay.
-    fn note_that_it_stays(&self) -> Outcome {
+    fn note_that_it_stays() -> Outcome {
         let own = std::fs::read_link("/proc/self")?;
         if own.to_str() == Some(&getpid().to_string()) {
             role::note("stays", getpid().as_raw())?;
