@@ -103,7 +103,9 @@ fn findings_at(timeline: &Timeline, snapshot: &Snapshot, patience: Duration) -> 
             });
         of_command += rings.len();
         findings.splice(0..0, rings);
-        others.into_iter().for_each(|finding| push(&mut findings, finding));
+        for finding in others {
+            push(&mut findings, finding);
+        }
     }
     if let Some(before) = before {
         findings.extend(detect::stale_lock(&view, &graph, before));

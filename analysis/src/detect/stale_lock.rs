@@ -100,6 +100,11 @@ pub(crate) fn stale_lock(view: &View<'_>, graph: &Graph, before: &Snapshot) -> O
 
 /// Why a lock file is stale, if it is.
 fn of_the_dead<'a>(view: &View<'_>, file: &'a LockFileFact) -> Option<Stale<'a>> {
+    // Whoever finds a pid file does not wait for it to go: it is about somebody who ought to be there.
+    let name = file.path.rsplit('/').next().unwrap_or_default().to_ascii_lowercase();
+    if !name.contains("lock") && !name.contains("lck") {
+        return None;
+    }
     let is_open = view
         .snapshot
         .fds
