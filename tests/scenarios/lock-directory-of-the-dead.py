@@ -18,6 +18,8 @@ def work(is_killed):
         except FileExistsError:
             time.sleep(0.2)
     if is_killed:
+        # It is at work for a while.
+        time.sleep(1.5)
         os.kill(os.getpid(), signal.SIGKILL)
     os.rmdir(path)
 

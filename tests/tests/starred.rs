@@ -201,7 +201,7 @@ const HANGS: &[Row] = &[
     },
 ];
 
-const HEALTHY: &[&str] = &["lock-file-queue", "lock-file-left", "answered-late"];
+const HEALTHY: &[&str] = &["lock-file-queue", "lock-file-left", "lock-made-by-command", "answered-late"];
 
 fn main() {
     hangdog_tests::as_in_the_foreground();

@@ -2,7 +2,7 @@
 //! remove it. At most possible: whether this file is what the polling asks for is in no fact.
 //!
 //! Whose it is: the process that its text names, which is dead, or younger than the file (its number was used again); of a
-//! directory or link that names nobody, the process that made it. A regular file that names nobody is none: files that
+//! directory or link that names nobody, the process that made it, when it lived on for a while after that. A regular file that names nobody is none: files that
 //! only are called so stay behind by design.
 
 use hangdog_schemas::fact::{LockFileFact, LockFileShape, TaskState};
@@ -22,6 +22,11 @@ const WAITERS: usize = 4;
 /// A process that began so much later than the file was written has not written it, ns: times of processes come in ticks of
 /// 10 ms, those of files in some 4 ms, and the wall clock runs a little otherwise than the other one.
 const SLACK: u64 = 100_000_000;
+
+/// A process that made a file and lived on for so long was at work under it, ns.
+const HELD: u64 = 500_000_000;
+/// Samples see a process at the latest so long after its start, ns.
+const SEEN_LATE: u64 = 1_000_000_000;
 
 /// Why nobody will remove a lock file.
 struct Stale<'a> {
@@ -95,6 +100,11 @@ pub(crate) fn stale_lock(view: &View<'_>, graph: &Graph, before: &Snapshot) -> O
 
 /// Why a lock file is stale, if it is.
 fn of_the_dead<'a>(view: &View<'_>, file: &'a LockFileFact) -> Option<Stale<'a>> {
+    // Whoever finds a pid file does not wait for it to go: it is about somebody who ought to be there.
+    let name = file.path.rsplit('/').next().unwrap_or_default().to_ascii_lowercase();
+    if !name.contains("lock") && !name.contains("lck") {
+        return None;
+    }
     let is_open = view
         .snapshot
         .fds
@@ -107,7 +117,8 @@ fn of_the_dead<'a>(view: &View<'_>, file: &'a LockFileFact) -> Option<Stale<'a>>
     let stale = |owner: Pid, how: How| Stale { file, owner, how };
     if file.named.is_empty() {
         let maker = file.maker.as_ref().filter(|_| file.shape != LockFileShape::File)?;
-        return is_dead(view, maker.pid, maker.exists).then(|| stale(maker.pid, How::MakerDead));
+        let is_stale = is_dead(view, maker.pid, maker.exists) && held(view, maker.pid, file);
+        return is_stale.then(|| stale(maker.pid, How::MakerDead));
     }
     // One of them alive: it may be the owner, and the others what it was told of.
     let mut found = None;
@@ -121,6 +132,18 @@ fn of_the_dead<'a>(view: &View<'_>, file: &'a LockFileFact) -> Option<Stale<'a>>
         }
     }
     found
+}
+
+/// Whether the maker of a file lived on for a while after it had made it. A command that makes a lock for a script (`mkdir`,
+/// `ln -s`) ends at once, and the script has the lock.
+fn held(view: &View<'_>, maker: Pid, file: &LockFileFact) -> bool {
+    let written = file.when.t.0.saturating_sub(file.age_ns);
+    view.timeline.processes().any(|dead| {
+        let end = dead.end.map_or(0, |end| end.t.0.saturating_sub(end.err));
+        dead.id.pid == maker
+            && dead.start.t.0 <= written.saturating_add(SEEN_LATE)
+            && end >= written.saturating_add(HELD)
+    })
 }
 
 fn is_dead(view: &View<'_>, pid: Pid, exists: bool) -> bool {

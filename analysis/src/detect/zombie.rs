@@ -87,7 +87,7 @@ fn edges(view: &View<'_>, graph: &Graph, poller: Key, zombie: Pid, parent: Pid) 
         }],
     };
     let polled = format!("the end of {}, if that is what it asks for", view.name(dead));
-    let again = format!("{} woke and slept again between two snapshots", view.name(poller));
+    let again = format!("{} woke and slept again", view.name(poller));
     let reaped = format!("{} is its parent, and waits for something else", view.name(owner));
     let mut edges = vec![
         edge(poller, dead, "polled", polled, Confidence::Possible, again),

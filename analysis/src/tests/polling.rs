@@ -61,6 +61,10 @@ fn a_lock_file_of_the_dead_while_something_polls() {
         "publish[12] polls, and the lock file /w/a.lock is stale: it names publish[11], which was killed by signal 9, so nobody \
          will remove it (written 9 s ago, and nobody has it open)",
     );
+    // Whoever made it for somebody else was gone at once: written at 1 s, and its maker ended at 0.9 s.
+    check_lock("lockfile /w/a.lock directory 1 by=11-", polls);
+    // A pid file is no lock.
+    check_lock("lockfile /w/server.pid file 9 11-", polls);
     // Its owner lives, or is among several that do; nobody is named; it is open.
     check_lock("lockfile /w/a.lock file 0 12", polls);
     check_lock("lockfile /w/a.lock file 0 11- 12", polls);

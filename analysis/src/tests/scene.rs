@@ -222,7 +222,7 @@ pub(super) fn records(scene: &str) -> Vec<Record> {
 fn ended(line: &str) -> [Record; 2] {
     let words: Vec<&str> = line.split(' ').collect();
     let process = ProcessId { pid: Pid(words[0].parse().unwrap()), start: Big(3) };
-    let (when, later) = (When::exactly(RunNs(100_000_000)), When::exactly(RunNs(300_000_000)));
+    let (when, later) = (When::exactly(RunNs(100_000_000)), When::exactly(RunNs(900_000_000)));
     let (parent, comm) = (Pid(5), words[1].to_owned());
     let how = Some(ExitStatus::Signal(words[2].parse().unwrap()));
     [

@@ -17,6 +17,9 @@ const MOST_PROCESSES: usize = 8 << 10;
 const MOST_HISTORY: usize = 4096;
 /// Triggers and actions that are remembered.
 const MOST_EVENTS: usize = 256;
+/// Earlier samples, and threads in one.
+const MOST_SAMPLES: usize = 4;
+const LARGEST_SAMPLE: usize = 2048;
 
 /// One snapshot with the state of all threads when it was begun; how phases stood then is among its facts.
 #[derive(Clone, Debug)]
@@ -33,6 +36,8 @@ pub(super) struct Question {
     processes: BTreeMap<ProcessId, ProcessStart>,
     ended: VecDeque<ProcessEnd>,
     looks: VecDeque<Look>,
+    /// How all threads stood at earlier looks since the last progress: who wakes seldom is told from who never does.
+    since_progress: Vec<Sample>,
     triggers: VecDeque<Trigger>,
     actions: VecDeque<Action>,
     lost: VecDeque<Lost>,
@@ -54,6 +59,7 @@ impl Question {
             processes: BTreeMap::new(),
             ended: VecDeque::new(),
             looks: VecDeque::new(),
+            since_progress: Vec::new(),
             triggers: VecDeque::new(),
             actions: VecDeque::new(),
             lost: VecDeque::new(),
@@ -160,8 +166,24 @@ impl Question {
     /// The last two snapshots are kept.
     pub(super) fn look(&mut self, began: RunNs, sample: Sample, facts: Vec<Record>) {
         self.looks.push_back(Look { began, sample, facts });
-        if self.looks.len() > 2 {
-            self.looks.pop_front();
+        if self.looks.len() > 2
+            && let Some(look) = self.looks.pop_front()
+        {
+            self.keep_sample(look.sample);
+        }
+    }
+
+    /// Keeps a few, spread over the time since the last progress.
+    fn keep_sample(&mut self, sample: Sample) {
+        let progress = self.triggers.back().map_or(RunNs(0), |trigger| trigger.last_progress);
+        self.since_progress.retain(|earlier| earlier.when.t >= progress);
+        if sample.when.t < progress || sample.threads.len() > LARGEST_SAMPLE {
+            return;
+        }
+        self.since_progress.push(sample);
+        if self.since_progress.len() > MOST_SAMPLES {
+            // Looks come at ever longer intervals; the first one stays.
+            self.since_progress.remove(1);
         }
     }
 
@@ -184,6 +206,7 @@ impl Question {
         records.extend(self.ended.iter().cloned().map(Record::ProcessEnd));
         records.extend(self.output.iter().cloned().map(Record::Output));
         records.extend(self.triggers.iter().cloned().map(Record::Trigger));
+        records.extend(self.since_progress.iter().cloned().map(Record::Sample));
         for look in &self.looks {
             records.push(Record::Sample(look.sample.clone()));
             records.extend(look.facts.iter().cloned());
