@@ -76,7 +76,7 @@ pub(super) fn wake(view: &View<'_>, thread: &ThreadFact, rest: Rest) -> Rest {
         return Rest::Timed(None);
     }
     // What could not be read may be anything; what nobody asked for is nothing (an older capture).
-    let unread = if process.signals.is_not_asked() { 0 } else { u64::MAX & !ALL | SIGALRM };
+    let unread = if process.signals.is_not_asked() { 0 } else { !ALL | SIGALRM };
     let caught = process.signals.seen().map_or(unread, |signals| signals.caught.0);
     let hears_others = caught & !HARMLESS != 0;
     let may_have_an_alarm = caught & SIGALRM != 0 && caught & ALL != ALL;
