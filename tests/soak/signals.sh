@@ -152,10 +152,10 @@ python3 - <<'EOT' & ring=$!
 import os, signal, threading
 (a, b), (c, d) = os.pipe(), os.pipe()
 if os.fork() == 0: os.close(b); os.close(c); os.read(a, 1); os.write(d, b"y"); os._exit(0)
-os.close(a); os.close(d); signal.signal(signal.SIGUSR2, lambda *_: os.write(b, b"x"))
+os.close(a); os.close(d); signal.signal(signal.SIGUSR2, lambda *_: os.write(b, b"x")); open("ready", "w")
 assert os.read(c, 1) == b"y"; os.wait()
 EOT
-sleep "$P"; kill -USR2 $ring; wait $ring
+until test -e ready; do sleep 0.1; done; sleep "$P"; kill -USR2 $ring; wait $ring
 
 #: writer-whose-first-thread-has-ended | cc
 cat > t.c <<'EOT'

@@ -183,7 +183,7 @@ fn descriptor(look: u64, process: usize, fd: usize, processes: usize) -> Value {
             fact(format!("/work/project/file-{process}-{fd}"), 5_000_000 + process * 1_000 + fd, "read")
         }
         // Read from the one before, written by the one after: each end is inherited by two more.
-        _ if fd < all / 2 && fd % 2 == 0 => end(pipe(process, fd / 2), "read"),
+        _ if fd < all / 2 && fd.is_multiple_of(2) => end(pipe(process, fd / 2), "read"),
         _ if fd < all / 2 => end(pipe((process + fd % 3) % processes, fd / 2), "write"),
         _ if fd < 3 * all / 4 => {
             let inode = 2_000_000 + (process * 1_000 + fd - all / 2) * 2;

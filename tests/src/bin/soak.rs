@@ -91,20 +91,12 @@ fn run_all(wanted: &Wanted, recipes: &[Recipe]) -> Vec<Came> {
 
 fn tell(came: &Came) {
     let word = if came.faults.is_empty() { "ok" } else { "WRONG" };
-    let mut text = format!("{word:<6}{:5.1} s  {}\n", came.took.as_secs_f64(), came.name);
-    for fault in &came.faults {
-        text += &format!("        {fault}\n");
-    }
-    for doubt in &came.doubts {
-        text += &format!("        doubt {doubt}\n");
-    }
-    for line in came.said.lines() {
-        text += &format!("        said: {line}\n");
-    }
-    if let Some(kept) = &came.kept {
-        text += &format!("        kept: {}\n", kept.display());
-    }
-    print!("{text}");
+    let mut lines = vec![format!("{word:<6}{:5.1} s  {}", came.took.as_secs_f64(), came.name)];
+    lines.extend(came.faults.iter().map(|fault| format!("        {fault}")));
+    lines.extend(came.doubts.iter().map(|doubt| format!("        doubt {doubt}")));
+    lines.extend(came.said.lines().map(|line| format!("        said: {line}")));
+    lines.extend(came.kept.iter().map(|kept| format!("        kept: {}", kept.display())));
+    println!("{}", lines.join("\n"));
 }
 
 /// Programs beside this one, as cargo builds them.

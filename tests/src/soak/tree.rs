@@ -1,7 +1,5 @@
 //! A tree of commands: recipes as leaves, joined the way people join commands. What is drawn from a seed.
 
-use std::fmt::Write as _;
-
 use super::chance::Chance;
 use super::recipe::Recipe;
 
@@ -110,14 +108,15 @@ impl Tree {
 
     /// The script: `leaf N` runs leaf N, and notes that it began and when it fails.
     pub(super) fn script(&self) -> String {
-        let mut script = String::from(
-            "exec 2>>tree.err </dev/null\n\
+        let head = "exec 2>>tree.err </dev/null\n\
              leaf() { echo \"$1\" >> \"$TREE/begun\"; (cd \"$TREE/$1\" && exec bash ./run) || echo \"$1\" >> \"$TREE/failed\"; }\n\
-             export -f leaf; export TREE\n",
-        );
+             export -f leaf; export TREE\n";
         let numbers: Vec<usize> = (0..self.leaves.len()).collect();
-        let each = |join: &dyn Fn(usize) -> String| numbers.iter().map(|n| join(*n)).collect::<String>();
-        script += &match self.shape {
+        let some = |numbers: &[usize], line: &dyn Fn(usize) -> String| {
+            numbers.iter().map(|n| line(*n)).collect::<Vec<String>>().concat()
+        };
+        let each = |line: &dyn Fn(usize) -> String| some(&numbers, line);
+        let body = match self.shape {
             Shape::Sequence => each(&|n| format!("leaf {n}; sleep 0.7\n")),
             Shape::Jobs => each(&|n| format!("leaf {n} &\n")) + "wait\n",
             Shape::Nested => each(&|n| format!("bash -c 'bash -c \"leaf {n}; true\"; true'\n")),
@@ -139,21 +138,20 @@ impl Tree {
                 format!("python3 -c '{run}' {}\n", each(&|n| format!("{n} ")))
             }
             Shape::Replaced => {
-                let end = format!("leaf {}; exit {}", numbers.len() - 1, self.code);
-                let before: String = numbers.iter().rev().skip(1).map(|n| format!("leaf {n} &\n")).collect();
-                format!("{before}exec bash -c '{end}'\n")
+                let last = numbers.len() - 1;
+                let before = some(&numbers[..last], &|n| format!("leaf {n} &\n"));
+                format!("{before}exec bash -c 'leaf {last}; exit {}'\n", self.code)
             }
             Shape::Polled => {
                 each(&|n| format!("leaf {n} &\n")) + "while test -n \"$(jobs -r)\"; do sleep 0.4; done; wait\n"
             }
             Shape::IdleBeside => {
-                let mut all = String::from("mkfifo idle; cat <>idle >/dev/null & idle=$!\n");
-                all += &each(&|n| format!("leaf {n} &\nleaf{n}=$!\n"));
-                all + &each(&|n| format!("wait $leaf{n}\n")) + "kill $idle; wait $idle\n"
+                let jobs = each(&|n| format!("leaf {n} &\nleaf{n}=$!\n"));
+                let waits = each(&|n| format!("wait $leaf{n}\n"));
+                format!("mkfifo idle; cat <>idle >/dev/null & idle=$!\n{jobs}{waits}kill $idle; wait $idle\n")
             }
         };
-        let _ = writeln!(script, "exit {}", self.code);
-        script
+        format!("{head}{body}exit {}\n", self.code)
     }
 }
 

@@ -69,27 +69,27 @@ fn table(all: &[Judged]) -> String {
         let wrong: Vec<&str> = of().filter(|judged| !judged.is_right).map(|judged| judged.name.as_str()).collect();
         let right = of().count() - wrong.len();
         let names = if wrong.is_empty() { String::new() } else { format!(": {}", wrong.join(", ")) };
-        format!("| {word} | {right} | {}{names} |\n", wrong.len())
+        format!("| {word} | {right} | {}{names} |", wrong.len())
     };
-    let mut text = String::from("| what was said | right | wrong |\n| --- | --- | --- |\n");
-    for confidence in [Confidence::Certain, Confidence::Likely, Confidence::Possible] {
-        text += &row(&format!("of a hang: {}", confidence.word()), Some(confidence), Truth::Hang);
+    let degrees = [Some(Confidence::Certain), Some(Confidence::Likely), Some(Confidence::Possible), None];
+    let mut rows = vec!["| what was said | right | wrong |".to_owned(), "| --- | --- | --- |".to_owned()];
+    for (of, truth) in [("of a hang", Truth::Hang), ("of a healthy program", Truth::Healthy)] {
+        let said = |confidence: Option<Confidence>| confidence.map_or("nothing", Confidence::word);
+        rows.extend(degrees.iter().map(|degree| row(&format!("{of}: {}", said(*degree)), *degree, truth)));
     }
-    text += &row("of a hang: nothing", None, Truth::Hang);
-    for confidence in [Confidence::Certain, Confidence::Likely, Confidence::Possible] {
-        text += &row(&format!("of a healthy program: {}", confidence.word()), Some(confidence), Truth::Healthy);
-    }
-    text + &row("of a healthy program: nothing", None, Truth::Healthy)
+    rows.join("\n")
 }
 
 /// From the moment the last thread of the chain went to sleep to the sentence.
 fn times(all: &[Judged]) -> String {
-    let mut text = String::from("| hang | said | seconds from the last thread's sleep |\n| --- | --- | --- |\n");
-    for judged in all.iter().filter(|judged| judged.truth == Truth::Hang) {
+    let row = |judged: &Judged| {
         let said = judged.confidence.map_or("nothing", Confidence::word);
         let late = judged.confidence == Some(Confidence::Certain) && judged.seconds.is_some_and(|s| s > SOON);
         let seconds = judged.seconds.map_or_else(String::new, |seconds| format!("{seconds:.1}"));
-        text += &format!("| {} | {said} | {seconds}{} |\n", judged.name, if late { " **late**" } else { "" });
-    }
-    text
+        format!("| {} | {said} | {seconds}{} |", judged.name, if late { " **late**" } else { "" })
+    };
+    let mut rows =
+        vec!["\n| hang | said | seconds from the last thread's sleep |".to_owned(), "| --- | --- | --- |".to_owned()];
+    rows.extend(all.iter().filter(|judged| judged.truth == Truth::Hang).map(row));
+    rows.join("\n")
 }
