@@ -91,7 +91,7 @@ pub enum History {
     /// Those that say by `hang.*` what they mean, and those that end by a panic or with an outcome.
     #[default]
     Meaning,
-    /// All: 6 ns more a phase.
+    /// All: 12 ns more a phase.
     All,
 }
 
