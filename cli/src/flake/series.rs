@@ -235,7 +235,7 @@ impl Series {
         report.findings = report.verdict.iter().cloned().chain(self.hang.take()).collect();
         number(&mut report);
         report.comparison = Some(comparison);
-        report.run.capture = self.failures_kept(&report);
+        report.run.capture = first_kept(&report);
         report.run.missing.append(&mut self.left);
         report
     }
@@ -249,11 +249,6 @@ impl Series {
         }
     }
 
-    fn failures_kept(&self, report: &Report) -> Option<String> {
-        let first = report.comparison.as_ref()?.failures.first()?;
-        first.capture.clone()
-    }
-
     /// Removes directories that are empty.
     pub(crate) fn leave(&self) {
         self.house.leave();
@@ -265,6 +260,11 @@ impl Series {
         let best = failing.max_by_key(|(_, tally)| (tally.failed * 1000 / tally.of, tally.of))?;
         Some((*best.0, rate(best.1.failed, best.1.of)))
     }
+}
+
+/// The capture of the first failure.
+fn first_kept(report: &Report) -> Option<String> {
+    report.comparison.as_ref()?.failures.first()?.capture.clone()
 }
 
 /// Ids, which stand for findings within a report. A verdict that is repeated below it is one finding.
