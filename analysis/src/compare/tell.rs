@@ -25,7 +25,11 @@ pub struct Compared {
 }
 
 /// Compares runs. Their order decides nothing.
-pub fn compare(sketches: &[Sketch]) -> Compared {
+pub fn compare(all: &[Sketch]) -> Compared {
+    // What a run does not show since less was seen of it is no difference.
+    let most = all.iter().map(|sketch| sketch.seen).max();
+    let sketches: Vec<&Sketch> = all.iter().filter(|sketch| Some(sketch.seen) == most).collect();
+    let sketches = &sketches[..];
     let count = |ending: Ending| {
         u32::try_from(sketches.iter().filter(|sketch| sketch.ending == ending).count()).unwrap_or(u32::MAX)
     };
@@ -34,6 +38,11 @@ pub fn compare(sketches: &[Sketch]) -> Compared {
     let bad = failed + hung;
     if bad == 0 {
         return Compared { verdict: None, comparison };
+    }
+    if passed == 0 && all.iter().any(|sketch| sketch.ending == Ending::Passed) {
+        let sentence =
+            "less was seen of the runs that pass than of those that fail, so there is nothing to compare with";
+        return Compared { verdict: Some(unknown(sentence, Vec::new())), comparison };
     }
     if passed == 0 {
         let sentence = format!(
@@ -54,11 +63,11 @@ pub fn compare(sketches: &[Sketch]) -> Compared {
 }
 
 /// What looks like a race and is so in every run, first in time.
-fn common(sketches: &[Sketch]) -> Option<String> {
+fn common(sketches: &[&Sketch]) -> Option<String> {
     let first = sketches.first()?;
     let mut races: Vec<(&Feature, u32, RunNs)> = Vec::new();
     for (feature, seen) in first.features.iter().filter(|(feature, _)| feature.tier == Tier::Race) {
-        let level = |sketch: &Sketch| sketch.features.get(feature).map_or(0, |seen| seen.level);
+        let level = |sketch: &&Sketch| sketch.features.get(feature).map_or(0, |seen| seen.level);
         let least = sketches.iter().map(level).min().unwrap_or(0);
         if least > u32::from(feature.measure == Measure::AtOnce) {
             races.push((feature, least, seen.first));
@@ -69,7 +78,7 @@ fn common(sketches: &[Sketch]) -> Option<String> {
 }
 
 /// What explains the failures: it stands, it is there, and it is no end of a process, which only tells that it failed.
-fn cause<'d>(sketches: &[Sketch], all: &'d [Divides]) -> Option<&'d Divides> {
+fn cause<'d>(sketches: &[&Sketch], all: &'d [Divides]) -> Option<&'d Divides> {
     let explains = |divides: &&Divides| divides.feature.tier != Tier::Ending;
     if sketches.len() < FEW {
         // Of a few runs only what is wrong by itself is worth a word, and no more than possible.
@@ -108,7 +117,7 @@ fn worded(feature: &Feature, level: u32) -> String {
     }
 }
 
-fn detail(sketches: &[Sketch], divides: &Divides) -> (Option<String>, Vec<Actor>) {
+fn detail(sketches: &[&Sketch], divides: &Divides) -> (Option<String>, Vec<Actor>) {
     let mut failing = sketches.iter().filter(|sketch| sketch.ending != Ending::Passed);
     let seen =
         failing.find_map(|sketch| sketch.features.get(&divides.feature).filter(|seen| seen.level >= divides.level));
@@ -120,7 +129,7 @@ fn same(a: &Divides, b: &Divides) -> bool {
     std::ptr::eq(a, b)
 }
 
-fn differences(sketches: &[Sketch], all: &[Divides], cause: Option<&Divides>) -> Vec<Difference> {
+fn differences(sketches: &[&Sketch], all: &[Divides], cause: Option<&Divides>) -> Vec<Difference> {
     let told = |divides: &Divides| {
         let role = match cause {
             Some(cause) if same(cause, divides) => DifferenceRole::Cause,
@@ -146,7 +155,7 @@ fn differences(sketches: &[Sketch], all: &[Divides], cause: Option<&Divides>) ->
     listed.map(told).collect()
 }
 
-fn diverged(sketches: &[Sketch], all: &[Divides], cause: &Divides, (bad, passed): (u32, u32)) -> Finding {
+fn diverged(sketches: &[&Sketch], all: &[Divides], cause: &Divides, (bad, passed): (u32, u32)) -> Finding {
     let (more, culprits) = detail(sketches, cause);
     let mut sentence = format!("{}, {}", counts(cause, bad, passed), clause(cause));
     let few = sketches.len() < FEW;

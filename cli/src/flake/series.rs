@@ -237,6 +237,7 @@ impl Series {
         report.comparison = Some(comparison);
         report.run.capture = first_kept(&report);
         report.run.missing.append(&mut self.left);
+        report.run.missing.extend(not_compared(self.sketches.len(), &report));
         report
     }
 
@@ -260,6 +261,14 @@ impl Series {
         let best = failing.max_by_key(|(_, tally)| (tally.failed * 1000 / tally.of, tally.of))?;
         Some((*best.0, rate(best.1.failed, best.1.of)))
     }
+}
+
+/// Runs of which less was seen than of others.
+pub(crate) fn not_compared(runs: usize, report: &Report) -> Option<String> {
+    let comparison = report.comparison.as_ref()?;
+    let compared = (comparison.passed + comparison.failed + comparison.hung) as usize;
+    let less = runs.saturating_sub(compared);
+    (less > 0).then(|| format!("{less} runs were not compared: less was recorded of them than of the others"))
 }
 
 /// The capture of the first failure.
