@@ -30,14 +30,21 @@ pub fn compare(all: &[Sketch]) -> Compared {
     let most = all.iter().map(|sketch| sketch.seen).max();
     let sketches: Vec<&Sketch> = all.iter().filter(|sketch| Some(sketch.seen) == most).collect();
     let sketches = &sketches[..];
-    let count = |ending: Ending| {
-        u32::try_from(sketches.iter().filter(|sketch| sketch.ending == ending).count()).unwrap_or(u32::MAX)
-    };
+    let number = |many: usize| u32::try_from(many).unwrap_or(u32::MAX);
+    let count = |ending: Ending| number(all.iter().filter(|sketch| sketch.ending == ending).count());
     let (passed, failed, hung) = (count(Ending::Passed), count(Ending::Failed), count(Ending::Hung));
-    let mut comparison = Comparison { passed, failed, hung, ..Comparison::default() };
+    let compared = number(sketches.len());
+    let mut comparison = Comparison { passed, failed, hung, compared, ..Comparison::default() };
     let bad = failed + hung;
     if bad == 0 {
         return Compared { verdict: None, comparison };
+    }
+    let passed = number(sketches.iter().filter(|sketch| sketch.ending == Ending::Passed).count());
+    let bad = compared - passed;
+    if bad == 0 {
+        let sentence =
+            "less was seen of the runs that fail than of those that pass, so there is nothing to compare with";
+        return Compared { verdict: Some(unknown(sentence, Vec::new())), comparison };
     }
     if passed == 0 && all.iter().any(|sketch| sketch.ending == Ending::Passed) {
         let sentence =
@@ -54,7 +61,7 @@ pub fn compare(all: &[Sketch]) -> Compared {
     let (all, weighed) = rank(sketches);
     comparison.weighed = weighed;
     let cause = cause(sketches, &all);
-    comparison.differences = differences(sketches, &all, cause);
+    comparison.differences = differences(sketches, &all, cause, (bad, passed));
     let verdict = match cause {
         Some(cause) => diverged(sketches, &all, cause, (bad, passed)),
         None => unknown_of(&all, &comparison, (bad, passed)),
@@ -129,7 +136,12 @@ fn same(a: &Divides, b: &Divides) -> bool {
     std::ptr::eq(a, b)
 }
 
-fn differences(sketches: &[&Sketch], all: &[Divides], cause: Option<&Divides>) -> Vec<Difference> {
+fn differences(
+    sketches: &[&Sketch],
+    all: &[Divides],
+    cause: Option<&Divides>,
+    (bad, passed): (u32, u32),
+) -> Vec<Difference> {
     let told = |divides: &Divides| {
         let role = match cause {
             Some(cause) if same(cause, divides) => DifferenceRole::Cause,
@@ -141,7 +153,9 @@ fn differences(sketches: &[&Sketch], all: &[Divides], cause: Option<&Divides>) -
             detail: detail(sketches, divides).0,
             role,
             failed: divides.failed,
+            of_failed: bad,
             passed: divides.passed,
+            of_passed: passed,
             chance: divides.chance,
             at: divides.at,
         }

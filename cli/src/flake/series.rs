@@ -266,8 +266,7 @@ impl Series {
 /// Runs of which less was seen than of others.
 pub(crate) fn not_compared(runs: usize, report: &Report) -> Option<String> {
     let comparison = report.comparison.as_ref()?;
-    let compared = (comparison.passed + comparison.failed + comparison.hung) as usize;
-    let less = runs.saturating_sub(compared);
+    let less = runs.saturating_sub(comparison.compared as usize);
     (less > 0).then(|| format!("{less} runs were not compared: less was recorded of them than of the others"))
 }
 

@@ -90,6 +90,7 @@ time.sleep(0.05)
     let comparison = report.comparison.unwrap();
     assert_eq!((comparison.hung + comparison.passed, comparison.failed), (8, 0), "{}", ended.stdout);
     if comparison.hung > 0 {
+        assert!(report.verdict.is_some(), "{}", ended.stdout);
         assert_eq!(ended.status.code(), Some(1));
         assert!(report.findings.iter().any(|finding| finding.kind == FindingKind::SelfDeadlock), "{}", ended.stdout);
     }
