@@ -47,18 +47,17 @@ pub(crate) fn differences(comparison: &Comparison) -> Vec<(&'static str, Vec<Str
     ];
     let lines = |role| {
         let those = comparison.differences.iter().filter(move |difference| difference.role == role);
-        those.map(|difference| line(difference, comparison)).collect::<Vec<String>>()
+        those.map(|difference| line(difference)).collect::<Vec<String>>()
     };
     titles.into_iter().map(|(title, role)| (title, lines(role))).collect()
 }
 
-fn line(difference: &Difference, comparison: &Comparison) -> String {
-    let bad = comparison.failed + comparison.hung;
+fn line(difference: &Difference) -> String {
     let at = difference.at.map(|at| format!(", {} into the run", words::seconds(at))).unwrap_or_default();
     let detail = difference.detail.as_deref().map(|detail| format!("; {detail}")).unwrap_or_default();
     format!(
-        "{} (in {} of {bad} failures and {} of {} passes{at}){detail}",
-        difference.text, difference.failed, difference.passed, comparison.passed
+        "{} (in {} of {} failures and {} of {} passes{at}){detail}",
+        difference.text, difference.failed, difference.of_failed, difference.passed, difference.of_passed
     )
 }
 
@@ -79,7 +78,9 @@ mod tests {
             detail: None,
             role: DifferenceRole::Cause,
             failed: 9,
+            of_failed: 9,
             passed: 0,
+            of_passed: 11,
             chance: 1e-5,
             at: Some(hangdog_schemas::RunNs(12_000_000)),
         };

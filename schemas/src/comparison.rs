@@ -14,6 +14,8 @@ pub struct Comparison {
     pub failed: u32,
     /// Runs that hangdog ended: a hang, or the time limit.
     pub hung: u32,
+    /// Of these, runs that were compared: not those of which less was recorded than of the others.
+    pub compared: u32,
     /// How often runs failed or hung that nobody disturbed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub undisturbed: Option<Rate>,
@@ -69,8 +71,12 @@ pub struct Difference {
     pub role: DifferenceRole,
     /// Failing runs in which it is so.
     pub failed: u32,
+    /// Of so many that were compared.
+    pub of_failed: u32,
     /// Passing runs in which it is so.
     pub passed: u32,
+    /// Of so many that were compared.
+    pub of_passed: u32,
     /// How likely it is to divide the runs so well by chance, for this one alone (Fisher's exact test, one-sided).
     pub chance: f64,
     /// When it is first so, the median over failing runs.

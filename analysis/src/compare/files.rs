@@ -21,6 +21,9 @@ use super::name;
 use super::sketch::{Sketch, Tier};
 use super::who::Who;
 
+/// Places of names that stand for no files.
+const DEVICES: [&str; 3] = ["/dev/", "/proc/", "/sys/"];
+
 /// What a call does to a name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Deed {
@@ -52,8 +55,7 @@ impl Deed {
             "open" | "openat" | "openat2" if call.has("O_RDONLY") || call.has("O_PATH") => Self::Read,
             "open" | "openat" | "openat2" if call.has("O_APPEND") => Self::Append,
             "open" | "openat" | "openat2" | "truncate" => Self::Write,
-            "stat" | "lstat" | "access" | "readlink" | "newfstatat" | "statx" | "faccessat" | "faccessat2"
-            | "readlinkat" => Self::Look,
+            "stat" | "lstat" | "access" | "newfstatat" | "statx" | "faccessat" | "faccessat2" => Self::Look,
             "unlink" | "unlinkat" | "rmdir" => Self::Remove,
             "mkdir" | "mkdirat" | "link" | "linkat" | "symlink" | "symlinkat" => Self::CreateNew,
             "rename" | "renameat" | "renameat2" => Self::Rename,
@@ -144,6 +146,10 @@ impl<'a> Files<'a> {
         let call = &done.call;
         let (Some(first), Some(last)) = (call.paths.first(), call.paths.last()) else { return };
         let object = if matches!(deed, Deed::Rename) { first } else { last };
+        // What is written to a device is no file that another could read.
+        if DEVICES.iter().any(|place| object.starts_with(place)) && !object.starts_with("/dev/shm/") {
+            return;
+        }
         if let Some(errno) = done.errno() {
             self.failed(done, deed, object, errno);
             return;
@@ -210,10 +216,6 @@ impl<'a> Files<'a> {
             }
         } else if errno == libc_errno::EEXIST {
             self.saw(done, path, true, false);
-        } else if errno == libc_errno::EINVAL && done.call.name.starts_with("readlink") {
-            // It is there, and no link: what whoever resolves a path asks of each part of it.
-            self.saw(done, path, true, false);
-            return;
         }
         let is_vain_look = deed.is_look() && matches!(errno, libc_errno::ENOENT | libc_errno::ENOTDIR);
         let tier = if is_vain_look || errno == libc_errno::EEXIST { Tier::Deed } else { Tier::Error };
@@ -424,5 +426,4 @@ mod libc_errno {
     pub(super) const EBUSY: i32 = 16;
     pub(super) const EEXIST: i32 = 17;
     pub(super) const ENOTDIR: i32 = 20;
-    pub(super) const EINVAL: i32 = 22;
 }

@@ -26,6 +26,7 @@ mod tests;
 use hangdog_schemas::record::ExitStatus;
 use hangdog_timeline::Timeline;
 
+use sketch::Extent;
 pub use sketch::{Ending, Sketch};
 pub use tell::{Compared, compare};
 pub use weigh::rate;
@@ -37,6 +38,11 @@ impl Sketch {
     /// What is kept of a run.
     pub fn of(timeline: &Timeline) -> Self {
         let mut sketch = Self::new(ending(timeline));
+        sketch.seen = match timeline.calls() {
+            [] => Extent::Plain,
+            calls if calls.iter().any(|done| done.result.is_some()) => Extent::Results,
+            _ => Extent::Names,
+        };
         let who = who::Who::of(timeline);
         files::note(timeline, &who, &mut sketch);
         sockets::note(timeline, &who, &mut sketch);

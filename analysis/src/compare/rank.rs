@@ -45,7 +45,7 @@ pub(super) struct Divides {
 }
 
 /// All that divides, the best first, and how many patterns were weighed.
-pub(super) fn rank(sketches: &[Sketch]) -> (Vec<Divides>, u32) {
+pub(super) fn rank(sketches: &[&Sketch]) -> (Vec<Divides>, u32) {
     let fails: Vec<bool> = sketches.iter().map(|sketch| sketch.ending != Ending::Passed).collect();
     let mut all = features(sketches, &fails);
     all.extend(orders(sketches, &fails));
@@ -121,7 +121,7 @@ fn weigh(pattern: Vec<bool>, fails: &[bool], feature: Feature, level: u32, at: O
 }
 
 /// Every clause at every level that divides the runs.
-fn features(sketches: &[Sketch], fails: &[bool]) -> Vec<Divides> {
+fn features(sketches: &[&Sketch], fails: &[bool]) -> Vec<Divides> {
     let mut levels: BTreeMap<&Feature, Vec<u32>> = BTreeMap::new();
     for (n, sketch) in sketches.iter().enumerate() {
         for (feature, seen) in &sketch.features {
@@ -145,7 +145,7 @@ fn features(sketches: &[Sketch], fails: &[bool]) -> Vec<Divides> {
 }
 
 /// When it is first so, in the middle of the failing runs.
-fn median(sketches: &[Sketch], fails: &[bool], feature: &Feature) -> Option<RunNs> {
+fn median(sketches: &[&Sketch], fails: &[bool], feature: &Feature) -> Option<RunNs> {
     let of_failed = sketches.iter().zip(fails).filter(|(_, fails)| **fails);
     let mut times: Vec<RunNs> =
         of_failed.filter_map(|(sketch, _)| sketch.features.get(feature)).map(|seen| seen.first).collect();
@@ -154,7 +154,7 @@ fn median(sketches: &[Sketch], fails: &[bool], feature: &Feature) -> Option<RunN
 }
 
 /// The order of each two things that all runs have.
-fn orders(sketches: &[Sketch], fails: &[bool]) -> Vec<Divides> {
+fn orders(sketches: &[&Sketch], fails: &[bool]) -> Vec<Divides> {
     let Some(first) = sketches.first() else { return Vec::new() };
     let common = first.marks.keys().filter(|mark| sketches.iter().all(|sketch| sketch.marks.contains_key(*mark)));
     let common: Vec<&String> = common.take(MARKS).collect();
@@ -179,8 +179,8 @@ fn order_feature(one: &str, other: &str) -> Feature {
 }
 
 /// In which runs one comes first; `None` when in some run neither surely does.
-fn order(sketches: &[Sketch], one: &str, other: &str) -> Option<Vec<bool>> {
-    let of_run = |sketch: &Sketch| {
+fn order(sketches: &[&Sketch], one: &str, other: &str) -> Option<Vec<bool>> {
+    let of_run = |sketch: &&Sketch| {
         let (a, b) = (*sketch.marks.get(one)?, *sketch.marks.get(other)?);
         (a.0.abs_diff(b.0) > AT_ONCE).then_some(a < b)
     };
@@ -188,7 +188,7 @@ fn order(sketches: &[Sketch], one: &str, other: &str) -> Option<Vec<bool>> {
     pattern.filter(|pattern| pattern.iter().any(|is| *is) && pattern.iter().any(|is| !*is))
 }
 
-fn middle(sketches: &[Sketch], fails: &[bool], one: &str, other: &str) -> Option<RunNs> {
+fn middle(sketches: &[&Sketch], fails: &[bool], one: &str, other: &str) -> Option<RunNs> {
     let of_failed = sketches.iter().zip(fails).filter(|(_, fails)| **fails);
     let mut times: Vec<RunNs> =
         of_failed.filter_map(|(sketch, _)| Some(*sketch.marks.get(one)?.min(sketch.marks.get(other)?))).collect();

@@ -70,11 +70,23 @@ pub struct Sketch {
     /// When each of the things happened first of which the order is compared.
     pub(super) marks: BTreeMap<String, RunNs>,
     pub(super) left_out: usize,
+    pub(super) seen: Extent,
+}
+
+/// How much was seen of a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Extent {
+    /// No system calls with their names.
+    Plain,
+    /// Names without what came of them.
+    Names,
+    /// Both.
+    Results,
 }
 
 impl Sketch {
     pub(super) fn new(ending: Ending) -> Self {
-        Self { ending, features: BTreeMap::new(), marks: BTreeMap::new(), left_out: 0 }
+        Self { ending, features: BTreeMap::new(), marks: BTreeMap::new(), left_out: 0, seen: Extent::Plain }
     }
 
     /// How the run ended.

@@ -25,15 +25,31 @@ pub struct Compared {
 }
 
 /// Compares runs. Their order decides nothing.
-pub fn compare(sketches: &[Sketch]) -> Compared {
-    let count = |ending: Ending| {
-        u32::try_from(sketches.iter().filter(|sketch| sketch.ending == ending).count()).unwrap_or(u32::MAX)
-    };
+pub fn compare(all: &[Sketch]) -> Compared {
+    // What a run does not show since less was seen of it is no difference.
+    let most = all.iter().map(|sketch| sketch.seen).max();
+    let sketches: Vec<&Sketch> = all.iter().filter(|sketch| Some(sketch.seen) == most).collect();
+    let sketches = &sketches[..];
+    let number = |many: usize| u32::try_from(many).unwrap_or(u32::MAX);
+    let count = |ending: Ending| number(all.iter().filter(|sketch| sketch.ending == ending).count());
     let (passed, failed, hung) = (count(Ending::Passed), count(Ending::Failed), count(Ending::Hung));
-    let mut comparison = Comparison { passed, failed, hung, ..Comparison::default() };
+    let compared = number(sketches.len());
+    let mut comparison = Comparison { passed, failed, hung, compared, ..Comparison::default() };
     let bad = failed + hung;
     if bad == 0 {
         return Compared { verdict: None, comparison };
+    }
+    let passed = number(sketches.iter().filter(|sketch| sketch.ending == Ending::Passed).count());
+    let bad = compared - passed;
+    if bad == 0 {
+        let sentence =
+            "less was seen of the runs that fail than of those that pass, so there is nothing to compare with";
+        return Compared { verdict: Some(unknown(sentence, Vec::new())), comparison };
+    }
+    if passed == 0 && all.iter().any(|sketch| sketch.ending == Ending::Passed) {
+        let sentence =
+            "less was seen of the runs that pass than of those that fail, so there is nothing to compare with";
+        return Compared { verdict: Some(unknown(sentence, Vec::new())), comparison };
     }
     if passed == 0 {
         let sentence = format!(
@@ -45,7 +61,7 @@ pub fn compare(sketches: &[Sketch]) -> Compared {
     let (all, weighed) = rank(sketches);
     comparison.weighed = weighed;
     let cause = cause(sketches, &all);
-    comparison.differences = differences(sketches, &all, cause);
+    comparison.differences = differences(sketches, &all, cause, (bad, passed));
     let verdict = match cause {
         Some(cause) => diverged(sketches, &all, cause, (bad, passed)),
         None => unknown_of(&all, &comparison, (bad, passed)),
@@ -54,11 +70,11 @@ pub fn compare(sketches: &[Sketch]) -> Compared {
 }
 
 /// What looks like a race and is so in every run, first in time.
-fn common(sketches: &[Sketch]) -> Option<String> {
+fn common(sketches: &[&Sketch]) -> Option<String> {
     let first = sketches.first()?;
     let mut races: Vec<(&Feature, u32, RunNs)> = Vec::new();
     for (feature, seen) in first.features.iter().filter(|(feature, _)| feature.tier == Tier::Race) {
-        let level = |sketch: &Sketch| sketch.features.get(feature).map_or(0, |seen| seen.level);
+        let level = |sketch: &&Sketch| sketch.features.get(feature).map_or(0, |seen| seen.level);
         let least = sketches.iter().map(level).min().unwrap_or(0);
         if least > u32::from(feature.measure == Measure::AtOnce) {
             races.push((feature, least, seen.first));
@@ -69,7 +85,7 @@ fn common(sketches: &[Sketch]) -> Option<String> {
 }
 
 /// What explains the failures: it stands, it is there, and it is no end of a process, which only tells that it failed.
-fn cause<'d>(sketches: &[Sketch], all: &'d [Divides]) -> Option<&'d Divides> {
+fn cause<'d>(sketches: &[&Sketch], all: &'d [Divides]) -> Option<&'d Divides> {
     let explains = |divides: &&Divides| divides.feature.tier != Tier::Ending;
     if sketches.len() < FEW {
         // Of a few runs only what is wrong by itself is worth a word, and no more than possible.
@@ -108,7 +124,7 @@ fn worded(feature: &Feature, level: u32) -> String {
     }
 }
 
-fn detail(sketches: &[Sketch], divides: &Divides) -> (Option<String>, Vec<Actor>) {
+fn detail(sketches: &[&Sketch], divides: &Divides) -> (Option<String>, Vec<Actor>) {
     let mut failing = sketches.iter().filter(|sketch| sketch.ending != Ending::Passed);
     let seen =
         failing.find_map(|sketch| sketch.features.get(&divides.feature).filter(|seen| seen.level >= divides.level));
@@ -120,7 +136,12 @@ fn same(a: &Divides, b: &Divides) -> bool {
     std::ptr::eq(a, b)
 }
 
-fn differences(sketches: &[Sketch], all: &[Divides], cause: Option<&Divides>) -> Vec<Difference> {
+fn differences(
+    sketches: &[&Sketch],
+    all: &[Divides],
+    cause: Option<&Divides>,
+    (bad, passed): (u32, u32),
+) -> Vec<Difference> {
     let told = |divides: &Divides| {
         let role = match cause {
             Some(cause) if same(cause, divides) => DifferenceRole::Cause,
@@ -132,7 +153,9 @@ fn differences(sketches: &[Sketch], all: &[Divides], cause: Option<&Divides>) ->
             detail: detail(sketches, divides).0,
             role,
             failed: divides.failed,
+            of_failed: bad,
             passed: divides.passed,
+            of_passed: passed,
             chance: divides.chance,
             at: divides.at,
         }
@@ -146,7 +169,7 @@ fn differences(sketches: &[Sketch], all: &[Divides], cause: Option<&Divides>) ->
     listed.map(told).collect()
 }
 
-fn diverged(sketches: &[Sketch], all: &[Divides], cause: &Divides, (bad, passed): (u32, u32)) -> Finding {
+fn diverged(sketches: &[&Sketch], all: &[Divides], cause: &Divides, (bad, passed): (u32, u32)) -> Finding {
     let (more, culprits) = detail(sketches, cause);
     let mut sentence = format!("{}, {}", counts(cause, bad, passed), clause(cause));
     let few = sketches.len() < FEW;

@@ -197,6 +197,14 @@ fn two_runs_alone_tell_no_more_than_what_is_possible() {
 }
 
 #[test]
+fn what_was_not_seen_is_no_difference() {
+    // Of passes nothing was seen but their end; that of failures is then compared with nothing.
+    let blind = |_| Sketch::of(&Timeline::build(records("", 0)).unwrap());
+    let sketches: Vec<Sketch> = (0..8).map(blind).chain((0..8).map(|_| sketch(TWO_LEADERS, 1))).collect();
+    verdict(&compare(&sketches), FindingKind::Unknown, Confidence::Possible, "less was seen of the runs that pass");
+}
+
+#[test]
 fn the_order_of_runs_decides_nothing() {
     let mut sketches = [vec![sketch(TWO_LEADERS, 1); 5], vec![sketch(ONE_LEADER, 0); 7]].concat();
     let one = compare(&sketches);

@@ -75,10 +75,9 @@ impl Plan {
         let fresh = self.base.wrapping_add(u64::from(self.next));
         match self.perturb {
             Perturb::Never => None,
-            Perturb::Always => Some(fresh),
             Perturb::Auto if self.next <= ALONE || self.fails_by_itself() || self.next.is_multiple_of(ONE_OF) => None,
             Perturb::Auto if self.next % 2 == 1 => Some(self.best_seed().unwrap_or(fresh)),
-            Perturb::Auto => Some(fresh),
+            Perturb::Auto | Perturb::Always => Some(fresh),
         }
     }
 

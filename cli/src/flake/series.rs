@@ -235,8 +235,9 @@ impl Series {
         report.findings = report.verdict.iter().cloned().chain(self.hang.take()).collect();
         number(&mut report);
         report.comparison = Some(comparison);
-        report.run.capture = self.failures_kept(&report);
+        report.run.capture = first_kept(&report);
         report.run.missing.append(&mut self.left);
+        report.run.missing.extend(not_compared(self.sketches.len(), &report));
         report
     }
 
@@ -247,11 +248,6 @@ impl Series {
             Some(hang) if is_unknown => Some(hang.clone()),
             _ => verdict,
         }
-    }
-
-    fn failures_kept(&self, report: &Report) -> Option<String> {
-        let first = report.comparison.as_ref()?.failures.first()?;
-        first.capture.clone()
     }
 
     /// Removes directories that are empty.
@@ -265,6 +261,18 @@ impl Series {
         let best = failing.max_by_key(|(_, tally)| (tally.failed * 1000 / tally.of, tally.of))?;
         Some((*best.0, rate(best.1.failed, best.1.of)))
     }
+}
+
+/// Runs of which less was seen than of others.
+pub(crate) fn not_compared(runs: usize, report: &Report) -> Option<String> {
+    let comparison = report.comparison.as_ref()?;
+    let less = runs.saturating_sub(comparison.compared as usize);
+    (less > 0).then(|| format!("{less} runs were not compared: less was recorded of them than of the others"))
+}
+
+/// The capture of the first failure.
+fn first_kept(report: &Report) -> Option<String> {
+    report.comparison.as_ref()?.failures.first()?.capture.clone()
 }
 
 /// Ids, which stand for findings within a report. A verdict that is repeated below it is one finding.

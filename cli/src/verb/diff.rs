@@ -6,7 +6,7 @@ use std::time::Duration;
 use hangdog_analysis::{Compared, Sketch, compare};
 
 use crate::failure::Failure;
-use crate::flake::summary;
+use crate::flake::{not_compared, summary};
 use crate::outputs::{Format, Put, put};
 use crate::{capture, console, exit};
 use hangdog_report::Style;
@@ -65,6 +65,7 @@ pub(crate) fn perform(arguments: &Arguments) -> Result<u8, Failure> {
     report.findings = verdict.iter().cloned().collect();
     report.verdict = verdict;
     report.comparison = Some(comparison);
+    report.run.missing.extend(not_compared(sketches.len(), &report));
     if let Some(path) = &arguments.output {
         put(path, arguments.format.of(&report, &Style::plain()).as_bytes(), Put::Replace).map_err(|error| {
             Failure::new(format!("{} cannot be written", path.display()))

@@ -21,6 +21,8 @@ const BLOCK: usize = 64 << 10;
 /// How long the command waits for the recorder. Most of it is the kernel's wait for its processors; a machine on which it
 /// takes longer, or where another instance is being removed, runs the command without the first events.
 const READY: Duration = Duration::from_millis(100);
+/// The same for a run that is to be compared with others, which it cannot be without.
+const COMPARED: Duration = Duration::from_secs(2);
 
 /// A recorder of one run.
 #[derive(Debug)]
@@ -56,9 +58,9 @@ impl Recorder {
     }
 
     /// Names the command, which waits to be let go, and waits until the recorder is on.
-    pub(crate) fn follow(&mut self, root: Pid) {
+    pub(crate) fn follow(&mut self, root: Pid, mode: KernelTrace) {
         self.say(&[&[FOLLOW], &root.0.to_ne_bytes()[..]].concat());
-        self.wait(READY);
+        self.wait(if mode == KernelTrace::Results { COMPARED } else { READY });
         self.hear(|_| {});
     }
 

@@ -120,7 +120,7 @@ fn start(
         files
     });
     if let Some(ktrace) = &mut ktrace {
-        ktrace.follow(held.process.pid);
+        ktrace.follow(held.process.pid, options.kernel_trace);
     }
     let started = held.go();
     // A watchdog that competes with what it watches sees a hang late. Within one session only this counts:
