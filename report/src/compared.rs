@@ -47,7 +47,7 @@ pub(crate) fn differences(comparison: &Comparison) -> Vec<(&'static str, Vec<Str
     ];
     let lines = |role| {
         let those = comparison.differences.iter().filter(move |difference| difference.role == role);
-        those.map(|difference| line(difference)).collect::<Vec<String>>()
+        those.map(line).collect::<Vec<String>>()
     };
     titles.into_iter().map(|(title, role)| (title, lines(role))).collect()
 }

@@ -225,12 +225,14 @@ fn too_long_and_too_often() {
     check("1.2 get 0-50 deadline=60\n1.3 get 0-50 deadline=45 ±10", &[]);
     let tries = |gap: fn(u64) -> u64| {
         let mut t = 0;
-        (0..12)
-            .map(|n| {
-                t += 2 + gap(n);
-                format!("1.2 connect {}-{t} failed\n", t - 1)
-            })
-            .collect::<String>()
+        let lines = (0..12).map(|n| {
+            t += 2 + gap(n);
+            format!("1.2 connect {}-{t} failed", t - 1)
+        });
+        lines.chain([String::new()]).collect::<Vec<_>>().join(
+            "
+",
+        )
     };
     check(&tries(|_| 5), &["unbounded-retry possible 2"]);
     check(&tries(|n| 1 << n), &[]);
