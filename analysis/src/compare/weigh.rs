@@ -56,8 +56,8 @@ mod tests {
 
     #[test]
     fn intervals_hold_the_share() {
-        let rate = rate(2, 20);
-        assert!((rate.low - 0.028).abs() < 0.001 && (rate.high - 0.300).abs() < 0.002, "{rate:?}");
+        let rate = rate(3, 20);
+        assert!((rate.low - 0.0524).abs() < 0.001 && (rate.high - 0.3604).abs() < 0.001, "{rate:?}");
         assert!(super::rate(0, 20).low < 1e-9 && super::rate(20, 20).high > 0.999_999);
         assert!(super::rate(0, 0).high > 0.99);
     }

@@ -39,7 +39,7 @@ Environment:
                      how text is shown
 
 Example:
-  hangdog flake -- cargo test --test server
+  hangdog flake -- cargo test server
   hangdog flake --until-fail -- ./race
   hangdog flake --seed 4711 --runs 50 --all-runs -- ./race";
 
