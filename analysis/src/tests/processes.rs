@@ -92,6 +92,12 @@ fn a_full_terminal_whose_reader_waits_for_its_writer() {
          fd 11.1 /dev/pts/7";
     check(scene, "deadlock-cycle likely: 10 11; 10>11 child-exit, 11>10 terminal-room");
     check(&scene.replace("wait4(11)", "clock_nanosleep()"), "nothing");
+    // It reads, and there is no room all the same: the output was stopped (Ctrl-S).
+    check(&scene.replace("wait4(11)", "read(4)"), "nothing");
+    check_possible(
+        &format!("{}\ndeclared", scene.replace("wait4(11)", "read(4)")),
+        "external-wait possible: 11; 10>11 terminal-output, 11>nobody terminal-room",
+    );
     // Somebody else shows the terminal, or one who has a terminal of his own.
     let outside = scene.replace("fd 10.4 /dev/ptmx", "proc 9 sshd <1 poll([4r],1,-1) outside\nfd 9.4 /dev/ptmx");
     check(&outside, "nothing");

@@ -74,27 +74,32 @@ pub(super) fn message_queue(
     syscall: &Syscall,
     direction: Direction,
 ) -> Outcome {
-    let process = thread.thread.process;
-    let number = syscall.arg(0).and_then(|queue| u32::try_from(queue).ok());
-    let fact = number.and_then(|number| view.snapshot.message_queues.iter().find(|fact| fact.queue == number));
-    let Some(fact) = fact else {
+    let Some(queue) = syscall.arg(0).and_then(|queue| u32::try_from(queue).ok()) else {
         return Outcome::Opaque("the message queue that it waits for could not be read".to_owned());
     };
-    let (wanted, last, did) = match direction {
-        Direction::Read => ("a message in", fact.last_sender, "sent to it last"),
-        _ => ("room in", fact.last_receiver, "received from it last"),
-    };
-    let facts = view.thread_ref((process.pid, thread.thread.tid));
-    let (queue, messages, bytes) = (fact.queue, fact.messages, fact.bytes);
+    let wanted = if direction == Direction::Read { "a message in" } else { "room in" };
+    let who = (thread.thread.process.pid, thread.thread.tid);
+    let facts = view.thread_ref(who);
     let mut wait =
         Wait::new(Class::SharedEvent, ResourceKey::new("msg", queue), format!("{wanted} message queue {queue}"))
-            .because(format!("message queue {queue} holds {messages} messages of {bytes} bytes"), facts)
             .at_most(Confidence::Likely, "who would use the message queue next: it has no owner");
-    if last.0 != 0 {
-        wait = by_the_last(view, wait, thread, last, [did, ""]);
+    let fact = view.snapshot.message_queues.iter().find(|fact| fact.queue == queue);
+    if let Some(fact) = fact {
+        let (messages, bytes) = (fact.messages, fact.bytes);
+        wait = wait.because(format!("message queue {queue} holds {messages} messages of {bytes} bytes"), facts);
+        let (last, did) = match direction {
+            Direction::Read => (fact.last_sender, "sent to it last"),
+            _ => (fact.last_receiver, "received from it last"),
+        };
+        if last.0 != 0 {
+            wait = by_the_last(view, wait, thread, last, [did, ""]);
+        }
+    } else {
+        // The kernel shows those of the observer's own IPC namespace.
+        wait = wait.because(format!("{} waits for {wanted} message queue {queue}", view.name(who)), facts);
     }
     let wait = wait.resolved(anybody_of_the_run(view));
-    if fact.made_by_run && is_all_of_it(view) {
+    if fact.is_some_and(|fact| fact.made_by_run) && is_all_of_it(view) {
         Outcome::Waits(vec![wait])
     } else {
         Outcome::Waits(vec![wait.open_to("another process that knows the message queue")])

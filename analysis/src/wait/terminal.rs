@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use hangdog_schemas::fact::{FdFact, SocketFact, SocketFamily, SocketState, ThreadFact};
-use hangdog_schemas::{Confidence, Device, Pid, ResourceKey};
+use hangdog_schemas::fact::{FdDetail, FdFact, SocketFact, SocketFamily, SocketState, ThreadFact};
+use hangdog_schemas::{Confidence, Device, Fd, Pid, ResourceKey};
 
 use super::fd::{Direction, hidden_holders};
 use super::{Class, Resolver, Wait};
@@ -46,6 +46,12 @@ pub(super) fn of_slave(view: &View<'_>, thread: &ThreadFact, fact: &FdFact, dire
     if !direction.reads() {
         let mut wait = Wait::new(Class::TerminalRoom, key, fact.target.clone())
             .because(format!("{} waits to write to {}", view.comm(pid), fact.target), facts.clone());
+        // One that is read has room: then the output was stopped, and whoever stopped it may resume it.
+        if masters.iter().any(|master| may_read(view, *master)) {
+            return wait
+                .because("the other side reads it: its output was stopped", facts)
+                .open_to("whoever resumes the terminal");
+        }
         for master in &masters {
             wait = wait.resolved(view.all_threads(*master, "holds the master side", &facts));
         }
@@ -58,7 +64,7 @@ pub(super) fn of_slave(view: &View<'_>, thread: &ThreadFact, fact: &FdFact, dire
             let may = view.all_threads(user, "uses the terminal", &facts).into_iter().map(Resolver::untold);
             wait = wait.resolved(may.collect());
         }
-        let wait = wait.at_most(Confidence::Likely, "whether the output was stopped by Ctrl-S, or is full");
+        let wait = wait.at_most(Confidence::Likely, "whether the output was stopped by Ctrl-S, or there is no room");
         return hidden_holders(view, wait);
     }
     let own = view.timeline.header().terminal;
@@ -93,6 +99,22 @@ pub(super) fn of_master(view: &View<'_>, fact: &FdFact, index: u32, direction: D
         }
     }
     wait
+}
+
+/// Whether a thread of the program that holds the master side waits to read, there or in a poll.
+fn may_read(view: &View<'_>, master: Pid) -> bool {
+    view.snapshot.threads_of(master).any(|thread| {
+        let Some(call) = thread.syscall.seen() else { return true };
+        match call.name().unwrap_or_default() {
+            "read" | "readv" => {
+                let number = call.arg(0).and_then(|number| u32::try_from(number).ok()).map(Fd);
+                let fd = number.and_then(|number| view.snapshot.fd(master, number));
+                fd.is_none_or(|fd| matches!(fd.detail, FdDetail::PtyMaster { .. }))
+            }
+            "poll" | "ppoll" | "select" | "pselect6" | "epoll_wait" | "epoll_pwait" | "epoll_pwait2" => true,
+            _ => false,
+        }
+    })
 }
 
 /// Descriptors of programs at a terminal.

@@ -16,7 +16,7 @@ use crate::observe::worker::{Ask, Hazard};
 
 /// Control groups above that of a process that are looked at: a limit of any of them counts.
 const MOST_ABOVE: usize = 8;
-/// Processes whose limit of descriptors is read: those that have the most, and next to no free number below their highest.
+/// Processes whose limit of descriptors is read: those that have the most with next to no free number among them.
 const MOST_PROCESSES: usize = 256;
 /// Control groups in all.
 const MOST_GROUPS: usize = 64;
@@ -47,11 +47,8 @@ impl Taking {
     }
 
     async fn read_descriptor_limits(&mut self) {
-        let highest = |seen: &Seen| seen.links.iter().map(|link| link.fd.0 as usize + 1).max().unwrap_or(0);
-        let is_dense =
-            |(_, seen): &(Pid, &Seen)| !seen.links.is_empty() && seen.links.len() * 10 >= highest(seen) * 9;
         let mut dense: Vec<(usize, Pid)> =
-            self.scene.kept().filter(is_dense).map(|(pid, seen)| (seen.links.len(), pid)).collect();
+            self.scene.kept().map(|(pid, seen)| (dense(seen), pid)).filter(|(number, _)| *number > 0).collect();
         dense.sort_unstable_by_key(|(number, pid)| (std::cmp::Reverse(*number), *pid));
         dense.truncate(MOST_PROCESSES);
         let wanted = dense.into_iter().map(|(_, pid)| (pid, Ask::file(pid, Hazard::None, "limits")));
@@ -151,4 +148,13 @@ impl Taking {
             self.scene.limits.push(LimitFact { snapshot, limit, of, pid, by_process, used, most });
         }
     }
+}
+
+/// Descriptors up to the highest number below which next to none is free. One may have a number beyond the limit, from before that
+/// was lowered.
+fn dense(seen: &Seen) -> usize {
+    let mut numbers: Vec<usize> = seen.links.iter().map(|link| link.fd.0 as usize).collect();
+    numbers.sort_unstable();
+    let is_dense = |(below, number): (usize, &usize)| (below + 1) * 10 >= (number + 1) * 9;
+    numbers.iter().enumerate().rposition(is_dense).map_or(0, |last| last + 1)
 }
