@@ -17,7 +17,8 @@ use crate::liveness::Liveness;
 use crate::view::View;
 use crate::wait::{Class, Wait};
 
-/// Rings, and ends of the line, that are looked at in full, the nearest ones: a thousand daemons at one pipe are one story.
+/// Rings, and ends of the line, that are looked at in full, the nearest ones: a thousand daemons at one pipe are one
+/// story.
 const NEAREST: usize = 16;
 
 /// A root cause and the way to it.

@@ -138,8 +138,8 @@ impl Graph {
                     .filter(|member| is_stuck(member) && !self.is_parked(*member))
                     .filter(may_be_told)
                     .collect();
-                // Who waits for the end of a thread of his may hold what that thread wants. With others parked beside it, one
-                // of those is as likely, and no single one is told.
+                // Who waits for the end of a thread of his may hold what that thread wants. With others parked beside
+                // it, one of those is as likely, and no single one is told.
                 let joins = |member: &usize| self.waits(*member).iter().all(|wait| wait.class == Class::ThreadExit);
                 let is_beside = |key: &Key| {
                     let other = self.find(*key).filter(|other| *other != waiter);
@@ -196,8 +196,9 @@ impl Graph {
                 .all(|wait| wait.resolvers.iter().all(|r| matches!(r.who, Key::Any(_))) && wait.outside.is_none())
     }
 
-    /// Other threads that are parked like this dead one, in its process or at memory that processes share: none of them is left
-    /// to wake another. None where threads are parked for want of async tasks: there the tasks are the story.
+    /// Other threads that are parked like this dead one, in its process or at memory that processes share: none of
+    /// them is left to wake another. None where threads are parked for want of async tasks: there the tasks are the
+    /// story.
     pub(crate) fn parked_beside(&self, task: usize) -> Vec<usize> {
         let pid = self.tasks[task].key.pid();
         let is_shared = |task: usize| self.waits(task).iter().any(|wait| wait.class == Class::SharedEvent);
@@ -290,8 +291,8 @@ impl Graph {
         closed(&next, |task| self.alive[task] == Liveness::Dead)
     }
 
-    /// Idle tasks that wait for each other in a ring: but for the outside (a signal, a new client) it would be dead. What a task
-    /// without work waits for does not count, nor do tasks that wait for nothing else.
+    /// Idle tasks that wait for each other in a ring: but for the outside (a signal, a new client) it would be dead.
+    /// What a task without work waits for does not count, nor do tasks that wait for nothing else.
     pub(crate) fn idle_rings(&self) -> Vec<BTreeSet<usize>> {
         let pid = |task: usize| self.tasks[task].key.pid();
         let is_firm = |task, wait: &Wait| !wait.is_for_work(pid(task)) && wait.class != Class::SharedEvent;
@@ -319,7 +320,8 @@ impl Graph {
                 let processes: BTreeSet<_> = cycle.iter().map(|link| self.tasks[link.waiter].key.pid()).collect();
                 // A ring of guesses among the threads of one process is the least likely one.
                 let is_guess = guesses > 0 && processes.len() == 1 && cycle.len() > 1;
-                // That it could end its own wait says less than that another process could: ends of pipes are inherited.
+                // That it could end its own wait says less than that another process could: ends of pipes are
+                // inherited.
                 let is_alone = cycle.len() == 1 && ring.iter().any(|other| self.tasks[*other].key.pid() != own);
                 let weight = (is_guess, is_alone, cycle.len(), guesses, std::cmp::Reverse(processes.len()));
                 if best.as_ref().is_none_or(|(least, _)| weight < *least) {

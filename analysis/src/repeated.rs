@@ -1,9 +1,9 @@
 //! Waits with a time limit that are repeated for ever: `poll` with a second, over and over, on a connection that nobody
 //! answers. Each of them ends by itself, so such a thread is live; and yet nothing comes of it.
 //!
-//! When somebody has declared a hang, and nothing surer explains it, the graph is drawn once more with the time limits of
-//! those left out that stood in the same call at both looks, and without signals that some handler might be waiting for. What is found so is possible, never more: a program may do
-//! something else after so many turns.
+//! When somebody has declared a hang, and nothing surer explains it, the graph is drawn once more with the time
+//! limits of those left out that stood in the same call at both looks, and without signals that some handler might be
+//! waiting for. What is found so is possible, never more: a program may do something else after so many turns.
 
 use hangdog_schemas::{Confidence, Finding, FindingKind};
 

@@ -1,5 +1,5 @@
-//! Which language runtime a process is, and how that is asked for what no fact outside of it tells: which of its tasks holds what
-//! another one waits for.
+//! Which language runtime a process is, and how that is asked for what no fact outside of it tells: which of its
+//! tasks holds what another one waits for.
 
 use hangdog_schemas::Pid;
 use hangdog_schemas::fact::{Syscall, ThreadFact};
@@ -21,8 +21,8 @@ pub(crate) enum Runtime {
 /// Where the heap of a Go program begins on 64-bit machines (runtime/malloc.go, `arenaHint`).
 const GO_HEAP: std::ops::Range<u64> = 0xc0_0000_0000..0xc1_0000_0000;
 
-/// Whether a thread runs or parks in the heap of a Go program: its threads run on stacks of that heap, and where the program has
-/// parts in C they park there at least.
+/// Whether a thread runs or parks in the heap of a Go program: its threads run on stacks of that heap, and where the
+/// program has parts in C they park there at least.
 pub(crate) fn is_in_go_heap(thread: &ThreadFact) -> bool {
     let Some(Syscall::In { name, args, sp, .. }) = thread.syscall.seen() else { return false };
     GO_HEAP.contains(&sp.0) || name == "futex" && args.first().is_some_and(|address| GO_HEAP.contains(&address.0))

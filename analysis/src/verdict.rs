@@ -114,8 +114,8 @@ fn findings_at(timeline: &Timeline, snapshot: &Snapshot, patience: Duration) -> 
     Findings { all: findings, of_command }
 }
 
-/// What waits with a time limit come down to that are repeated for ever; how many rings are among them. A ring says more than
-/// that somebody outside might do something.
+/// What waits with a time limit come down to that are repeated for ever; how many rings are among them. A ring says
+/// more than that somebody outside might do something.
 fn add_repeated(view: &View<'_>, findings: &mut Vec<Finding>) -> usize {
     let is_ring = |finding: &Finding| {
         use FindingKind::{DeadlockCycle, PoolExhausted, SelfDeadlock};

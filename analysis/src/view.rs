@@ -211,8 +211,8 @@ impl<'a> View<'a> {
         &self.hidden_fds
     }
 
-    /// One that has ended has no descriptors, though the kernel denies an ordinary user to see that; and where the first
-    /// thread alone has ended, `/proc/PID/fd` is empty and the others have them still (kernel 6.18).
+    /// One that has ended has no descriptors, though the kernel denies an ordinary user to see that; and where the
+    /// first thread alone has ended, `/proc/PID/fd` is empty and the others have them still (kernel 6.18).
     fn find_hidden_fds(&self) -> Vec<Pid> {
         let unread = self.snapshot.gaps.iter().filter(|gap| gap.what.starts_with("fd")).filter_map(|gap| gap.pid);
         let headless = self.snapshot.processes.keys().copied().filter(|pid| {

@@ -144,7 +144,8 @@ thread_local! {
     static BOOK: Cell<Option<&'static Book>> = const { Cell::new(None) };
     /// Nobody is left who would give a book back: the thread's destructors are running.
     static ENDED: Cell<bool> = const { Cell::new(false) };
-    /// The recorder that had no place for this thread, in the upper half; in the lower, how often it is not asked again.
+    /// The recorder that had no place for this thread, in the upper half; in the lower, how often it is not asked
+    /// again.
     static REFUSED_BY: Cell<u64> = const { Cell::new(0) };
     /// The recorder of a test that runs here; see [`with`].
     static WITHIN: Cell<Option<&'static Recorder>> = const { Cell::new(None) };

@@ -9,8 +9,8 @@
 //!                └─ github ── one annotation, a capped summary
 //! ```
 //!
-//! Every function is pure: a [`Report`](hangdog_schemas::Report) in, a `String` out. Process names, paths and phases in a report
-//! were chosen by other programs, perhaps hostile ones: each of them passes [`escape`] on its way out.
+//! Every function is pure: a [`Report`](hangdog_schemas::Report) in, a `String` out. Process names, paths and phases
+//! in a report were chosen by other programs, perhaps hostile ones: each of them passes [`escape`] on its way out.
 //!
 //! Not here: whether the output is a terminal, where it is written, what the environment says (`cli`).
 

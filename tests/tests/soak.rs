@@ -1,5 +1,5 @@
-//! A small fixed part of the soak: healthy trees of commands, one for each way to wait that has looked like a hang or might.
-//! All of it is `cargo run -p hangdog-tests --bin soak`.
+//! A small fixed part of the soak: healthy trees of commands, one for each way to wait that has looked like a hang or
+//! might. All of it is `cargo run -p hangdog-tests --bin soak`.
 
 use std::time::Duration;
 

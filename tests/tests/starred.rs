@@ -1,5 +1,5 @@
-//! Hangs that cost others days, rebuilt from their reports with real programs (`tests/scenarios`): each is named and ended,
-//! and what only looks like one ends well.
+//! Hangs that cost others days, rebuilt from their reports with real programs (`tests/scenarios`): each is named and
+//! ended, and what only looks like one ends well.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};

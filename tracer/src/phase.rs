@@ -174,7 +174,8 @@ impl<Rest: Values> Values for (Value<'_>, Rest) {
 
     #[inline(always)]
     fn each(&self, at: usize, to: &mut impl Take) {
-        // Kind by kind: as a whole it would be copied by loads that are wider than the stores just now, and wait for them.
+        // Kind by kind: as a whole it would be copied by loads that are wider than the stores just now, and wait for
+        // them.
         match self.0 {
             Value::Text(text) => to.take(at, Value::Text(text)),
             Value::U64(number) => to.take(at, Value::U64(number)),

@@ -105,8 +105,8 @@ fn of_fact(model: &Model, row: Row, t: RunNs, way: Way) -> Option<RunNs> {
     others.iter().find(is_other).map(|snapshot| snapshot.begin)
 }
 
-/// What a snapshot says of a thing, as a key that names it and a text that tells when it changes. Places in the tables of
-/// another snapshot mean another thing: there it is looked up by its key.
+/// What a snapshot says of a thing, as a key that names it and a text that tells when it changes. Places in the
+/// tables of another snapshot mean another thing: there it is looked up by its key.
 fn fact(snapshot: &Snapshot, row: Row, key: Option<&str>) -> Option<(String, String)> {
     fn by<T>(
         all: &[T],

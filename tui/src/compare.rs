@@ -1,5 +1,5 @@
-//! A second capture beside the first: how the two are aligned, and which of them takes the keys of lists and lanes. Time
-//! belongs to the first one; the second follows.
+//! A second capture beside the first: how the two are aligned, and which of them takes the keys of lists and lanes.
+//! Time belongs to the first one; the second follows.
 
 use hangdog_schemas::RunNs;
 use hangdog_timeline::Timeline;

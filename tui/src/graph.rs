@@ -161,7 +161,8 @@ impl Graph {
         self.waiting.get(task)?.waits.get(way)
     }
 
-    /// Where "why?" leads from a node: to who could end its first wait; from the end of a loop, to where it stands above.
+    /// Where "why?" leads from a node: to who could end its first wait; from the end of a loop, to where it stands
+    /// above.
     pub(crate) fn next(&self, hop: Hop) -> Option<&Node> {
         let at = *self.places.get(&hop)?;
         match self.nodes[at].at {

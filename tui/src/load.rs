@@ -1,5 +1,5 @@
-//! A capture file becomes something to look at, in a thread of its own: a first part at once, then all of it, then what is
-//! appended while it is still written.
+//! A capture file becomes something to look at, in a thread of its own: a first part at once, then all of it, then
+//! what is appended while it is still written.
 //!
 //! ```text
 //! file ──▶ last stretch, report ──▶ Model ──┐

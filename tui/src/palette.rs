@@ -22,8 +22,8 @@ pub(crate) fn entries(keys: &Keymap, text: &str) -> Vec<Entry> {
     time(text.trim()).map(Entry::Time).into_iter().chain(commands).collect()
 }
 
-/// How far a command is from a text; `None` when it does not match at all. A name that begins so is nearest, then one that
-/// holds the text, then one that holds its letters in this order, then a description that holds its words.
+/// How far a command is from a text; `None` when it does not match at all. A name that begins so is nearest, then one
+/// that holds the text, then one that holds its letters in this order, then a description that holds its words.
 fn distance(binding: &Binding, text: &str) -> Option<u32> {
     if text.is_empty() || binding.name.starts_with(text) {
         return Some(0);

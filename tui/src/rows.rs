@@ -1,5 +1,5 @@
-//! The rows of the view as they are listed: filtered, sorted, the pinned ones first. Worked out once a message, and for a
-//! table only when something changed that they depend on.
+//! The rows of the view as they are listed: filtered, sorted, the pinned ones first. Worked out once a message, and
+//! for a table only when something changed that they depend on.
 //!
 //! Events can be a million: unfiltered they are all of them, by their numbers, and a filter goes over them a part at a
 //! time, so that a key is answered while it is under way.

@@ -1,5 +1,5 @@
-//! Searching the list of the view for words, from the selected row on, around the end. A long list is gone through a part
-//! at a time, so that keys are answered on the way.
+//! Searching the list of the view for words, from the selected row on, around the end. A long list is gone through a
+//! part at a time, so that keys are answered on the way.
 
 use crate::fold;
 use crate::model::Model;

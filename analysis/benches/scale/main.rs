@@ -14,7 +14,8 @@
 //! | `judged` | one judging of it, in a process of its own whose memory is measured |
 //!
 //! *Parse* is from the bytes of the file to records; *index* from records to the timeline; *analysis* from there to the
-//! report. *All* is what `hangdog report` does, where records are indexed as they are read. Times are those of the processor.
+//! report. *All* is what `hangdog report` does, where records are indexed as they are read. Times are those of the
+//! processor.
 
 #![expect(
     clippy::disallowed_types,

@@ -8,8 +8,8 @@
 //! B:               creates 2
 //! ```
 //!
-//! A name stands for one file after the other; each has a number here, and whoever made it. What is unknown (the results
-//! of calls, where the kernel's recorder cannot be had) is taken to have gone well.
+//! A name stands for one file after the other; each has a number here, and whoever made it. What is unknown (the
+//! results of calls, where the kernel's recorder cannot be had) is taken to have gone well.
 
 use std::collections::{BTreeMap, BTreeSet};
 

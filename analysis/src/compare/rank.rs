@@ -7,8 +7,8 @@
 //! | 1 % | deeds |
 //! | 1 % | orders of two |
 //!
-//! Each share is divided by how many different patterns over the runs were weighed (Bonferroni). Things that always come
-//! together are one pattern: they are one guess, not many.
+//! Each share is divided by how many different patterns over the runs were weighed (Bonferroni). Things that always
+//! come together are one pattern: they are one guess, not many.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,4 +1,5 @@
-//! A comparison in words: the first sentence says what is otherwise in runs that fail, with the counts that it rests on.
+//! A comparison in words: the first sentence says what is otherwise in runs that fail, with the counts that it rests
+//! on.
 
 use hangdog_schemas::{Actor, Comparison, Confidence, Difference, DifferenceRole, Finding, FindingKind, RunNs};
 

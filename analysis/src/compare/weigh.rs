@@ -2,8 +2,8 @@
 
 use hangdog_schemas::Rate;
 
-/// How likely at least `in_failed` of `failed` failing runs have something, when it stands in `in_failed + in_passed` of
-/// all runs without regard to how they end (Fisher's exact test, one-sided).
+/// How likely at least `in_failed` of `failed` failing runs have something, when it stands in `in_failed + in_passed`
+/// of all runs without regard to how they end (Fisher's exact test, one-sided).
 pub(super) fn chance(in_failed: u32, failed: u32, in_passed: u32, passed: u32) -> f64 {
     let (all, with) = (failed + passed, in_failed + in_passed);
     let most = with.min(failed);

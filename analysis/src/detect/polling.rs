@@ -11,8 +11,8 @@ use crate::view::View;
 use crate::wait::Task;
 use crate::words;
 
-/// Threads of the run that slept and woke between the two snapshots and stand in the same call again. Where there is none,
-/// those that slept and woke: one that begins programs over and over may have been seen at two steps of a turn.
+/// Threads of the run that slept and woke between the two snapshots and stand in the same call again. Where there is
+/// none, those that slept and woke: one that begins programs over and over may have been seen at two steps of a turn.
 pub(super) fn pollers<'g>(view: &View<'_>, graph: &'g Graph, before: &Snapshot) -> Vec<&'g Task> {
     let earlier = |key: Key| key.thread().and_then(|thread| before.threads.get(&thread));
     let name = |thread: &ThreadFact| thread.syscall.seen().and_then(|syscall| syscall.name().map(str::to_owned));

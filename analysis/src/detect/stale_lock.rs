@@ -1,9 +1,9 @@
 //! `stale-lock`: something polls, and a file of the run that keeps others out belongs to a process that has ended. Nobody will
 //! remove it. At most possible: whether this file is what the polling asks for is in no fact.
 //!
-//! Whose it is: the process that its text names, which is dead, or younger than the file (its number was used again); of a
-//! directory or link that names nobody, the process that made it, when it lived on for a while after that. A regular file that names nobody is none: files that
-//! only are called so stay behind by design.
+//! Whose it is: the process that its text names, which is dead, or younger than the file (its number was used again);
+//! of a directory or link that names nobody, the process that made it, when it lived on for a while after that. A
+//! regular file that names nobody is none: files that only are called so stay behind by design.
 
 use hangdog_schemas::fact::{LockFileFact, LockFileShape, TaskState};
 use hangdog_schemas::record::ExitStatus;
@@ -19,8 +19,8 @@ use crate::words;
 
 /// Threads that poll that are told with an edge.
 const WAITERS: usize = 4;
-/// A process that began so much later than the file was written has not written it, ns: times of processes come in ticks of
-/// 10 ms, those of files in some 4 ms, and the wall clock runs a little otherwise than the other one.
+/// A process that began so much later than the file was written has not written it, ns: times of processes come in
+/// ticks of 10 ms, those of files in some 4 ms, and the wall clock runs a little otherwise than the other one.
 const SLACK: u64 = 100_000_000;
 
 /// A process that made a file and lived on for so long was at work under it, ns.
@@ -134,8 +134,8 @@ fn of_the_dead<'a>(view: &View<'_>, file: &'a LockFileFact) -> Option<Stale<'a>>
     found
 }
 
-/// Whether the maker of a file lived on for a while after it had made it. A command that makes a lock for a script (`mkdir`,
-/// `ln -s`) ends at once, and the script has the lock.
+/// Whether the maker of a file lived on for a while after it had made it. A command that makes a lock for a script
+/// (`mkdir`, `ln -s`) ends at once, and the script has the lock.
 fn held(view: &View<'_>, maker: Pid, file: &LockFileFact) -> bool {
     let written = file.when.t.0.saturating_sub(file.age_ns);
     view.timeline.processes().any(|dead| {

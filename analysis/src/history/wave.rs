@@ -7,8 +7,9 @@
 //! D:                             enters ── acts     a new event
 //! ```
 //!
-//! Who entered before one of the same key *completed successfully* is covered by it. Who entered later is a new event. A
-//! failure covers nobody. Other keys have nothing to do with each other. Who goes away (`cancelled`) has done nothing.
+//! Who entered before one of the same key *completed successfully* is covered by it. Who entered later is a new
+//! event. A failure covers nobody. Other keys have nothing to do with each other. Who goes away (`cancelled`) has
+//! done nothing.
 
 use std::collections::BTreeMap;
 

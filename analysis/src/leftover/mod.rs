@@ -1,7 +1,7 @@
 //! What a run leaves behind, or trips over: `leaked-process`, `leaked-mount`, `busy-mount`.
 //!
-//! What is left is what the census at the end of the run has proven to be the run's. What keeps a mount busy is told only
-//! where system calls were noted with their names (`hangdog flake`). Never the verdict of a hang.
+//! What is left is what the census at the end of the run has proven to be the run's. What keeps a mount busy is told
+//! only where system calls were noted with their names (`hangdog flake`). Never the verdict of a hang.
 
 use hangdog_schemas::record::{Action, Deed};
 use hangdog_schemas::{Actor, Confidence, Finding, FindingKind, Pid, Tid};

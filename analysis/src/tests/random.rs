@@ -1,7 +1,8 @@
-//! Random processes at random pipes, sockets, locks, children and timers: whatever could not be read, nobody is accused who
-//! goes on by what the whole shows; and the order of facts changes nothing.
+//! Random processes at random pipes, sockets, locks, children and timers: whatever could not be read, nobody is
+//! accused who goes on by what the whole shows; and the order of facts changes nothing.
 //!
-//! What cannot be read is missing the way the collector has it missing: with a gap on record, or as a value that says why.
+//! What cannot be read is missing the way the collector has it missing: with a gap on record, or as a value that says
+//! why.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;

@@ -23,9 +23,10 @@
 //! attached                                no command: processes that ran already, of which 10 was named, if it is there
 //! gap 11 fd                               what could not be read of 11, or of - for nobody in particular; `vanished`: not there
 //! ```
-//! A phase has number, parent (0: none) and name. Its words: `wait= hold= serve= link=`, `as=` a traced primitive, `at=` ms
-//! when it was opened (500), `err=` ms later at most, `until=` ms when it ended; `forgotten` for its permit; and how it stood at both looks: `left` inside nobody, `moved` so
-//! and polled in between, `polled` inside its thread. Without, it is plain code. `12.-` is no known thread.
+//! A phase has number, parent (0: none) and name. Its words: `wait= hold= serve= link=`, `as=` a traced primitive,
+//! `at=` ms when it was opened (500), `err=` ms later at most, `until=` ms when it ended; `forgotten` for its permit;
+//! and how it stood at both looks: `left` inside nobody, `moved` so and polled in between, `polled` inside its
+//! thread. Without, it is plain code. `12.-` is no known thread.
 //!
 //! After `moved` at the end of a proc or task line its switches differ between the snapshots; `caught=10000` and
 //! `timers=1` (hexadecimal) behind a proc line are the signals that it catches and its timers; `exe=` is its program; `sp=` is a thread's stack. `map=` is

@@ -187,8 +187,8 @@ pub(super) fn hidden_holders(view: &View<'_>, wait: Wait) -> Wait {
         return wait;
     }
     let list: Vec<String> = hidden.iter().take(4).map(ToString::to_string).collect();
-    // A run's processes inherit from each other. Of all processes of a machine some are never readable (the first one in
-    // many containers): that one of them holds this end is the one thing to assume.
+    // A run's processes inherit from each other. Of all processes of a machine some are never readable (the first one
+    // in many containers): that one of them holds this end is the one thing to assume.
     let at_most = match view.watched() {
         Watched::Command => Confidence::Possible,
         Watched::Processes => Confidence::Likely,

@@ -39,9 +39,9 @@ pub(super) fn is_parked(syscall: &Syscall) -> bool {
         && !matches!(operation(syscall), FUTEX_LOCK_PI | FUTEX_LOCK_PI2)
 }
 
-/// Whether it is the monitor thread of a Go program (`sysmon` of runtime/proc.go) while there is nothing to monitor: then it
-/// sleeps for half the time after which a collection is due in any case, or less if a timer is due sooner. Nothing comes of
-/// its waking up.
+/// Whether it is the monitor thread of a Go program (`sysmon` of runtime/proc.go) while there is nothing to monitor:
+/// then it sleeps for half the time after which a collection is due in any case, or less if a timer is due sooner.
+/// Nothing comes of its waking up.
 pub(super) fn is_go_monitor(view: &View<'_>, thread: &ThreadFact, syscall: &Syscall) -> bool {
     const HALF_A_FORCED_COLLECTION: u64 = 60_000_000_000;
     let plain_private_wait = syscall.arg(1).is_some_and(|op| op & 0xffff_ffff == FUTEX_WAIT | PRIVATE);

@@ -1,5 +1,6 @@
-//! What processes share by a number or a name. Semaphores and message queues of System V have no owner; the kernel tells who
-//! changed one last, or sent and received last, and any process that knows the number may do so. Queues of POSIX have descriptors, and a name until it is removed.
+//! What processes share by a number or a name. Semaphores and message queues of System V have no owner; the kernel
+//! tells who changed one last, or sent and received last, and any process that knows the number may do so. Queues of
+//! POSIX have descriptors, and a name until it is removed.
 
 use hangdog_schemas::fact::{Access, Argument, FdFact, SemaphoreFact, Syscall, ThreadFact};
 use hangdog_schemas::{Confidence, Pid, ResourceKey, Watched};
@@ -139,8 +140,8 @@ pub(super) fn queue(view: &View<'_>, thread: &ThreadFact, syscall: &Syscall, dir
     Outcome::Waits(vec![wait])
 }
 
-/// Whether all who can have been given something by their parents are in the run: of processes that ran already, those that
-/// are looked at may be a part.
+/// Whether all who can have been given something by their parents are in the run: of processes that ran already,
+/// those that are looked at may be a part.
 pub(super) fn is_all_of_it(view: &View<'_>) -> bool {
     view.watched() == Watched::Command
 }

@@ -4,9 +4,9 @@
 //! page fault ── keeps its area ──▶ whoever changes that area ── keeps the map ──▶ whoever reads /proc/PID/cmdline
 //! ```
 //!
-//! Seen on kernel 6.18: `munmap` sleeps in `__vma_start_write` while a fault in the area goes on, with the map's lock held
-//! for writing; a reader of `cmdline` sleeps in `__access_remote_vm`. No fact names the holders: they are those threads
-//! that are in such a call.
+//! Seen on kernel 6.18: `munmap` sleeps in `__vma_start_write` while a fault in the area goes on, with the map's lock
+//! held for writing; a reader of `cmdline` sleeps in `__access_remote_vm`. No fact names the holders: they are those
+//! threads that are in such a call.
 
 use hangdog_schemas::fact::{FdFact, Syscall, TaskState, ThreadFact};
 use hangdog_schemas::{Confidence, Pid, ResourceKey};

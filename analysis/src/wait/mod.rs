@@ -217,8 +217,9 @@ impl Wait {
         }
     }
 
-    /// Whether this is what a task of a process waits for when it has no work. A pipe or a pair of sockets of which only the
-    /// process itself has the other end is the bell by which an event loop wakes itself, for a signal or for another thread.
+    /// Whether this is what a task of a process waits for when it has no work. A pipe or a pair of sockets of which
+    /// only the process itself has the other end is the bell by which an event loop wakes itself, for a signal or for
+    /// another thread.
     pub(crate) fn is_for_work(&self, pid: Pid) -> bool {
         let is_own = || self.resolvers.iter().all(|resolver| resolver.who.pid() == pid);
         let is_bell =
@@ -283,8 +284,8 @@ pub(crate) struct Task {
 pub(crate) enum Limits {
     /// It ends by itself.
     End,
-    /// Of a thread that repeats it: the wait for what it asks for each time. And nobody sends a signal to a handler that
-    /// would end a wait.
+    /// Of a thread that repeats it: the wait for what it asks for each time. And nobody sends a signal to a handler
+    /// that would end a wait.
     Repeated,
 }
 

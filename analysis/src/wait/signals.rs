@@ -21,8 +21,8 @@ const SIGINT: u64 = bit(2);
 const SIGCHLD: u64 = bit(17);
 const SIGALRM: u64 = bit(14);
 
-/// Who catches all of these (USR1, USR2, ALRM, XCPU, VTALRM, PROF, IO) catches whatever can be caught, as the runtime of Go does:
-/// that says nothing about an alarm.
+/// Who catches all of these (USR1, USR2, ALRM, XCPU, VTALRM, PROF, IO) catches whatever can be caught, as the runtime
+/// of Go does: that says nothing about an alarm.
 const ALL: u64 = bit(10) | bit(12) | SIGALRM | bit(24) | bit(26) | bit(27) | bit(29);
 
 /// Handlers that end nothing: faults (ILL, TRAP, ABRT, BUS, FPE, SEGV, PIPE, SYS), the terminal (CONT, TSTP, TTIN,

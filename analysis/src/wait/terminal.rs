@@ -123,8 +123,8 @@ fn users<'v>(view: &'v View<'_>, index: Option<u32>) -> impl Iterator<Item = &'v
     all.filter(move |other| index.is_some() && index_of(view, other) == index)
 }
 
-/// Whether somebody may be behind the master side. Where the run itself holds it, nobody can type or resume unless that program
-/// passes it on from elsewhere.
+/// Whether somebody may be behind the master side. Where the run itself holds it, nobody can type or resume unless
+/// that program passes it on from elsewhere.
 fn passes_on(view: &View<'_>, master: Pid, index: Option<u32>) -> bool {
     !view.is_of_run(master) || has_far_end(view, master, index)
 }

@@ -46,7 +46,8 @@ fn has(capability: u32) -> bool {
     effective() >> capability & 1 == 1
 }
 
-/// Whether files of everybody can be read and written: the capability counts for those alone who exist in this user namespace.
+/// Whether files of everybody can be read and written: the capability counts for those alone who exist in this user
+/// namespace.
 pub(super) fn reads_all_files() -> bool {
     let map = fs::read_to_string("/proc/self/uid_map").unwrap_or_default();
     has(CAP_DAC_OVERRIDE) && map.split_whitespace().eq(["0", "0", "4294967295"])

@@ -6,9 +6,9 @@
 //! room/own-0/upper   what this run writes ────────┴─▶ /tmp/build-cache, as this run sees it
 //! ```
 //!
-//! An overlay in a mount namespace of the run, so as root only, and gone with it. Which directories: those in a temporary
-//! place that a variable of the environment names, since that is what such variables are for, and those that were asked
-//! for. Where it cannot be had the run shares the directory, and the report says so.
+//! An overlay in a mount namespace of the run, so as root only, and gone with it. Which directories: those in a
+//! temporary place that a variable of the environment names, since that is what such variables are for, and those
+//! that were asked for. Where it cannot be had the run shares the directory, and the report says so.
 
 use std::ffi::OsString;
 use std::fs;

@@ -1,8 +1,8 @@
 //! Which runs are disturbed, and by what seed. Pure.
 //!
-//! The first runs are left alone. When these fail often enough, all are: the less is disturbed the better. Else most are
-//! disturbed, each by a seed of its own, and a seed that has made a run fail is tried again and again: what it delays is
-//! close to the race.
+//! The first runs are left alone. When these fail often enough, all are: the less is disturbed the better. Else most
+//! are disturbed, each by a seed of its own, and a seed that has made a run fail is tried again and again: what it
+//! delays is close to the race.
 
 use std::collections::BTreeMap;
 
@@ -81,7 +81,8 @@ impl Plan {
         }
     }
 
-    /// Whether it fails in between a sixth and five sixths of the runs that nobody disturbs: both kinds come by themselves.
+    /// Whether it fails in between a sixth and five sixths of the runs that nobody disturbs: both kinds come by
+    /// themselves.
     fn fails_by_itself(&self) -> bool {
         let Tally { failed, of } = self.alone;
         of > 0 && failed * 6 >= of && (of - failed) * 6 >= of

@@ -11,9 +11,9 @@ use crate::{console, exit};
 
 /// Show what dead runs left behind; with --apply, remove it
 ///
-/// Only what is proven to be a dead run's is removed: processes, FUSE connections and mounts that it left, directories of
-/// runs in memory, recorders of programs, first facts of runs whose capture could not be written, and stale locks. Each is
-/// told with why it is the run's. Captures stay. No removal goes through a mount.
+/// Only what is proven to be a dead run's is removed: processes, FUSE connections and mounts that it left,
+/// directories of runs in memory, recorders of programs, first facts of runs whose capture could not be written, and
+/// stale locks. Each is told with why it is the run's. Captures stay. No removal goes through a mount.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Exit codes:

@@ -13,8 +13,8 @@ use hangdog_report::Style;
 
 /// Say what is otherwise in captures of runs that failed than in those of runs that passed
 ///
-/// How a run ended is in its capture. Two captures alone tell what differs, not what causes it: `hangdog flake` makes as
-/// many as that takes.
+/// How a run ended is in its capture. Two captures alone tell what differs, not what causes it: `hangdog flake` makes
+/// as many as that takes.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Exit codes:

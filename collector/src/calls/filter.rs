@@ -7,8 +7,8 @@
 //!          └─ yes ──▶ notify
 //! ```
 //!
-//! Without CAP_SYS_ADMIN a filter needs no_new_privs, under which setuid programs (sudo, fusermount3) lose their rights:
-//! the command would fail for our sake. So there is no filter then, and the helper is told.
+//! Without CAP_SYS_ADMIN a filter needs no_new_privs, under which setuid programs (sudo, fusermount3) lose their
+//! rights: the command would fail for our sake. So there is no filter then, and the helper is told.
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};

@@ -19,8 +19,8 @@
 //! never a decision. The helper goes on until the last process under the filter has ended, also when hangdog has been
 //! killed; if the helper itself is killed, the kernel fails the calls it would have held (ENOSYS) and nobody waits.
 //!
-//! Only `flake` asks for this. A call costs two switches: some 10 µs on an idle machine, and on one whose processors are
-//! all taken a turn in the queue.
+//! Only `flake` asks for this. A call costs two switches: some 10 µs on an idle machine, and on one whose processors
+//! are all taken a turn in the queue.
 
 mod chance;
 mod filter;

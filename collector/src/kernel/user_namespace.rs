@@ -1,4 +1,5 @@
-//! Whether this user can mount in namespaces of its own. Settings alone do not tell: seccomp and AppArmor have a say too.
+//! Whether this user can mount in namespaces of its own. Settings alone do not tell: seccomp and AppArmor have a say
+//! too.
 
 use std::io;
 use std::time::Duration;

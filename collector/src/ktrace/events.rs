@@ -11,8 +11,8 @@
 //! | all system calls | +150 % | +60 % |
 //!
 //! So `set_event_pid` (it looks at every switch and wake-up of the machine) and whatever takes the slow way through
-//! system calls (any event of `syscalls`, on every thread of the machine) are for those who ask for system calls. Of the
-//! rare ones the whole machine is recorded, and what is not the run's is left out when they are read.
+//! system calls (any event of `syscalls`, on every thread of the machine) are for those who ask for system calls. Of
+//! the rare ones the whole machine is recorded, and what is not the run's is left out when they are read.
 
 /// Seldom enough to be recorded in every run.
 pub(super) const RARE: &[&str] = &[

@@ -1,5 +1,5 @@
-//! Mounts, FUSE connections, semaphores and message queues that were there before the run: what is not among them, the run made
-//! (or somebody else did meanwhile: whoever acts on it must have a second reason).
+//! Mounts, FUSE connections, semaphores and message queues that were there before the run: what is not among them,
+//! the run made (or somebody else did meanwhile: whoever acts on it must have a second reason).
 
 use std::collections::BTreeSet;
 use std::io;

@@ -7,8 +7,9 @@
 //! | how a read that can block for good is done | [`worker`] |
 //! | what was mounted before the run | [`Baseline`] |
 //!
-//! It looks and does nothing else: no path of a watched program is looked up (but for files that may be locks, and those on
-//! local file systems only), nothing is attached to, stopped, signalled, mounted or written. Not here: what the facts mean, and when to look.
+//! It looks and does nothing else: no path of a watched program is looked up (but for files that may be locks, and
+//! those on local file systems only), nothing is attached to, stopped, signalled, mounted or written. Not here: what
+//! the facts mean, and when to look.
 
 mod baseline;
 pub mod files;

@@ -30,7 +30,8 @@ const TMPFS: u64 = 0x0102_1994;
 const FILES: [&str; 2] = ["phases.jsonl", SPOOL];
 /// The first facts.
 pub(crate) const SPOOL: &str = "spool.jsonl";
-/// The FUSE connections that were there before the run, and the mounts that are the run's: with these a later `hangdog clean` proves what is whose.
+/// The FUSE connections that were there before the run, and the mounts that are the run's: with these a later
+/// `hangdog clean` proves what is whose.
 pub(crate) const CONNECTIONS_BEFORE: &str = "connections-before.json";
 pub(crate) const NOTED_MOUNTS: &str = "mounts.json";
 const NEW_NOTES: &str = "notes.new";
@@ -141,8 +142,8 @@ impl RunDirectory {
         let _ = serde_json::to_vec(value).map(|text| self.replace(name, NEW_NOTES, &text));
     }
 
-    /// Bytes of its tmpfs that are used, and that there are; `None` when it is as large as it likes. Never waits: it is asked
-    /// through a descriptor, and of a tmpfs.
+    /// Bytes of its tmpfs that are used, and that there are; `None` when it is as large as it likes. Never waits: it
+    /// is asked through a descriptor, and of a tmpfs.
     pub(crate) fn room(&self) -> Option<(u64, u64)> {
         let about = fstatfs(&self.own).ok()?;
         let bytes = |blocks: u64| blocks.saturating_mul(about.f_bsize as u64);
@@ -294,8 +295,8 @@ pub(crate) fn claim_of_half(name: &str) -> Option<Claim> {
     Some(Claim { watcher: Owner { pid_namespace, pid, start, ..Owner::own().ok()? }, root: None })
 }
 
-/// Directories of runs whose watcher and command have both ended. One that proves whose something is that is still there
-/// stays until `hangdog clean` has used it; of many of these, the latest.
+/// Directories of runs whose watcher and command have both ended. One that proves whose something is that is still
+/// there stays until `hangdog clean` has used it; of many of these, the latest.
 fn dead(base: &OwnedFd) -> Vec<OsString> {
     let mut proofs = 0;
     let mut is_dead = |name: &OsString| {

@@ -1,7 +1,7 @@
 //! Which files may be locks: what file events told of, by their names. Pure.
 //!
-//! Whoever makes a lock file makes an event; whoever fails to make it, since it is there, makes none. So this says which
-//! locks there are and who made them, and not who waits for them.
+//! Whoever makes a lock file makes an event; whoever fails to make it, since it is there, makes none. So this says
+//! which locks there are and who made them, and not who waits for them.
 
 use std::borrow::Cow;
 

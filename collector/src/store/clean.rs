@@ -101,7 +101,8 @@ enum Thing {
     Lock,
 }
 
-/// All there is of a user: on tmpfs, and in the directory of captures, if there is one; and what dead runs left elsewhere.
+/// All there is of a user: on tmpfs, and in the directory of captures, if there is one; and what dead runs left
+/// elsewhere.
 pub fn leftovers(runtime: Option<OsString>, uid: u32, captures: Option<&Path>) -> io::Result<Vec<Leftover>> {
     let runs = runs(runtime, uid)?;
     let is_dead = |run: &&Run| run.claim.as_ref().is_some_and(|claim| claim.life() == Life::Dead);

@@ -6,7 +6,8 @@
 //! ```
 //!
 //! Who replaces a stale lock holds the kernel's lock on that very inode, so there is one who does; whoever dies while
-//! they do it lets go of that by dying. A lock of somebody who lives is never touched, nor one of whom it cannot be told.
+//! they do it lets go of that by dying. A lock of somebody who lives is never touched, nor one of whom it cannot be
+//! told.
 
 use std::ffi::OsString;
 use std::fs::{File, OpenOptions};

@@ -1,4 +1,5 @@
-//! Who something belongs to, in a way that no other process will ever be: host, boot, pid namespace, pid and start time.
+//! Who something belongs to, in a way that no other process will ever be: host, boot, pid namespace, pid and start
+//! time.
 
 use std::io;
 use std::time::Duration;

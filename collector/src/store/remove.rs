@@ -23,8 +23,8 @@ pub(crate) struct Stays {
     pub(crate) why: String,
 }
 
-/// Removes `name` in `parent`, whose path is `at`, with all below it. What stays comes back; with it stay the directories
-/// around it.
+/// Removes `name` in `parent`, whose path is `at`, with all below it. What stays comes back; with it stay the
+/// directories around it.
 pub(crate) fn remove_tree(parent: BorrowedFd<'_>, name: &OsStr, at: &Path) -> Vec<Stays> {
     let mut stays = Vec::new();
     remove(parent, name, &at.join(name), 0, &mut stays);

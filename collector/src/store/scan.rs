@@ -1,5 +1,5 @@
-//! One look at everybody for what dead runs may have left: who serves which FUSE connection, and whose environment names
-//! which run. Both reads can block for ever, so a helper makes them and tells what it has found as it finds it.
+//! One look at everybody for what dead runs may have left: who serves which FUSE connection, and whose environment
+//! names which run. Both reads can block for ever, so a helper makes them and tells what it has found as it finds it.
 
 use std::collections::BTreeSet;
 use std::io::Write as _;

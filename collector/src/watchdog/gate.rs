@@ -11,11 +11,11 @@
 //!              begins
 //! ```
 //!
-//! What counts is when a trigger *came in*, never when it had its turn: one that was held up and has its turn when the
-//! snapshot of its wave is over would take a second one of the same moment. One that came in later is a new
+//! What counts is when a trigger *came in*, never when it had its turn: one that was held up and has its turn when
+//! the snapshot of its wave is over would take a second one of the same moment. One that came in later is a new
 //! event, even if it looks the same. A failed snapshot covers nobody; its backoff grows with each failure in a row.
-//! One that was cut short on purpose covers nobody either, and nobody has to wait because of it. Who has a deadline (a signal, `--timeout`)
-//! does not wait for the end of a backoff: it would be too late.
+//! One that was cut short on purpose covers nobody either, and nobody has to wait because of it. Who has a deadline
+//! (a signal, `--timeout`) does not wait for the end of a backoff: it would be too late.
 
 #[cfg(test)]
 mod tests;

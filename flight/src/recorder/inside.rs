@@ -8,8 +8,9 @@
 //! ```
 //!
 //! What a thread left last at a depth stays written down there, or what it opened since. It is as a rule what it goes
-//! into next at that depth: the same future, polled again, or a new span. Then one look at the slot's commit word, which is the same as long as nothing was
-//! said of the phase, and one at its thread and task do for finding it, and for asking the runtime for its task.
+//! into next at that depth: the same future, polled again, or a new span. Then one look at the slot's commit word,
+//! which is the same as long as nothing was said of the phase, and one at its thread and task do for finding it, and
+//! for asking the runtime for its task.
 
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 

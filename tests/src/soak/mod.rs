@@ -1,5 +1,5 @@
-//! Healthy programs that pause, queue and wait, composed by a seed into trees of commands and run under hangdog: none of
-//! them may be accused.
+//! Healthy programs that pause, queue and wait, composed by a seed into trees of commands and run under hangdog: none
+//! of them may be accused.
 //!
 //! ```text
 //! tests/soak/*.sh ──▶ recipe ─┐

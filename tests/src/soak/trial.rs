@@ -19,7 +19,8 @@ use crate::{Bench, Programs};
 
 /// Exit code of a run that hangdog ended.
 const ENDED_BY_HANGDOG: i32 = 124;
-/// How long processes may need to go after the end of the run: the command may end before its children, who end by themselves.
+/// How long processes may need to go after the end of the run: the command may end before its children, who end by
+/// themselves.
 const GOING: Duration = Duration::from_mins(1);
 
 /// A tree that is about to be run.

@@ -7,7 +7,8 @@
 //! cargo test -p hangdog-tests --test calibration -- --only WORD     scenarios with this word
 //! ```
 //!
-//! Not run by a plain `cargo test`: each of these scenarios is a test already. It fails when a certain verdict is wrong.
+//! Not run by a plain `cargo test`: each of these scenarios is a test already. It fails when a certain verdict is
+//! wrong.
 //!
 //! | module | is |
 //! | --- | --- |

@@ -1,5 +1,5 @@
-//! Flakes that really fail by chance, from real parts: named with their cause in the first sentence. Runs that pass accuse
-//! nobody.
+//! Flakes that really fail by chance, from real parts: named with their cause in the first sentence. Runs that pass
+//! accuse nobody.
 
 mod flakes;
 

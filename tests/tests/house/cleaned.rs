@@ -1,5 +1,5 @@
-//! What a killed run leaves outside of memory, `hangdog clean` names with its proof and takes away: a server of a hung FUSE
-//! mount, the mount itself, and whoever waits for it. Who only looks the same stays.
+//! What a killed run leaves outside of memory, `hangdog clean` names with its proof and takes away: a server of a
+//! hung FUSE mount, the mount itself, and whoever waits for it. Who only looks the same stays.
 
 use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};

@@ -1,4 +1,5 @@
-//! What `hangdog doctor` says in places with fewer rights is tried there, claim by claim; and `hangdog run` names a hang with what it has.
+//! What `hangdog doctor` says in places with fewer rights is tried there, claim by claim; and `hangdog run` names a
+//! hang with what it has.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;

@@ -1,5 +1,5 @@
-//! hangdog killed with SIGKILL at any moment of a run: the command's result is what it is without hangdog, the capture can be
-//! opened as far as it goes, and the next run clears what is left.
+//! hangdog killed with SIGKILL at any moment of a run: the command's result is what it is without hangdog, the
+//! capture can be opened as far as it goes, and the next run clears what is left.
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;

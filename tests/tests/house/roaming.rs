@@ -1,6 +1,7 @@
-//! Commands that fork, exec, leave sessions and namespaces, change their names and end at random, some of them in a hang
-//! that is ended. Beside each of them stand others with the same names, arguments, directories and even the same variables
-//! of hangdog: they are never touched. Of the command none is left after a hang, and none is ended after a normal end.
+//! Commands that fork, exec, leave sessions and namespaces, change their names and end at random, some of them in a
+//! hang that is ended. Beside each of them stand others with the same names, arguments, directories and even the same
+//! variables of hangdog: they are never touched. Of the command none is left after a hang, and none is ended after a
+//! normal end.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};

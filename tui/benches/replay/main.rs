@@ -6,7 +6,8 @@
 //! $ cargo bench -p hangdog-tui -- FILE.hang          a capture that was recorded
 //! ```
 //!
-//! All times are those on a processor. The capture is made in one process and looked at in another one, so that the memory of the first does not count.
+//! All times are those on a processor. The capture is made in one process and looked at in another one, so that the
+//! memory of the first does not count.
 
 mod capture;
 

@@ -1,5 +1,6 @@
-//! Keys, mouse, sizes and newer models at random, over captures that are good, cut and corrupt: nothing panics, and every
-//! screen has a way back. `HANGDOG_TUI_EVENTS` says how many events; the seed is fixed, so that what fails fails again.
+//! Keys, mouse, sizes and newer models at random, over captures that are good, cut and corrupt: nothing panics, and
+//! every screen has a way back. `HANGDOG_TUI_EVENTS` says how many events; the seed is fixed, so that what fails
+//! fails again.
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
 use hangdog_schemas::file::{Reader, Writer};

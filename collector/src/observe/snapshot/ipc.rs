@@ -1,5 +1,5 @@
-//! Semaphores and message queues of System V at which kept threads wait: who changed one last, or sent and received last, is as
-//! near as the kernel comes to a holder.
+//! Semaphores and message queues of System V at which kept threads wait: who changed one last, or sent and received
+//! last, is as near as the kernel comes to a holder.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -96,7 +96,8 @@ fn queue_of(call: &Syscall) -> Option<u32> {
     call.arg(0).filter(|_| is_of_queues).and_then(|queue| u32::try_from(queue).ok())
 }
 
-/// A line of `/proc/sysvipc/msg` (ipc/msg.c, `sysvipc_msg_proc_show`): key, number, permissions, bytes, messages, last sender, last receiver.
+/// A line of `/proc/sysvipc/msg` (ipc/msg.c, `sysvipc_msg_proc_show`): key, number, permissions, bytes, messages,
+/// last sender, last receiver.
 fn queue_line(line: &[u8]) -> Option<[u32; 5]> {
     let mut words = words(line).skip(1);
     let queue = number(words.next()?)?;

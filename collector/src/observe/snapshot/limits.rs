@@ -1,5 +1,5 @@
-//! What is nearly used up: descriptors, inotify instances, tasks of control groups; and how the control groups fare. In full
-//! snapshots only.
+//! What is nearly used up: descriptors, inotify instances, tasks of control groups; and how the control groups fare.
+//! In full snapshots only.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -150,8 +150,8 @@ impl Taking {
     }
 }
 
-/// Descriptors up to the highest number below which next to none is free. One may have a number beyond the limit, from before that
-/// was lowered.
+/// Descriptors up to the highest number below which next to none is free. One may have a number beyond the limit,
+/// from before that was lowered.
 fn dense(seen: &Seen) -> usize {
     let mut numbers: Vec<usize> = seen.links.iter().map(|link| link.fd.0 as usize).collect();
     numbers.sort_unstable();

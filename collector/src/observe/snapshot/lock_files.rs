@@ -1,9 +1,10 @@
 //! Files that may be locks, in the directories of the run: how they begin, how old they are, and whether the processes
 //! that they name exist.
 //!
-//! This is the one place where a snapshot looks up paths of the run. It does so through the guarded worker, only where
-//! every mount on the way is a file system that asks nobody outside of this kernel, without following any link, and reads
-//! no file that is not small and regular. A file with a lease is left alone: to open it would disturb its holder.
+//! This is the one place where a snapshot looks up paths of the run. It does so through the guarded worker, only
+//! where every mount on the way is a file system that asks nobody outside of this kernel, without following any link,
+//! and reads no file that is not small and regular. A file with a lease is left alone: to open it would disturb its
+//! holder.
 
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -220,7 +220,8 @@ impl Snapshotter {
         }
     }
 
-    /// Polls until there is a piece of it, it is done or `until` is reached. In between it sleeps, at most a millisecond at a time.
+    /// Polls until there is a piece of it, it is done or `until` is reached. In between it sleeps, at most a
+    /// millisecond at a time.
     pub fn work(&mut self, until: Instant) -> Progress {
         loop {
             let rings = self.reader.crew.borrow().rings();

@@ -1,5 +1,5 @@
-//! What the kernel's own recorder is asked, and where its answers go. They are passed on as they come: the main loop does
-//! not look into them, and the judge does not get them.
+//! What the kernel's own recorder is asked, and where its answers go. They are passed on as they come: the main loop
+//! does not look into them, and the judge does not get them.
 
 use std::time::Duration;
 
@@ -58,8 +58,8 @@ impl MainLoop<'_> {
         }
     }
 
-    /// The recorder's instance is removed. A long run waits for it, so that nothing of it is left at the end; a short one
-    /// would take noticeably longer by it, and leaves it to the helper.
+    /// The recorder's instance is removed. A long run waits for it, so that nothing of it is left at the end; a short
+    /// one would take noticeably longer by it, and leaves it to the helper.
     pub(in crate::run) fn end_kernel_trace(&mut self) {
         let limit = Duration::from_nanos(self.now().0 / 100).min(LAST_EVENTS);
         if let Some(ktrace) = self.parts.ktrace.take() {

@@ -1,5 +1,5 @@
-//! Looks that are wanted, and by whom. Which of them begins, shares another's look or waits is decided by the gate; those
-//! that were asked for together come to one look.
+//! Looks that are wanted, and by whom. Which of them begins, shares another's look or waits is decided by the gate;
+//! those that were asked for together come to one look.
 
 use std::cmp::Reverse;
 
@@ -70,7 +70,8 @@ impl MainLoop<'_> {
     }
 }
 
-/// How often it is tried at most. A signal makes do with what one look has found, and the watchdog looks again by itself.
+/// How often it is tried at most. A signal makes do with what one look has found, and the watchdog looks again by
+/// itself.
 fn tries(who: Who) -> u32 {
     match who {
         Who::Dump => 2,

@@ -1,6 +1,6 @@
-//! Time lines in words. `2 A` is a trigger that comes in at 2 and has its turn at once; `5 B@3` came in at 3 and has its
-//! turn at 5. A name in capitals wants a full snapshot, another one a light one; one with `!` has a deadline. `4 well`, `4 short` and `4 failed` end
-//! the snapshot that is going on. A unit is a tenth of a second.
+//! Time lines in words. `2 A` is a trigger that comes in at 2 and has its turn at once; `5 B@3` came in at 3 and has
+//! its turn at 5. A name in capitals wants a full snapshot, another one a light one; one with `!` has a deadline. `4
+//! well`, `4 short` and `4 failed` end the snapshot that is going on. A unit is a tenth of a second.
 
 use super::*;
 

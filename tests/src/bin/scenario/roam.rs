@@ -1,11 +1,12 @@
-//! A family that is hard to follow: at random its members fork, fork twice, become other programs, leave their session,
-//! their namespaces, their name, their environment and their descriptors, stop and end. And those beside it who look the
-//! same and are none of it.
+//! A family that is hard to follow: at random its members fork, fork twice, become other programs, leave their
+//! session, their namespaces, their name, their environment and their descriptors, stop and end. And those beside it
+//! who look the same and are none of it.
 #![expect(unsafe_code, reason = "fork, and closing descriptors without their owners")]
 //!
 //! `roam SEED ENDING MARK`; the same seed makes the same family. ENDING is `exit` or `hang`, of the first member. What a
-//! process is, is told by the environment, so that everybody's command line is the same: `ROAM_AS` is `canary` for one who
-//! looks the same, `starter` for one who starts such a one by two forks, and missing for the first of a family.
+//! process is, is told by the environment, so that everybody's command line is the same: `ROAM_AS` is `canary` for
+//! one who looks the same, `starter` for one who starts such a one by two forks, and missing for the first of a
+//! family.
 
 use std::io::{self, Read as _};
 use std::os::unix::process::CommandExt as _;

@@ -55,8 +55,8 @@ pub(crate) const LINES: &[Line] = &[
     .beside(REGISTRY),
 ];
 
-/// Looks at words that lie like those which a pair of phases touches, counted with valgrind's lackey: 14 cache lines on 8
-/// pages, beside 23 of code. None waits for another.
+/// Looks at words that lie like those which a pair of phases touches, counted with valgrind's lackey: 14 cache lines
+/// on 8 pages, beside 23 of code. None waits for another.
 fn words(effort: Effort) -> f64 {
     const LINES: usize = 14;
     const PAGES: usize = 8;
