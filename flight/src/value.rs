@@ -99,6 +99,13 @@ impl<const N: usize> Text<N> {
         std::str::from_utf8(&self.bytes[..self.length]).unwrap_or_default()
     }
 
+    /// `text` itself, or what is left of it when it is too long, kept in `cut`. Most texts fit, and a copy of one costs
+    /// as much as writing it down.
+    #[inline]
+    pub(crate) fn fitted<'a>(text: &'a str, cut: &'a mut Option<Self>) -> &'a str {
+        if text.len() <= N { text } else { cut.insert(Self::of(text)).as_str() }
+    }
+
     fn push(&mut self, text: &str) {
         if self.cut {
             return;

@@ -31,6 +31,8 @@ pub(crate) struct Spans {
     elsewhere: OnceLock<Hashed>,
 }
 
+/// On lines of its own: one thread writes here, and what lies before it on the heap may be another's.
+#[repr(align(128))]
 struct Shard {
     near: [Place; NEAR],
     far: [OnceLock<Box<[Place]>>; FAR],

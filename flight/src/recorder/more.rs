@@ -109,24 +109,19 @@ impl Recorder {
     }
 
     fn write_entry(&'static self, book: &Book, phase: u64, chain: &mut Chain, key: u16, value: Value<'_>) -> bool {
-        let mut body = [0; MAX_VALUE / WORD];
-        let (kind, bytes) = match (value, value.number()) {
+        let (bytes, mut cut);
+        let (kind, body) = match (value, value.number()) {
             (_, Some((kind, number))) => {
-                body[0] = number;
-                (kind, WORD)
+                bytes = number.to_ne_bytes();
+                (kind, &bytes[..])
             }
             (Value::Text(text), _) => {
-                let text = Text::<MAX_VALUE>::of(text);
-                let bytes = text.as_str().as_bytes();
-                for (word, chunk) in body.iter_mut().zip(bytes.chunks(WORD)) {
-                    *word = names::word_of(chunk);
-                }
-                (value::TEXT, bytes.len())
+                cut = None;
+                (value::TEXT, Text::<MAX_VALUE>::fitted(text, &mut cut).as_bytes())
             }
             _ => return false,
         };
-        let body = &body[..bytes.div_ceil(WORD)];
-        let (from, to) = (chain.used, chain.used + 1 + body.len());
+        let (from, to) = (chain.used, chain.used + 1 + body.len().div_ceil(WORD));
         let has = from.div_ceil(more::BODY_WORDS);
         let needs = to.div_ceil(more::BODY_WORDS);
         if needs > more::MAX_CHAIN {
@@ -151,14 +146,16 @@ impl Recorder {
             let slot = self.slots.get(touched[at / more::BODY_WORDS - first_touched]?)?;
             Some(&slot[more::BODY + at % more::BODY_WORDS])
         };
-        for (at, word) in (from + 1..to).zip(body) {
+        let mut at = from;
+        for bytes in body.chunks(WORD) {
+            at += 1;
             if let Some(place) = word_at(at) {
-                place.store(*word, Relaxed);
+                place.store(names::word_of(bytes), Relaxed);
             }
         }
         // The head comes last: a reader that sees it finds the rest.
         if let Some(place) = word_at(from) {
-            place.store(more::entry(key, kind, bytes), Release);
+            place.store(more::entry(key, kind, body.len()), Release);
         }
         chain.used = to;
         true
@@ -231,13 +228,23 @@ impl Recorder {
                 self.push(book, event, text);
             }
         } else {
-            use std::fmt::Write;
-            let mut text = Text::<{ cell::MAX_TEXT }>::new();
-            let _cut = write!(text, "{value}");
             let event = Event { now: book.now(), kind: cell::NOTE, argument: 0, name: key, phase, last: 0 };
-            self.push(book, event, text.as_str());
+            if let Value::Text(text) = value {
+                self.push(book, event, text);
+            } else {
+                self.push(book, event, shown(value).as_str());
+            }
         }
     }
+}
+
+/// A value as the history has it.
+#[inline(never)]
+fn shown(value: Value<'_>) -> Text<{ cell::MAX_TEXT }> {
+    use std::fmt::Write;
+    let mut text = Text::new();
+    let _cut = write!(text, "{value}");
+    text
 }
 
 /// What a model looks at.

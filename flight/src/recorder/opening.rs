@@ -277,7 +277,7 @@ fn meaning(book: &Book, slot: &Slot, site: &'static Site, id: u64, flags: u64, k
     if name.0 != crate::layout::HANG_OUTCOME {
         // That it began comes before what it says.
         let flags = note_begin(book, slot, id, recorder.number_of(site), flags | slot::MEANS);
-        let said = beyond(book, site, id, flags, key, value);
+        let said = append(book, id, flags, name.0, value);
         if said & slot::HAS_MORE != 0 {
             recorder.note_meaning(book, id, recorder.number_of(site), name.0, value);
         }
@@ -313,8 +313,14 @@ fn text_beyond(book: &Book, site: &Site, id: u64, flags: u64, key: usize, text: 
 #[inline(never)]
 fn beyond(book: &Book, site: &Site, id: u64, flags: u64, key: usize, value: Value<'_>) -> u64 {
     let Some((recorder, text)) = book.recorder.get().zip(site.keys().get(key)) else { return flags };
+    append(book, id, flags, recorder.name(text).0, value)
+}
+
+/// The same, of a key by its number.
+#[inline]
+fn append(book: &Book, id: u64, flags: u64, key: u16, value: Value<'_>) -> u64 {
     let is_new = flags & slot::HAS_MORE == 0;
-    let added = recorder.append(book, id, is_new, recorder.name(text).0, value);
+    let added = book.recorder.get().is_some_and(|recorder| recorder.append(book, id, is_new, key, value));
     if added { flags | slot::HAS_MORE | slot::SAID } else { flags }
 }
 

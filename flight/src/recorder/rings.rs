@@ -82,8 +82,8 @@ impl Recorder {
         fence(Release);
         let mut next = head.wrapping_add(1);
         if !text.is_empty() {
-            let text = Text::<{ cell::MAX_TEXT }>::of(text);
-            let bytes = text.as_str().as_bytes();
+            let mut cut = None;
+            let bytes = Text::<{ cell::MAX_TEXT }>::fitted(text, &mut cut).as_bytes();
             argument = bytes.len() as u8;
             for part in bytes.chunks(cell::TEXT_BYTES) {
                 let word = |at: usize| names::word_of(part.get(at..part.len().min(at + WORD)).unwrap_or_default());

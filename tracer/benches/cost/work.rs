@@ -23,6 +23,13 @@ pub(crate) fn pair(number: u64, text: &str) {
     let _inner = info_span!("inner", number, text).entered();
 }
 
+/// The same, and they say what they mean.
+#[inline]
+pub(crate) fn meaning_pair(number: u64, text: &str) {
+    let _outer = info_span!("outer", number, hang.serve = text).entered();
+    let _inner = info_span!("inner", number, hang.serve = text).entered();
+}
+
 /// The same below what a log shows.
 #[inline]
 pub(crate) fn debug_pair(number: u64, text: &str) {

@@ -30,6 +30,7 @@ pub(crate) const LINES: &[Line] = &[
     Line::new("`phase!`, TSC, with history", |effort| recorded(each(effort, pair)))
         .with(&[("HANGDOG_CLOCK", "tsc"), ("HANGDOG_HISTORY", "all")])
         .wanted(Target::itself(30.0)),
+    Line::new("`phase!` that says `hang.serve`", |effort| recorded(each(effort, meaning_pair))),
     Line::new("fastrace `LocalSpan`", |effort| {
         Ok(fastrace_each(effort, |number, text| {
             let fields = || [("number", number.to_string()), ("text", text.to_string())];
@@ -51,6 +52,13 @@ pub(crate) const LINES: &[Line] = &[
 fn pair(number: u64, text: &str) {
     let _outer = phase!("outer", number, text);
     let _inner = phase!("inner", number, text);
+}
+
+/// What it says is written down twice: beside the open phase, and in the history, which outlives it.
+#[inline]
+fn meaning_pair(number: u64, text: &str) {
+    let _outer = phase!("outer", number, hang.serve = text);
+    let _inner = phase!("inner", number, hang.serve = text);
 }
 
 #[inline]

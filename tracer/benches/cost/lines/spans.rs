@@ -5,7 +5,7 @@ use tracing_subscriber::prelude::*;
 
 use super::stacks::{self, Ignores, Reads};
 use crate::line::{Line, Target};
-use crate::work::{debug_pair, each, pair, recorded};
+use crate::work::{debug_pair, each, meaning_pair, pair, recorded};
 
 const REGISTRY: &str = "Registry + no-op layer";
 const FMT: &str = "Registry + fmt, 2 threads";
@@ -33,6 +33,11 @@ pub(crate) const LINES: &[Line] = &[
     })
     .beside(REGISTRY)
     .wanted(Target::over(20.0).and_times(1.15)),
+    Line::new("Registry + hangdog layer, spans that say `hang.serve`", |effort| {
+        tracing_subscriber::registry().with(hangdog_tracer::layer()).init();
+        recorded(each(effort, meaning_pair))
+    })
+    .beside(REGISTRY),
     Line::new("Registry + hangdog layer, TSC", |effort| {
         tracing_subscriber::registry().with(hangdog_tracer::layer()).init();
         recorded(each(effort, pair))
