@@ -32,6 +32,8 @@ pub use tick::Tick;
 const ADOPTION: u64 = 4;
 /// Passes after which a thread is looked at as a whole, though it did not run: another one may have named it.
 const NAMES: u64 = 16;
+/// Passes for which a new process's recorder may say nothing, and a thread is taken for its own by the name alone.
+const BELIEVED: u64 = 8;
 /// How long a pass waits for start times; those that take longer come with the next pass.
 const START_TIMES: Duration = Duration::from_millis(3);
 
@@ -106,6 +108,8 @@ struct Known {
     /// Which thread is the recorder's own; it is none of `threads`.
     tick: Tick,
     tick_thread: Option<(Tid, Thread)>,
+    /// What was taken for the recorder's thread is none: it is among those that the next look has to find.
+    has_put_back: bool,
     first_seen: RunNs,
     /// Number of the pass in which it was last looked at.
     looked: u64,
@@ -184,6 +188,11 @@ impl Tree {
     /// The process with this number, when it is of the run.
     pub fn process(&self, pid: Pid) -> Option<ProcessId> {
         self.known.get(&pid)?.id
+    }
+
+    /// Whether a process with this number is of the run and its start time is not known yet.
+    pub fn is_awaited(&self, pid: Pid) -> bool {
+        self.known.get(&pid).is_some_and(|known| known.id.is_none())
     }
 
     /// The process that has this number and start time in its own pid namespace, if there is but one.
@@ -287,8 +296,9 @@ impl Tree {
                 parent: status.parent,
                 raw_comm: Vec::new(),
                 threads: BTreeMap::new(),
-                tick: Tick::None,
+                tick: Tick::Unsaid { until: self.passes + BELIEVED },
                 tick_thread: None,
+                has_put_back: false,
                 first_seen: now,
                 looked: 0,
             });
@@ -300,7 +310,8 @@ impl Tree {
 
     fn look_again(&mut self, pid: Pid, now: RunNs, queue: &mut Vec<Pid>, out: &mut Pass) -> io::Result<()> {
         let Some(known) = self.known.get_mut(&pid) else { return Ok(()) };
-        if self.passes % NAMES != u64::from(pid.0) % NAMES && known.had_no_turn(&mut self.budget) {
+        let is_believed = known.believe_tick(self.passes, &mut self.budget);
+        if is_believed && self.passes % NAMES != u64::from(pid.0) % NAMES && known.had_no_turn(&mut self.budget) {
             known.looked = self.passes;
             if self.passes % ADOPTION == u64::from(pid.0) % ADOPTION {
                 for (&tid, thread) in &mut known.threads {
@@ -401,6 +412,7 @@ impl Tree {
             known.id = Some(process);
             if let Some(tick) = self.early_ticks.remove(&process) {
                 known.tick = tick;
+                known.confirm_tick(&mut self.budget);
                 known.find_tick();
             }
             // The middle of the tick in which it began.

@@ -39,6 +39,8 @@ const MOST_KINDS: usize = 8 << 10;
 pub trait Processes {
     /// By number, in the observer's pid namespace.
     fn by_pid(&self, pid: u32) -> Option<ProcessId>;
+    /// Whether the run has a process with this number of which nothing more is known yet.
+    fn is_awaited(&self, pid: u32) -> bool;
     /// By start time: for a process that knows itself under another number, in a nested pid namespace.
     fn by_start(&self, start: u64) -> Option<ProcessId>;
     /// By number and start time in its own pid namespace, the start give or take `slack`; `None` when there are several.

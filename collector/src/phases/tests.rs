@@ -12,6 +12,10 @@ impl Processes for One {
         (self.0.pid.0 == pid).then_some(self.0)
     }
 
+    fn is_awaited(&self, _: u32) -> bool {
+        false
+    }
+
     fn by_start(&self, start: u64) -> Option<ProcessId> {
         (self.0.start.0 == start).then_some(self.0)
     }

@@ -121,3 +121,30 @@ fn what_happens_to_a_sleeper_is_seen() {
     nix::sys::signal::kill(nix::unistd::Pid::from_raw(sleeper.0 as i32), nix::sys::signal::Signal::SIGKILL).unwrap();
     run.until(|_, tree| tree.threads().all(|t| t.state == TaskState::Z) || tree.threads().count() == 0);
 }
+
+#[test]
+fn a_name_alone_is_believed_for_a_while_only() {
+    let script = "import threading, time
+def sleep():
+    open('/proc/thread-self/comm', 'w').write('hangdog-tick')
+    time.sleep(600)
+for _ in range(2): threading.Thread(target=sleep, daemon=True).start()
+time.sleep(600)";
+    if !Command::new("python3").arg("--version").output().is_ok_and(|output| output.status.success()) {
+        println!("SKIPPED: there is no python3");
+        return;
+    }
+    let mut run = Run::new(shell("python3 -c \"$0\" & read line; kill $!").arg(script));
+    let called_so = |tree: &Tree| {
+        let comm = |thread: &ThreadNow| {
+            let ThreadId { process, tid } = thread.thread;
+            std::fs::read_to_string(format!("/proc/{}/task/{tid}/comm", process.pid)).unwrap_or_default()
+        };
+        tree.threads().filter(|thread| comm(thread).trim_end() == hangdog_flight::TICK_THREAD).count()
+    };
+    // One of them may be a recorder's at first; both are threads like all when no recorder was found.
+    run.until(|_, tree| called_so(tree) == 2);
+    assert_eq!((run.tree.threads().count(), run.tree.ticks().len()), (3, 0));
+    std::io::Write::write_all(run.child.stdin.as_mut().unwrap(), b"\n").unwrap();
+    run.until(|_, tree| tree.threads().count() == 0);
+}

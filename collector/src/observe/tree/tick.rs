@@ -3,7 +3,8 @@
 //! It wakes up fifty times a second. Taken for a thread of the program it would be a sign of life in every hang, and
 //! in a wait graph somebody who may yet help. So it is in no sample and no snapshot. A program could
 //! call any thread of its own so; therefore a name alone is not believed, but in the moments before the recorder has
-//! said the thread's number.
+//! said the thread's number, or before a new process's recorder was found at all: one of other namespaces bears other
+//! numbers in its file's name, and one that is still being made cannot be read.
 
 use std::collections::BTreeSet;
 
@@ -19,6 +20,11 @@ const MOST_EARLY: usize = 1024;
 /// life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Tick {
+    /// Until that pass, the one that is called so: a recorder may yet be found.
+    Unsaid {
+        /// The pass.
+        until: u64,
+    },
     /// The one that is called so: the recorder did not say which yet.
     ByName,
     /// This one, if it is called so too; in the process's own pid namespace.
@@ -67,7 +73,7 @@ impl Known {
             && self.id.is_none_or(|process| process.pid.0 != tid.0)
             && match self.tick {
                 Tick::None => false,
-                Tick::ByName => true,
+                Tick::ByName | Tick::Unsaid { .. } => true,
                 // What the kernel calls it in its own pid namespace comes last.
                 Tick::Thread(inner) => self
                     .dir
@@ -78,6 +84,9 @@ impl Known {
 
     /// Puts the recorder's own thread aside, if it is among those that were looked at.
     pub(super) fn find_tick(&mut self) -> Option<Tid> {
+        if self.tick_thread.is_some() {
+            return None;
+        }
         let tid = *self.threads.iter().find(|(tid, thread)| self.is_tick(**tid, thread))?.0;
         self.put_aside(tid);
         Some(tid)
@@ -85,20 +94,32 @@ impl Known {
 
     /// Whether a thread with a new name is the recorder's own: then it is put aside.
     pub(super) fn has_new_tick(&mut self, tid: Tid) -> bool {
-        let is_tick = self.threads.get(&tid).is_some_and(|thread| self.is_tick(tid, thread));
+        let is_tick =
+            self.tick_thread.is_none() && self.threads.get(&tid).is_some_and(|thread| self.is_tick(tid, thread));
         if is_tick {
             self.put_aside(tid);
         }
         is_tick
     }
 
+    /// Whether what was believed so far still is. A process in which nobody said for long that it has a recorder has
+    /// none: then its thread with that name is one like all, and this pass is to find it.
+    pub(super) fn believe_tick(&mut self, pass: u64, budget: &mut Budget) -> bool {
+        if matches!(self.tick, Tick::Unsaid { until } if until <= pass) {
+            self.tick = Tick::None;
+            self.confirm_tick(budget);
+        }
+        !std::mem::take(&mut self.has_put_back)
+    }
+
     /// What was believed by its name may be another. Then the next pass finds it again, as a thread like all.
-    fn confirm_tick(&mut self, budget: &mut Budget) {
+    pub(super) fn confirm_tick(&mut self, budget: &mut Budget) {
         let Some((tid, thread)) = self.tick_thread.take() else { return };
         if self.is_tick(tid, &thread) {
             self.tick_thread = Some((tid, thread));
         } else {
             thread.release(budget);
+            self.has_put_back = true;
         }
     }
 

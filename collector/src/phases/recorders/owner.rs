@@ -10,6 +10,9 @@
 //!
 //! The wall clock can be set meanwhile, which looks like a `b`. It is none when the process with that number has
 //! exactly the start time that the program says.
+//!
+//! A start time that had to be shifted is right within a tick only. So it is put together with the process that a
+//! sample saw, and names one by itself only when no sample will see it any more.
 
 use hangdog_flight::{Anchor, Owner};
 use hangdog_schemas::{Big, ClockAnchor, Pid, ProcessId, When};
@@ -31,6 +34,15 @@ pub(super) struct Whose {
     ahead: i64,
 }
 
+/// What is to be thought of a process that no sample knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Unseen {
+    /// It may be too new: the next sample will tell.
+    Awaited,
+    /// It ended before one saw it.
+    Ended,
+}
+
 /// What the host's clocks said when the recorder was looked at for the first time.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Host {
@@ -42,8 +54,14 @@ pub(super) struct Host {
 }
 
 impl Whose {
-    /// `None` as long as a process of another pid namespace is not known.
-    pub(super) fn find(owner: &Owner, anchor: &Anchor, host: &Host, processes: &dyn Processes) -> Option<Self> {
+    /// `None` as long as a process of another pid namespace is not known, or one with other clocks is awaited.
+    pub(super) fn find(
+        owner: &Owner,
+        anchor: &Anchor,
+        host: &Host,
+        processes: &dyn Processes,
+        unseen: Unseen,
+    ) -> Option<Self> {
         let same_pids = owner.pid_namespace == host.pid_namespace;
         let inner_pid = (!same_pids).then_some(owner.pid);
         let (monotonic, boottime) = ahead(anchor, &host.clocks);
@@ -66,7 +84,11 @@ impl Whose {
             return Some(Self { process, inner_pid, ahead: unless_same(monotonic) });
         }
         // It may have ended before the first sample saw it, and is known well enough by what it says itself.
-        let start = if unless_same(boottime) == 0 { owner.start_ticks } else { shifted };
+        let start = match (unless_same(boottime), unseen) {
+            (0, _) => owner.start_ticks,
+            (_, Unseen::Ended) if !processes.is_awaited(owner.pid) => shifted,
+            (_, Unseen::Ended | Unseen::Awaited) => return None,
+        };
         let process = ProcessId { pid: Pid(owner.pid), start: Big(start) };
         same_pids.then_some(Self { process, inner_pid, ahead: unless_same(monotonic) })
     }
@@ -110,6 +132,10 @@ mod tests {
             (pid == 40).then_some(PROCESS)
         }
 
+        fn is_awaited(&self, pid: u32) -> bool {
+            pid == 42
+        }
+
         fn by_start(&self, _: u64) -> Option<ProcessId> {
             None
         }
@@ -140,7 +166,12 @@ mod tests {
     /// The run began at 300 s of the monotonic clock, 310 s of boottime, and it is 20 s into the run. The program's
     /// anchor was read 5 s ago. Its clocks are `m` and `b` seconds ahead, the wall clock was set by `step`.
     #[track_caller]
-    fn check(pid: u32, (m, b, step): (i64, i64, i64), expected: Option<(u32, u64, u64, u64)>) {
+    fn check(pid: u32, clocks: (i64, i64, i64), expected: Option<(u32, u64, u64, u64)>) {
+        check_unseen(pid, clocks, Unseen::Ended, expected);
+    }
+
+    #[track_caller]
+    fn check_unseen(pid: u32, (m, b, step): (i64, i64, i64), unseen: Unseen, expected: Option<(u32, u64, u64, u64)>) {
         let at = |seconds: i64| seconds as u64 * SECOND;
         let owner = Owner {
             pid,
@@ -162,7 +193,7 @@ mod tests {
             realtime: Big(at(5005)),
         };
         let host = Host { clocks, pid_namespace: 1, ticks_per_second: 100, has_slept: false };
-        let whose = Whose::find(&owner, &anchor, &host, &Host40);
+        let whose = Whose::find(&owner, &anchor, &host, &Host40, unseen);
         let moment = Moment {
             clock: RunClock::at(300 * SECOND),
             now: RunNs(20 * SECOND),
@@ -192,6 +223,11 @@ mod tests {
         check(7, (500, 500, 0), Some((40, 20_000, t, 11_000_000)));
         check(41, (0, 0, 0), Some((41, 20_000, t, 10_000_000)));
         check(41, (500, 500, 0), Some((41, 20_000, t, 11_000_000)));
+        // The start time that it says may be a tick off: a sample knows better, as long as one may come.
+        check_unseen(41, (0, 0, 0), Unseen::Awaited, Some((41, 20_000, t, 10_000_000)));
+        check_unseen(41, (500, 500, 0), Unseen::Awaited, None);
+        check(42, (0, 0, 0), Some((42, 20_000, t, 10_000_000)));
+        check(42, (500, 500, 0), None);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use hangdog_schemas::record::{Lost, PhaseClose, PhaseOpen, PhaseState};
 use hangdog_schemas::{Big, PhaseId, ProcessId, Record, RunNs, Tid, When};
 
 use super::ended::{Ended, Rings};
-use super::owner::{Host, Whose};
+use super::owner::{Host, Unseen, Whose};
 use super::{Around, Way, meaning};
 use crate::observe::Tick;
 use crate::phases::lines::cut;
@@ -18,6 +18,8 @@ use crate::phases::{Found, Moment, Phases, Processes, Rank};
 const HOLDS: u64 = 1 << 62;
 /// Of the table's room, one process gets so much: that its many phases hide nobody else's.
 const OWN_ROOM: [usize; 3] = [8 << 10, 12 << 10, 14 << 10];
+/// So often a recorder is looked at whether or not there is time, to know whose it is.
+const FIRST_LOOKS: u8 = 16;
 
 /// What all recorders are looked at with in one turn, and what comes of it.
 pub(super) struct Turn<'a, 'b> {
@@ -44,6 +46,8 @@ struct Told {
 pub(super) struct Recorder {
     reader: Reader,
     whose: Option<Whose>,
+    /// Looks after which it was not known whose it is.
+    in_vain: u8,
     /// When it was looked at last.
     pub(super) looked: Option<RunNs>,
     /// Its process has gone or become another program, and all is told.
@@ -58,6 +62,8 @@ pub(super) struct Recorder {
     lost: HashMap<Loss, u64>,
     /// What its process had run when it was looked at.
     ran: Option<u64>,
+    /// Why its process is not known, when it is not.
+    unseen: Unseen,
     /// Whether its process was ever seen.
     was_there: bool,
     /// Whether it ever named an operation or an entity.
@@ -72,6 +78,7 @@ impl Recorder {
         Self {
             reader,
             whose: None,
+            in_vain: 0,
             looked: None,
             is_over: false,
             told: HashMap::new(),
@@ -80,6 +87,7 @@ impl Recorder {
             refused: [0; 2],
             lost: HashMap::new(),
             ran: None,
+            unseen: Unseen::Awaited,
             was_there: false,
             names_operations: false,
             detached: None,
@@ -87,8 +95,9 @@ impl Recorder {
         }
     }
 
+    /// Whether it was not read yet as far as to know whose it is: only then its own thread can be told from others.
     pub(super) fn is_new(&self) -> bool {
-        self.looked.is_none()
+        self.whose.is_none() && self.in_vain < FIRST_LOOKS
     }
 
     /// Whether nothing can have been recorded since the last look: no thread of the process has run.
@@ -107,11 +116,16 @@ impl Recorder {
         let processes = turn.around.processes;
         let before = self.looked.replace(now);
         let Ok(recording) = self.reader.read() else {
+            self.in_vain = self.in_vain.saturating_add(1);
             self.is_over = self.is_gone(processes);
             return;
         };
-        let whose = self.whose.or_else(|| Whose::find(&recording.owner, &recording.anchor, &turn.host, processes));
-        let Some(whose) = whose else { return };
+        let Some(whose) = self.whose.or_else(|| self.find_owner(&recording, turn)) else {
+            self.in_vain = self.in_vain.saturating_add(1);
+            // The sample of this turn may be older than the process, that of the next is not.
+            self.unseen = Unseen::Ended;
+            return;
+        };
         self.whose = Some(whose);
         self.was_there |= processes.is_there(whose.process);
         self.ran = processes.ran(whose.process);
@@ -133,6 +147,11 @@ impl Recorder {
             self.is_over = true;
             turn.table.went(self.told.keys().map(|id| number(whose.process, *id)));
         }
+    }
+
+    fn find_owner(&self, recording: &Recording, turn: &Turn<'_, '_>) -> Option<Whose> {
+        let unseen = if turn.way == Way::Last { Unseen::Ended } else { self.unseen };
+        Whose::find(&recording.owner, &recording.anchor, &turn.host, turn.around.processes, unseen)
     }
 
     /// Whether its process lives on after an exec. A program that closed all its descriptors lets go of the file too,

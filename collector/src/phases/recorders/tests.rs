@@ -33,6 +33,10 @@ impl Processes for Process {
         None
     }
 
+    fn is_awaited(&self, _: u32) -> bool {
+        false
+    }
+
     fn by_start(&self, _: u64) -> Option<ProcessId> {
         None
     }

@@ -143,6 +143,10 @@ impl Processes for Known<'_> {
         self.tree.process(Pid(pid)).or_else(|| self.question.process(Pid(pid)))
     }
 
+    fn is_awaited(&self, pid: u32) -> bool {
+        self.tree.is_awaited(Pid(pid))
+    }
+
     fn by_start(&self, start: u64) -> Option<ProcessId> {
         let mut found = self.tree.processes().filter(|process| process.start.0 == start);
         // Two processes of one tick cannot be told apart: better none than the wrong one.
