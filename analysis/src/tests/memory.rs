@@ -48,3 +48,16 @@ fn who_changes_a_map_waits_for_faults_and_who_reads_it_for_him() {
         "self-deadlock likely: 20; 10>11 thread-exit, 11>20 fuse-reply, 20>20 pipe-data",
     );
 }
+
+#[test]
+fn a_join_whose_word_cannot_be_read_while_the_map_is_changed() {
+    let unread = MAP.replace("futex(0x7f00,0x109,11;11)", "futex(0x7f00,0x109,11)");
+    check(
+        &unread,
+        "self-deadlock likely: 20; 10>11 thread-exit, 11>20 fuse-reply, 20>20 pipe-data, 12>20 fuse-reply, \
+         13>12 memory-lock, 30>13 memory-lock",
+    );
+    // It expects no thread's number, or that of a thread that acts.
+    check(&unread.replace("0x109,11)", "0x109,14)"), "nothing");
+    check(&unread.replace("msync(4096,4096) D @fuse_fsync", "nanosleep()"), "nothing");
+}

@@ -66,8 +66,13 @@ pub(super) fn wait(view: &View<'_>, thread: &ThreadFact, syscall: &Syscall) -> O
             Class::ThreadExit => (format!("thread {owner}"), "has to end".to_owned()),
             _ => (format!("the mutex at {address}"), format!("holds the mutex at {address}")),
         };
-        let text = format!("the futex word at {address} names thread {owner}");
-        let wait = Wait::new(class, key, name).because(text, facts.clone());
+        let is_told = is_read(syscall);
+        let said = if is_told { "the futex word" } else { "the value that it expects of the futex word" };
+        let text = format!("{said} at {address} names thread {owner}");
+        let mut wait = Wait::new(class, key, name).because(text, facts.clone());
+        if !is_told {
+            wait = wait.at_most(Confidence::Likely, "the futex word itself: its memory could not be read");
+        }
         let owner = Resolver::new((process.pid, owner), how, facts).exact();
         return Outcome::Waits(vec![wait.resolved(vec![owner])]);
     }
@@ -200,11 +205,16 @@ fn shared_mutex(view: &View<'_>, thread: &ThreadFact, syscall: &Syscall) -> Opti
 
 /// The owner that the lock word names, when it is of a shape that has one and the thread exists.
 fn owner(view: &View<'_>, thread: &ThreadFact, syscall: &Syscall) -> Option<(Class, Tid)> {
-    let Argument::Words { values: words, .. } = syscall.memory(0)?.seen()? else { return None };
-    let word = *words.first()?;
     let value = syscall.arg(2).unwrap_or_default() as u32;
     let exists = |tid: u32| view.thread((thread.thread.process.pid, Tid(tid))).map(|_| Tid(tid));
     let private = syscall.arg(1).is_some_and(|op| op & PRIVATE != 0);
+    if !is_read(syscall) && !private && operation(syscall) == FUTEX_WAIT_BITSET && thread.thread.tid.0 != value {
+        // Whoever changes its memory map keeps others from reading the word. The kernel let it sleep because the word
+        // was the expected value, and what ends with a thread of its own by that number is a join of it.
+        return exists(value).map(|tid| (Class::ThreadExit, tid));
+    }
+    let Argument::Words { values: words, .. } = syscall.memory(0)?.seen()? else { return None };
+    let word = *words.first()?;
     match operation(syscall) {
         FUTEX_LOCK_PI | FUTEX_LOCK_PI2 => exists(word & TID_MASK).map(|tid| (Class::Mutex, tid)),
         // pthread_join: a shared wait for the thread's own tid word to become 0.

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use hangdog_schemas::record::Deed;
 
 use super::apart::apart;
-use super::{Done, Owned};
+use super::{Deeds, Owned};
 use crate::kernel::Children;
 
 /// Most groups that are looked through below one.
@@ -14,7 +14,7 @@ const MOST_GROUPS: usize = 256;
 
 /// Thaws the groups in which processes of the run were seen frozen, and those above that froze them. A group with
 /// anybody else in it, or in a group below it, was frozen by somebody else, or for somebody else: it is left alone.
-pub(super) fn thaw(owned: &Owned, children: &mut Children, done: &mut Vec<Done>) {
+pub(super) fn thaw(owned: &Owned, children: &mut Children, done: &mut Deeds) {
     let groups: BTreeSet<Group> = owned.frozen().into_iter().flat_map(Group::find_all).collect();
     for group in groups.into_iter().filter(Group::is_frozen) {
         let run = children.of_run();

@@ -6,14 +6,14 @@ use std::io::ErrorKind;
 use hangdog_schemas::record::Deed;
 use nix::mount::{MntFlags, umount2};
 
-use super::Done;
+use super::Deeds;
 use super::apart::apart;
 use super::owned::{Before, Mount, Owned, connections, is_on_top, own_mounts};
 use crate::kernel::Children;
 
 /// Writes `1` to each connection's `abort`. Where that is not allowed (another user's namespace), the death
 /// of the servers has ended the connection already, or the census names it.
-pub(super) fn abort(owned: &Owned, children: &mut Children, done: &mut Vec<Done>) {
+pub(super) fn abort(owned: &Owned, children: &mut Children, done: &mut Deeds) {
     let there = connections();
     for connection in owned.fuse().filter(|connection| there.contains(&connection.0)) {
         done.push((Deed::AbortFuse(connection), abort_one(connection.0, children).err()));
@@ -54,7 +54,7 @@ fn detach_one(mount: &Mount, children: &mut Children) -> Result<(), String> {
 /// Detaches the mounts of our own mount namespace that lie on the run's connections; those of others end
 /// with their last process. The innermost first: mountinfo lists parents before children. `umount2` takes what lies
 /// on top at that path: where that is somebody else's, ours is left to the census.
-pub(super) fn detach(owned: &Owned, before: &Before, children: &mut Children, done: &mut Vec<Done>) {
+pub(super) fn detach(owned: &Owned, before: &Before, children: &mut Children, done: &mut Deeds) {
     let mounts = own_mounts();
     let of_run = mounts.iter().rev().filter(|mount| {
         !before.has_mount(mount) && mount.fuse().is_some_and(|connection| owned.owns_connection(connection))

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use hangdog_schemas::record::Deed;
 use rustix::process::{Signal, pidfd_send_signal};
 
-use super::{Done, Identify, identity};
+use super::{Deeds, Identify, identity};
 use crate::kernel::{Children, has_ended, open_process, wait_readable};
 
 /// How long one round waits for the killed to end, before it looks for new ones.
@@ -19,7 +19,7 @@ pub(super) fn all(
     children: &mut Children,
     identify: Identify<'_>,
     killed: &mut BTreeSet<u32>,
-    done: &mut Vec<Done>,
+    done: &mut Deeds,
 ) {
     let begun = Instant::now();
     loop {

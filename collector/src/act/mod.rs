@@ -29,9 +29,10 @@ pub(crate) use owned::{Mount, own_mounts};
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use hangdog_schemas::record::Deed;
-use hangdog_schemas::{Big, Pid, ProcessId};
+use hangdog_schemas::record::{Action, Deed};
+use hangdog_schemas::{Big, Pid, ProcessId, When};
 
+use crate::clock::RunClock;
 use crate::kernel::Children;
 use crate::run::OnHang;
 
@@ -41,7 +42,28 @@ const TIME_TO_DIE: Duration = Duration::from_secs(5);
 const TIME_BEFORE_ABORT: Duration = Duration::from_millis(300);
 
 /// What was done, and `None`, or why not.
-pub type Done = (Deed, Option<String>);
+pub(crate) type Done = (Deed, Option<String>);
+
+/// What was done so far, each at its own time: an end may take seconds.
+#[derive(Debug)]
+pub(crate) struct Deeds {
+    clock: RunClock,
+    done: Vec<Action>,
+}
+
+impl Deeds {
+    pub(crate) fn new(clock: RunClock) -> Self {
+        Self { clock, done: Vec::new() }
+    }
+
+    fn push(&mut self, (deed, failed): Done) {
+        self.done.push(Action { when: When::exactly(self.clock.now()), deed, failed });
+    }
+
+    pub(crate) fn into_actions(self) -> Vec<Action> {
+        self.done
+    }
+}
 
 /// Looks a process of the run up by its number, for the records.
 pub type Identify<'a> = &'a dyn Fn(u32) -> Option<ProcessId>;
@@ -50,33 +72,40 @@ pub(crate) fn identity(identify: Identify<'_>, pid: u32) -> ProcessId {
     identify(pid).unwrap_or(ProcessId { pid: Pid(pid), start: Big(0) })
 }
 
-/// Ends a run as `--on-hang` says. What was done comes back in order; `children` keeps how the reaped ended.
+/// Ends a run as `--on-hang` says. What was done is noted in order; `children` keeps how the reaped ended.
 pub(crate) fn end_run(
     how: OnHang,
     owned: &Owned,
     before: &Before,
     children: &mut Children,
     identify: Identify<'_>,
-) -> Vec<Done> {
-    let mut done = Vec::new();
+    done: &mut Deeds,
+) {
     let is_rescue = how != OnHang::Kill;
     if is_rescue {
-        freeze::thaw(owned, children, &mut done);
+        freeze::thaw(owned, children, done);
     }
     let mut killed = BTreeSet::new();
     if is_rescue && owned.has_fuse() {
-        kill::all(TIME_BEFORE_ABORT, children, identify, &mut killed, &mut done);
-        fuse::abort(owned, children, &mut done);
+        kill::all(TIME_BEFORE_ABORT, children, identify, &mut killed, done);
+        fuse::abort(owned, children, done);
     }
-    kill::all(TIME_TO_DIE, children, identify, &mut killed, &mut done);
+    kill::all(TIME_TO_DIE, children, identify, &mut killed, done);
     if is_rescue {
-        fuse::detach(owned, before, children, &mut done);
+        fuse::detach(owned, before, children, done);
     }
-    done.extend(left(owned, before, children, identify));
-    done
+    left(owned, before, children, identify, done);
 }
 
 /// What a run leaves behind: its processes, its mounts and connections, with the command that frees each.
-pub(crate) fn left(owned: &Owned, before: &Before, children: &mut Children, identify: Identify<'_>) -> Vec<Done> {
-    left::census(owned, before, children, identify)
+pub(crate) fn left(
+    owned: &Owned,
+    before: &Before,
+    children: &mut Children,
+    identify: Identify<'_>,
+    done: &mut Deeds,
+) {
+    for left in left::census(owned, before, children, identify) {
+        done.push(left);
+    }
 }

@@ -61,7 +61,7 @@ pub(super) fn finish(
     RunOutcome { end, report: report.map(|report| with_capture(report, capture.as_ref())), capture, notes, run }
 }
 
-fn end_run(main_loop: &mut MainLoop<'_>, on_hang: OnHang) -> Vec<act::Done> {
+fn end_run(main_loop: &mut MainLoop<'_>, on_hang: OnHang) -> Vec<Action> {
     let how = match on_hang {
         OnHang::Kill => OnHang::Kill,
         // `report` gets here by --timeout only.
@@ -72,35 +72,36 @@ fn end_run(main_loop: &mut MainLoop<'_>, on_hang: OnHang) -> Vec<act::Done> {
     let identify =
         |pid: u32| -> Option<ProcessId> { tree.process(Pid(pid)).or_else(|| (root.pid.0 == pid).then_some(root)) };
     let before = &main_loop.parts.before;
-    let done = act::end_run(how, &main_loop.owned, before, &mut main_loop.children, &identify);
-    note(main_loop, &done);
-    done
+    let mut done = act::Deeds::new(main_loop.parts.clock);
+    act::end_run(how, &main_loop.owned, before, &mut main_loop.children, &identify, &mut done);
+    note(main_loop, done)
 }
 
-fn leftovers(main_loop: &mut MainLoop<'_>) -> Vec<act::Done> {
+fn leftovers(main_loop: &mut MainLoop<'_>) -> Vec<Action> {
     let now = main_loop.now();
     // The last lines and phases, and how the tree looks without the command.
     main_loop.sample(now);
     main_loop.last_phases(now);
     let tree = &main_loop.parts.tree;
     let identify = |pid: u32| tree.process(Pid(pid));
-    let done = act::left(&main_loop.owned, &main_loop.parts.before, &mut main_loop.children, &identify);
-    note(main_loop, &done);
+    let mut done = act::Deeds::new(main_loop.parts.clock);
+    act::left(&main_loop.owned, &main_loop.parts.before, &mut main_loop.children, &identify, &mut done);
+    note(main_loop, done)
+}
+
+fn note(main_loop: &mut MainLoop<'_>, done: act::Deeds) -> Vec<Action> {
+    let (now, done) = (main_loop.now(), done.into_actions());
+    for action in &done {
+        main_loop.parts.records.push(now, &Record::Action(action.clone()));
+    }
     done
 }
 
-fn note(main_loop: &mut MainLoop<'_>, done: &[act::Done]) {
-    let now = main_loop.now();
-    for (deed, failed) in done {
-        main_loop.parts.records.deed(now, deed.clone(), failed.clone());
-    }
-}
-
 /// What is left becomes a note each; whether there is any.
-fn note_deeds(done: &[act::Done], end: Ended, notes: &mut Vec<String>) -> bool {
+fn note_deeds(done: &[Action], end: Ended, notes: &mut Vec<String>) -> bool {
     let mut has_leftovers = false;
-    for (deed, _) in done {
-        let Deed::Left { what, command } = deed else { continue };
+    for action in done {
+        let Deed::Left { what, command } = &action.deed else { continue };
         has_leftovers = true;
         let how = command.as_ref().map(|command| format!("; `{command}` frees it")).unwrap_or_default();
         let when = if end == Ended::HangEnded { "is still there" } else { "outlives the command" };
@@ -116,7 +117,7 @@ fn last_report(
     end: Ended,
     how: Option<ExitStatus>,
     has_leftovers: bool,
-    done: &[act::Done],
+    done: &[Action],
 ) -> Option<Report> {
     main_loop.last_word(LAST_WORD);
     let now = main_loop.now();
@@ -133,7 +134,6 @@ fn last_report(
         let known = &main_loop.parts.records.question;
         report.run.actions = done
             .iter()
-            .map(|(deed, failed)| Action { when: When::exactly(now), deed: deed.clone(), failed: failed.clone() })
             .filter_map(|action| action.in_words(|process| known.name(process).map(ToString::to_string)))
             .collect();
         return Some(report);
