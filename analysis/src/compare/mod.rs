@@ -33,6 +33,8 @@ pub use weigh::rate;
 
 pub(crate) use files::{busy_mounts, when};
 pub(crate) use life::actor;
+pub(crate) use name::path as common_path;
+pub(crate) use who::Who;
 
 impl Sketch {
     /// What is kept of a run.
@@ -48,6 +50,10 @@ impl Sketch {
         sockets::note(timeline, &who, &mut sketch);
         life::processes(timeline, &who, &mut sketch);
         life::phases(timeline, &who, &mut sketch);
+        for told in crate::leftover::told(timeline, &who) {
+            let culprits = told.finding.culprits;
+            sketch.note_with(sketch::Tier::Race, told.clause, told.at, culprits, Some(told.finding.sentence));
+        }
         for seen in crate::history::seen(timeline) {
             let text = name::word(&seen.clause, &who.pids);
             sketch.note_with(sketch::Tier::Race, text, seen.at, seen.culprits, Some(seen.sentence));
