@@ -30,6 +30,7 @@ use hangdog_timeline::Timeline;
 
 use crate::compare::Who;
 use crate::{signature, words};
+pub(crate) use touch::{Deed, of as touches};
 
 /// Things of one kind that are told one by one.
 const MOST: usize = 16;

@@ -9,7 +9,7 @@ const EXISTS: i32 = 17;
 
 /// What was done to a name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Deed {
+pub(crate) enum Deed {
     /// A file was made that was not there, by a call that fails where it is; file events do not say how.
     Made,
     /// The same of a directory.
@@ -32,18 +32,18 @@ pub(super) enum Deed {
 
 /// One deed.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Touch<'t> {
-    pub(super) t: RunNs,
+pub(crate) struct Touch<'t> {
+    pub(crate) t: RunNs,
     /// How much later or earlier it may have been.
-    pub(super) err: u64,
-    pub(super) pid: Pid,
-    pub(super) tid: Tid,
-    pub(super) path: &'t str,
-    pub(super) deed: Deed,
+    pub(crate) err: u64,
+    pub(crate) pid: Pid,
+    pub(crate) tid: Tid,
+    pub(crate) path: &'t str,
+    pub(crate) deed: Deed,
 }
 
 /// All of a run that went well, and refusals.
-pub(super) fn of(timeline: &Timeline) -> Vec<Touch<'_>> {
+pub(crate) fn of(timeline: &Timeline) -> Vec<Touch<'_>> {
     let calls = timeline.calls();
     let mut all: Vec<Touch<'_>> = if calls.iter().any(|done| done.result.is_some()) {
         calls.iter().flat_map(of_call).collect()
