@@ -194,3 +194,23 @@ pub(crate) fn edge(view: &View<'_>, graph: &Graph, task: usize, wait: &Wait, to:
         evidence,
     }
 }
+
+/// A word for a shell.
+pub(crate) fn quoted(path: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-+@:".contains(c);
+    if path.chars().all(is_plain) { path.to_owned() } else { format!("'{}'", path.replace('\'', "'\\''")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::quoted;
+
+    #[test]
+    fn words_for_a_shell() {
+        for (path, expected) in
+            [("/tmp/a.lock", "/tmp/a.lock"), ("/tmp/a b", "'/tmp/a b'"), ("/tmp/it's", "'/tmp/it'\\''s'")]
+        {
+            assert_eq!(quoted(path), expected);
+        }
+    }
+}

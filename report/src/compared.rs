@@ -40,16 +40,21 @@ fn rate_in_words(rate: Rate) -> String {
 
 /// What differs, by how it stands to the failure.
 pub(crate) fn differences(comparison: &Comparison) -> Vec<(&'static str, Vec<String>)> {
-    let titles = [
-        ("What explains it", DifferenceRole::Cause),
-        ("What comes with it", DifferenceRole::Consequence),
-        ("What may be chance", DifferenceRole::MayBeChance),
-    ];
+    let roles = [DifferenceRole::Cause, DifferenceRole::Consequence, DifferenceRole::MayBeChance];
     let lines = |role| {
         let those = comparison.differences.iter().filter(move |difference| difference.role == role);
         those.map(line).collect::<Vec<String>>()
     };
-    titles.into_iter().map(|(title, role)| (title, lines(role))).collect()
+    roles.into_iter().map(|of| (role(of), lines(of))).collect()
+}
+
+/// A role in words.
+pub(crate) fn role(role: DifferenceRole) -> &'static str {
+    match role {
+        DifferenceRole::Cause => "What explains it",
+        DifferenceRole::Consequence => "What comes with it",
+        DifferenceRole::MayBeChance => "What may be chance",
+    }
 }
 
 fn line(difference: &Difference) -> String {

@@ -2,10 +2,10 @@
 
 use std::fmt::Write as _;
 
-use hangdog_schemas::{Actor, Confidence, Edge, Finding, Report};
+use hangdog_schemas::{Actor, Comparison, Confidence, Edge, Finding, Report};
 
 use crate::escape::html as esc;
-use crate::words;
+use crate::{compared, words};
 
 /// The report as an HTML page.
 pub fn html(report: &Report) -> String {
@@ -38,6 +38,10 @@ pub fn html(report: &Report) -> String {
         _ = writeln!(out, "<h1>{}</h1>", esc(&words::all_clear(report)));
         facts(&mut out, report, None);
     }
+    if let Some(comparison) = &report.comparison {
+        list(&mut out, "Runs", &compared::runs(comparison));
+        differences(&mut out, comparison);
+    }
     list(&mut out, "What hangdog did", &report.run.actions);
     others(&mut out, report);
     list(&mut out, "Missing from the capture", &report.run.missing);
@@ -63,6 +67,29 @@ fn facts(out: &mut String, report: &Report, verdict: Option<&Finding>) {
         row("replay", format!("<code>{}</code>", esc(&words::replay(capture))));
     }
     out.push_str("</dl>\n");
+}
+
+/// One row a difference: the counts side by side, the better the further they are apart.
+fn differences(out: &mut String, comparison: &Comparison) {
+    if comparison.differences.is_empty() {
+        return;
+    }
+    out.push_str("<h2>What differs</h2>\n<table>\n<thead><tr><th>failures</th><th>passes</th><th>from</th><th></th></tr></thead>\n<tbody>\n");
+    for difference in &comparison.differences {
+        let role = compared::role(difference.role);
+        let detail = difference.detail.as_deref().map(|detail| format!("<br>{}", esc(detail))).unwrap_or_default();
+        let at = difference.at.map(words::seconds).unwrap_or_default();
+        _ = writeln!(
+            out,
+            "<tr><td>{} of {}</td><td>{} of {}</td><td>{at}</td><td><strong>{role}</strong>: {}{detail}</td></tr>",
+            difference.failed,
+            difference.of_failed,
+            difference.passed,
+            difference.of_passed,
+            esc(&difference.text),
+        );
+    }
+    out.push_str("</tbody>\n</table>\n");
 }
 
 fn chain(out: &mut String, finding: &Finding) {

@@ -1,10 +1,11 @@
-//! A report for CI servers, in the Jenkins flavour of JUnit XML: the run is one test case, a hang is its error.
+//! A report for CI servers, in the Jenkins flavour of JUnit XML: the run is one test case, a hang is its error. Runs that
+//! were compared are one test case too; how many failed, and what explains it, are properties.
 //!
 //! Write it to a file of its own (`hangdog-junit.xml`), beside that of the test runner.
 
 use std::fmt::Write as _;
 
-use hangdog_schemas::Report;
+use hangdog_schemas::{Comparison, DifferenceRole, Report};
 
 use crate::escape::{xml, xml_lines};
 use crate::style::Style;
@@ -22,6 +23,9 @@ pub fn junit(report: &Report) -> String {
     _ = writeln!(out, r#"<testsuites name="hangdog" {counts} time="{time}">"#);
     let host = xml(&report.run.host);
     _ = writeln!(out, r#"  <testsuite name="hangdog" {counts} skipped="0" hostname="{host}" time="{time}">"#);
+    if let Some(comparison) = &report.comparison {
+        properties(&mut out, comparison);
+    }
     let name = xml(&words::command(report));
     _ = writeln!(out, r#"    <testcase name="{name}" classname="hangdog.run" time="{time}">"#);
     if let Some(verdict) = verdict {
@@ -33,4 +37,23 @@ pub fn junit(report: &Report) -> String {
     _ = writeln!(out, "      <system-err>{}</system-err>", xml_lines(&text(report, &Style::plain())));
     out.push_str("    </testcase>\n  </testsuite>\n</testsuites>\n");
     out
+}
+
+fn properties(out: &mut String, comparison: &Comparison) {
+    out.push_str("    <properties>\n");
+    let mut property = |name: &str, value: &str| {
+        _ = writeln!(out, r#"      <property name="hangdog.{name}" value="{}"/>"#, xml(value));
+    };
+    for (name, runs) in [("passed", comparison.passed), ("failed", comparison.failed), ("hung", comparison.hung)] {
+        property(name, &runs.to_string());
+    }
+    let causes = comparison.differences.iter().filter(|difference| difference.role == DifferenceRole::Cause);
+    for cause in causes {
+        property("cause", &cause.text);
+    }
+    for failure in &comparison.failures {
+        let seed = failure.seed.map(|seed| format!(", seed {seed}")).unwrap_or_default();
+        property("failure", &format!("run {}: {}{seed}", failure.run, failure.how));
+    }
+    out.push_str("    </properties>\n");
 }

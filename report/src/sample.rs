@@ -1,8 +1,8 @@
 //! Reports as they come from real hangs, for the tests.
 
 use hangdog_schemas::{
-    Actor, Confidence, Edge, Evidence, FactRef, Finding, FindingKind, Pid, REPORT_VERSION, Report, Resource, RunNs,
-    RunSummary, Tid,
+    Actor, Comparison, Confidence, Difference, DifferenceRole, Edge, Evidence, FactRef, FailedRun, Finding,
+    FindingKind, Pid, REPORT_VERSION, Rate, Report, Resource, RunNs, RunSummary, Tid,
 };
 
 fn actor(comm: &str, pid: u32, tid: u32, phase: Option<&str>) -> Actor {
@@ -184,6 +184,53 @@ pub(crate) fn unknown() -> Report {
     );
     verdict.unknown = vec!["who holds the futex at 0x7f2a10: needs CAP_SYS_PTRACE to see registers".to_owned()];
     report(Some(verdict))
+}
+
+/// Many runs of one command, of which some fail.
+pub(crate) fn flake() -> Report {
+    let mut verdict = finding(
+        FindingKind::Diverged,
+        Confidence::Likely,
+        "in 6 of 6 failing runs and in 0 of 9 passing ones, two hold $TMPDIR/app.lock at once",
+        vec![],
+    );
+    verdict.culprits = vec![actor("worker", 4413, 4413, None)];
+    verdict.advice = vec!["take a stale lock by renaming it away, which one alone can do".to_owned()];
+    let mut report = report(Some(verdict));
+    report.run.id = "flake".to_owned();
+    let difference = |text: &str, detail: Option<&str>, role, passed, at| Difference {
+        text: text.to_owned(),
+        detail: detail.map(str::to_owned),
+        role,
+        failed: 6,
+        of_failed: 6,
+        passed,
+        of_passed: 9,
+        chance: 0.000_2,
+        at,
+    };
+    let cause = difference(
+        "two hold $TMPDIR/app.lock at once",
+        Some("<worker>[4413] removed it at 31.100 ms while worker[4412] was at work"),
+        DifferenceRole::Cause,
+        0,
+        Some(RunNs(31_100_000)),
+    );
+    let comes =
+        difference("worker ends with exit code 1", None, DifferenceRole::Consequence, 0, Some(RunNs(52_000_000)));
+    let chance = difference("worker appends to $TMPDIR/log", None, DifferenceRole::MayBeChance, 3, None);
+    report.comparison = Some(Comparison {
+        passed: 9,
+        failed: 5,
+        hung: 1,
+        compared: 15,
+        undisturbed: Some(Rate { failed: 6, of: 15, low: 0.198, high: 0.643 }),
+        perturbed: None,
+        failures: vec![FailedRun { run: 2, how: "exit code 1".to_owned(), seed: Some(4711), capture: None }],
+        differences: vec![cause, comes, chance],
+        weighed: 12,
+    });
+    report
 }
 
 /// Names made to harm whoever looks at them.

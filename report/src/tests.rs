@@ -5,7 +5,7 @@ use hangdog_schemas::Report;
 use crate::style::{Colour, Glyphs, Style};
 use crate::{github, html, json, junit, markdown, sample, text};
 
-fn samples() -> [(&'static str, Report); 7] {
+fn samples() -> [(&'static str, Report); 8] {
     [
         ("fuse-cycle", sample::fuse_cycle()),
         ("idle-holder", sample::idle_holder()),
@@ -14,6 +14,7 @@ fn samples() -> [(&'static str, Report); 7] {
         ("hostile", sample::hostile()),
         ("side-wait", sample::side_wait()),
         ("clean", sample::clean()),
+        ("flake", sample::flake()),
     ]
 }
 
@@ -38,7 +39,7 @@ fn markdown_reads_well() {
 #[test]
 fn pages_and_ci_formats() {
     for (name, report) in
-        [("fuse-cycle", sample::fuse_cycle()), ("hostile", sample::hostile()), ("clean", sample::clean())]
+        samples().into_iter().filter(|(name, _)| ["fuse-cycle", "hostile", "clean", "flake"].contains(name))
     {
         insta::assert_snapshot!(format!("junit-{name}"), junit(&report));
         let page = html(&report);

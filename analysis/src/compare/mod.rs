@@ -2,13 +2,14 @@
 //!
 //! ```text
 //! timeline ──▶ sketch: clauses worded alike in all runs ─┐
-//!      files, sockets, life, history                     ├──▶ rank ──▶ tell ──▶ report
-//! timeline ──▶ sketch ───────────────────────────────────┘   weigh
+//!      files, sockets, life, history, leftovers          ├──▶ across ──▶ rank ──▶ tell ──▶ report
+//! timeline ──▶ sketch ───────────────────────────────────┘                weigh
 //! ```
 //!
 //! Runs are aligned by who did what to what, not by time. A difference is a cause only where so many runs show it that
 //! chance would not do as well among all that was weighed; else it is told as what it is.
 
+mod across;
 mod errno;
 mod files;
 mod life;
@@ -33,6 +34,8 @@ pub use weigh::rate;
 
 pub(crate) use files::{busy_mounts, when};
 pub(crate) use life::actor;
+pub(crate) use name::path as common_path;
+pub(crate) use who::Who;
 
 impl Sketch {
     /// What is kept of a run.
@@ -48,10 +51,18 @@ impl Sketch {
         sockets::note(timeline, &who, &mut sketch);
         life::processes(timeline, &who, &mut sketch);
         life::phases(timeline, &who, &mut sketch);
+        for told in crate::leftover::told(timeline, &who) {
+            let (culprits, sentence) = (told.finding.culprits.clone(), told.finding.sentence.clone());
+            sketch.note_with(sketch::Tier::Race, told.clause.clone(), told.at, culprits, Some(sentence));
+            sketch.findings.push((told.clause, told.finding));
+        }
         for seen in crate::history::seen(timeline) {
             let text = name::word(&seen.clause, &who.pids);
-            sketch.note_with(sketch::Tier::Race, text, seen.at, seen.culprits, Some(seen.sentence));
+            let (culprits, sentence) = (seen.culprits.clone(), seen.sentence.clone());
+            sketch.note_with(sketch::Tier::Race, text.clone(), seen.at, culprits, Some(sentence));
+            sketch.findings.push((text, crate::history::finding(seen)));
         }
+        sketch.traces = across::Traces::of(timeline, &who);
         sketch
     }
 }

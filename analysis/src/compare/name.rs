@@ -9,7 +9,7 @@ const PARTS: usize = 4;
 const ROOM: &str = "/hangdog-flake-";
 
 /// A path as it is called in every run, cut to its last parts.
-pub(super) fn path(path: &str, pids: &BTreeSet<u32>) -> String {
+pub(crate) fn path(path: &str, pids: &BTreeSet<u32>) -> String {
     if let Some((_, own)) = path.split_once(ROOM)
         && let Some(rest) = own.splitn(4, '/').nth(3).filter(|_| own.split('/').nth(2) == Some("tmp"))
     {

@@ -3,7 +3,9 @@
 
 use std::collections::BTreeMap;
 
-use hangdog_schemas::{Actor, RunNs};
+use hangdog_schemas::{Actor, Finding, RunNs};
+
+use super::across::Traces;
 
 /// How a run ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,6 +73,9 @@ pub struct Sketch {
     pub(super) marks: BTreeMap<String, RunNs>,
     pub(super) left_out: usize,
     pub(super) seen: Extent,
+    /// What is wrong with it by itself, by the clause that says so.
+    pub(super) findings: Vec<(String, Finding)>,
+    pub(super) traces: Traces,
 }
 
 /// How much was seen of a run.
@@ -86,7 +91,15 @@ pub(super) enum Extent {
 
 impl Sketch {
     pub(super) fn new(ending: Ending) -> Self {
-        Self { ending, features: BTreeMap::new(), marks: BTreeMap::new(), left_out: 0, seen: Extent::Plain }
+        Self {
+            ending,
+            features: BTreeMap::new(),
+            marks: BTreeMap::new(),
+            left_out: 0,
+            seen: Extent::Plain,
+            findings: Vec::new(),
+            traces: Traces::default(),
+        }
     }
 
     /// How the run ended.

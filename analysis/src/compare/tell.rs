@@ -1,14 +1,19 @@
 //! A comparison in words: the first sentence says what is otherwise in runs that fail, with the counts that it rests
 //! on.
 
+use std::borrow::Cow;
+
 use hangdog_schemas::{Actor, Comparison, Confidence, Difference, DifferenceRole, Finding, FindingKind, RunNs};
 
+use super::across::{Across, across, add};
 use super::rank::{Divides, Polarity, rank};
 use super::sketch::{Ending, Feature, Measure, Sketch, Tier};
 use crate::{signature, words};
 
 /// Differences that come with the cause, itself included.
 const LISTED: usize = 12;
+/// Findings of failing runs.
+const TOLD: usize = 8;
 /// Differences that may be chance.
 const CHANCE: usize = 4;
 /// Times closer than this are those of one and the same thing, ns.
@@ -23,6 +28,8 @@ pub struct Compared {
     pub verdict: Option<Finding>,
     /// The counts, and all that differs.
     pub comparison: Comparison,
+    /// Findings of failing runs, each in the words of the first one, that divide them from passing runs.
+    pub findings: Vec<Finding>,
 }
 
 /// Compares runs. Their order decides nothing.
@@ -38,27 +45,30 @@ pub fn compare(all: &[Sketch]) -> Compared {
     let mut comparison = Comparison { passed, failed, hung, compared, ..Comparison::default() };
     let bad = failed + hung;
     if bad == 0 {
-        return Compared { verdict: None, comparison };
+        return Compared { verdict: None, comparison, findings: Vec::new() };
     }
     let passed = number(sketches.iter().filter(|sketch| sketch.ending == Ending::Passed).count());
     let bad = compared - passed;
     if bad == 0 {
         let sentence =
             "less was seen of the runs that fail than of those that pass, so there is nothing to compare with";
-        return Compared { verdict: Some(unknown(sentence, Vec::new())), comparison };
+        return Compared { verdict: Some(unknown(sentence, Vec::new())), comparison, findings: Vec::new() };
     }
     if passed == 0 && all.iter().any(|sketch| sketch.ending == Ending::Passed) {
         let sentence =
             "less was seen of the runs that pass than of those that fail, so there is nothing to compare with";
-        return Compared { verdict: Some(unknown(sentence, Vec::new())), comparison };
+        return Compared { verdict: Some(unknown(sentence, Vec::new())), comparison, findings: Vec::new() };
     }
     if passed == 0 {
         let sentence = format!(
             "the command fails in each of {bad} runs: there is no run that passes to compare with{}",
             common(sketches).map(|clause| format!("; in all of them {clause}")).unwrap_or_default()
         );
-        return Compared { verdict: Some(unknown(&sentence, Vec::new())), comparison };
+        return Compared { verdict: Some(unknown(&sentence, Vec::new())), comparison, findings: Vec::new() };
     }
+    let joined = joined(sketches);
+    let sketches: Vec<&Sketch> = joined.iter().map(Cow::as_ref).collect();
+    let sketches = &sketches[..];
     let (all, weighed) = rank(sketches);
     comparison.weighed = weighed;
     let cause = cause(sketches, &all);
@@ -67,7 +77,39 @@ pub fn compare(all: &[Sketch]) -> Compared {
         Some(cause) => diverged(sketches, &all, cause, (bad, passed)),
         None => unknown_of(&all, &comparison, (bad, passed)),
     };
-    Compared { verdict: Some(verdict), comparison }
+    let findings = findings(sketches, &comparison);
+    Compared { verdict: Some(verdict), comparison, findings }
+}
+
+/// Runs with what they did to each other.
+fn joined<'s>(sketches: &[&'s Sketch]) -> Vec<Cow<'s, Sketch>> {
+    let with = |(sketch, across): (&&'s Sketch, Vec<Across>)| {
+        if across.is_empty() {
+            return Cow::Borrowed(*sketch);
+        }
+        let mut own = Sketch::clone(sketch);
+        add(&mut own, across);
+        Cow::Owned(own)
+    };
+    sketches.iter().zip(across(sketches)).map(with).collect()
+}
+
+/// What is wrong with failing runs by themselves, where it is so in no passing one or divides them well enough.
+fn findings(sketches: &[&Sketch], comparison: &Comparison) -> Vec<Finding> {
+    let is_few = sketches.len() < FEW;
+    let told = comparison.differences.iter().filter(|difference| {
+        let divides = difference.role != DifferenceRole::MayBeChance || is_few && difference.passed == 0;
+        divides && difference.failed > 0
+    });
+    let failing = sketches.iter().filter(|sketch| sketch.ending != Ending::Passed);
+    let finding = |difference: &Difference| {
+        let is_its = |(clause, _): &&(String, Finding)| {
+            let rest = difference.text.strip_prefix(clause.as_str());
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(", "))
+        };
+        failing.clone().find_map(|sketch| sketch.findings.iter().find(is_its)).map(|(_, finding)| finding.clone())
+    };
+    told.filter_map(finding).take(TOLD).collect()
 }
 
 /// What looks like a race and is so in every run, first in time.

@@ -1,4 +1,5 @@
-//! Who is who in one run: names of threads over time, by number, and where each process has its working directory.
+//! Who is who in one run: names of threads over time, by number, who started whom, who ended when, and where each
+//! process has its working directory.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,15 +9,21 @@ use hangdog_timeline::Timeline;
 
 /// Threads by their numbers.
 #[derive(Debug, Default)]
-pub(super) struct Who {
+pub(crate) struct Who {
     /// Names by when they were taken.
     names: BTreeMap<Tid, Vec<(RunNs, String)>>,
     processes: BTreeMap<Tid, Pid>,
     ends: BTreeMap<Tid, RunNs>,
+    /// When processes ended: more than once where a number was given out again.
+    exits: BTreeMap<Pid, Vec<RunNs>>,
+    /// What processes asked to end with.
+    codes: BTreeMap<Pid, Vec<(RunNs, i32)>>,
+    /// Who started a process, and when its number was given out.
+    starts: BTreeMap<Pid, Vec<(RunNs, Pid)>>,
     places: BTreeMap<Tid, Vec<(RunNs, String)>>,
     /// Which child of its parent it is, in the order in which they were started.
     ordinals: BTreeMap<Tid, u32>,
-    pub(super) pids: BTreeSet<u32>,
+    pub(crate) pids: BTreeSet<u32>,
 }
 
 /// Something that changes where a process is.
@@ -26,7 +33,7 @@ enum Step<'t> {
 }
 
 impl Who {
-    pub(super) fn of(timeline: &Timeline) -> Self {
+    pub(crate) fn of(timeline: &Timeline) -> Self {
         let mut who = Self::default();
         for (thread, comm) in timeline.threads() {
             who.names.entry(thread.tid).or_default().push((RunNs(0), comm.to_owned()));
@@ -43,6 +50,12 @@ impl Who {
                 names.push((done.call.when.t, done.call.comm.clone()));
             }
             who.processes.insert(done.call.tid, done.call.pid);
+            who.starts.entry(done.call.pid).or_insert_with(|| vec![(RunNs(0), done.call.parent)]);
+        }
+        for event in timeline.file_events() {
+            if let (Some(pid), Some(comm)) = (event.pid, &event.comm) {
+                who.names.entry(Tid(pid.0)).or_default().push((event.when.t, comm.clone()));
+            }
         }
         let mut children: BTreeMap<Tid, u32> = BTreeMap::new();
         for event in timeline.kernel_events() {
@@ -58,8 +71,17 @@ impl Who {
                     let name = file.rsplit('/').next().unwrap_or_default().chars().take(15).collect();
                     who.names.entry(event.tid).or_default().push((event.when.t, name));
                 }
-                KernelDeed::Exit { .. } => {
+                KernelDeed::ExitCall { code } => {
+                    let pid = who.process(event.tid);
+                    who.codes.entry(pid).or_default().push((event.when.t, *code));
+                }
+                KernelDeed::Exit { last, .. } => {
                     who.ends.insert(event.tid, event.when.t);
+                    let pid = who.processes.get(&event.tid).copied().unwrap_or(Pid(event.tid.0));
+                    // Where the kernel does not say which thread was the last one, the first one stands for all.
+                    if last.unwrap_or(pid.0 == event.tid.0) {
+                        who.exits.entry(pid).or_default().push(event.when.t);
+                    }
                 }
                 _ => {}
             }
@@ -67,7 +89,82 @@ impl Who {
         who.names.values_mut().for_each(|names| names.sort_by_key(|(t, _)| *t));
         who.pids = who.names.keys().map(|tid| tid.0).chain(who.processes.values().map(|pid| pid.0)).collect();
         who.settle_places(timeline);
+        who.settle_lives(timeline);
         who
+    }
+
+    /// Begins and ends of processes: from the kernel's events, and from samples where there are none.
+    fn settle_lives(&mut self, timeline: &Timeline) {
+        for process in timeline.processes() {
+            let pid = process.id.pid;
+            if let Some(end) = process.end
+                && !self.exits.contains_key(&pid)
+            {
+                self.exits.insert(pid, vec![end.t]);
+            }
+            if process.parent.0 != 0 {
+                self.starts.entry(pid).or_insert_with(|| vec![(process.start.t, process.parent)]);
+            }
+        }
+        let mut forked: BTreeMap<Pid, Vec<(RunNs, Pid)>> = BTreeMap::new();
+        for event in timeline.kernel_events() {
+            if let KernelDeed::Fork { child, .. } = &event.what {
+                // A thread is no process of its own.
+                let pid = self.process(*child);
+                if pid.0 == child.0 {
+                    forked.entry(pid).or_default().push((event.when.t, self.process(event.tid)));
+                }
+            }
+        }
+        self.starts.extend(forked);
+    }
+
+    /// The process of a thread.
+    pub(crate) fn process(&self, tid: Tid) -> Pid {
+        self.processes.get(&tid).copied().unwrap_or(Pid(tid.0))
+    }
+
+    /// When the process that had this number at a time ended, if that was seen.
+    pub(crate) fn ended(&self, pid: Pid, since: RunNs) -> Option<RunNs> {
+        self.exits.get(&pid)?.iter().copied().find(|end| *end >= since)
+    }
+
+    /// Whether a process that ended then did so by a signal or with an error.
+    pub(crate) fn ended_badly(&self, pid: Pid, end: RunNs) -> bool {
+        let own = self.codes.get(&pid).and_then(|codes| codes.iter().rev().find(|(t, _)| *t <= end));
+        // Who asks nobody is ended by a signal; but where no call to end was seen, none is known.
+        own.map_or(!self.codes.is_empty(), |(_, code)| *code != 0)
+    }
+
+    /// When a number was given out anew within a time.
+    pub(crate) fn given_again(&self, pid: Pid, from: RunNs, to: RunNs) -> Option<RunNs> {
+        self.starts.get(&pid)?.iter().map(|(t, _)| *t).find(|t| (from..=to).contains(t))
+    }
+
+    /// Whether one of two processes descends from the other, or is it: what one does, it may do for the other.
+    pub(crate) fn is_kin(&self, one: Pid, other: Pid) -> bool {
+        self.descends(one, other) || self.descends(other, one)
+    }
+
+    /// Whether a process that descends from this one lived at a time.
+    pub(crate) fn has_heirs(&self, pid: Pid, t: RunNs) -> bool {
+        let lives = |heir: Pid, since: RunNs| since <= t && self.ended(heir, since).is_none_or(|end| end > t);
+        let mut heirs = self.starts.iter().filter(|(heir, _)| **heir != pid && self.descends(**heir, pid));
+        heirs.any(|(heir, starts)| starts.iter().any(|(since, _)| lives(*heir, *since)))
+    }
+
+    fn descends(&self, from: Pid, ancestor: Pid) -> bool {
+        let mut pid = from;
+        for _ in 0..64 {
+            if pid == ancestor {
+                return true;
+            }
+            match self.starts.get(&pid).and_then(|starts| starts.last()) {
+                Some((_, parent)) if *parent != pid => pid = *parent,
+                _ => return false,
+            }
+        }
+        false
     }
 
     fn settle_places(&mut self, timeline: &Timeline) {
@@ -93,14 +190,14 @@ impl Who {
     }
 
     /// The short name of a thread at a time.
-    pub(super) fn name(&self, tid: Tid, t: RunNs) -> &str {
+    pub(crate) fn name(&self, tid: Tid, t: RunNs) -> &str {
         let Some(names) = self.names.get(&tid) else { return "?" };
         let later = names.partition_point(|(at, _)| *at <= t);
         names.get(later.saturating_sub(1)).map_or("?", |(_, name)| name)
     }
 
     /// Its role: what it is called in every run.
-    pub(super) fn role(&self, tid: Tid, t: RunNs) -> String {
+    pub(crate) fn role(&self, tid: Tid, t: RunNs) -> String {
         super::name::word(self.name(tid, t), &self.pids)
     }
 
@@ -114,7 +211,7 @@ impl Who {
     }
 
     /// A thread as an actor of a report.
-    pub(super) fn actor(&self, tid: Tid, t: RunNs) -> Actor {
+    pub(crate) fn actor(&self, tid: Tid, t: RunNs) -> Actor {
         let pid = self.processes.get(&tid).copied().unwrap_or(Pid(tid.0));
         Actor { pid, tid, task: None, comm: self.name(tid, t).to_owned(), phase: None }
     }

@@ -89,7 +89,7 @@ pub(crate) fn stale_lock(view: &View<'_>, graph: &Graph, before: &Snapshot) -> O
         ],
         rescue: vec![format!(
             "mv -n -- {0} {0}.stale    # when nobody who uses it is at work",
-            quoted(&stale.file.path)
+            words::quoted(&stale.file.path)
         )],
         unknown: vec![
             "what the polling asks for each time: only a trace of its system calls would show it".to_owned(),
@@ -236,24 +236,4 @@ fn evidence(view: &View<'_>, stale: &Stale<'_>, owner: &Actor) -> Vec<Evidence> 
         add(format!("{comm}[{}] made it during the run", maker.pid));
     }
     list
-}
-
-/// A word for a shell.
-fn quoted(path: &str) -> String {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-+@:".contains(c);
-    if path.chars().all(is_plain) { path.to_owned() } else { format!("'{}'", path.replace('\'', "'\\''")) }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::quoted;
-
-    #[test]
-    fn words_for_a_shell() {
-        for (path, expected) in
-            [("/tmp/a.lock", "/tmp/a.lock"), ("/tmp/a b", "'/tmp/a b'"), ("/tmp/it's", "'/tmp/it'\\''s'")]
-        {
-            assert_eq!(quoted(path), expected);
-        }
-    }
 }

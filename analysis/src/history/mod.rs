@@ -72,7 +72,7 @@ pub(crate) fn findings(timeline: &Timeline) -> Vec<Finding> {
     seen(timeline).into_iter().map(finding).collect()
 }
 
-fn finding(seen: Seen) -> Finding {
+pub(crate) fn finding(seen: Seen) -> Finding {
     let facts: Vec<String> = seen.facts.iter().map(ToString::to_string).collect();
     let mut unknown: Vec<String> = seen.unknown.map(str::to_owned).into_iter().collect();
     if !facts.is_empty() {

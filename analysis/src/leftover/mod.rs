@@ -1,112 +1,99 @@
-//! What a run leaves behind, or trips over: `leaked-process`, `leaked-mount`, `busy-mount`.
+//! What runs leave behind and trip over. Pure, and never the verdict of a hang but for a lock file of the dead.
 //!
-//! What is left is what the census at the end of the run has proven to be the run's. What keeps a mount busy is told
-//! only where system calls were noted with their names (`hangdog flake`). Never the verdict of a hang.
+//! | finding | rests on | decided in |
+//! | --- | --- | --- |
+//! | `leaked-process`, `leaked-mount` | the census at the end of the run | `left` |
+//! | `busy-mount` | system calls with their names | `left` |
+//! | `stale-lock`, `lock-stolen-twice` | system calls with their names, else file events | `lock_files` |
+//! | `dead-mount` | system calls with their names, and mounts in snapshots | `dead_mount` |
+//! | `collision` | system calls with their names | `collision` |
+//! | `stale-state` | phases with an entity, and who wrote and read files | `state` |
+//!
+//! What one run does to another (`stale-state`, `cross-run` between runs) is decided where many runs are compared.
+//! Names in system calls are noted by `hangdog flake` alone; what came of a call is known to root only. A call of which
+//! that is not known decides nothing here.
 
-use hangdog_schemas::record::{Action, Deed};
-use hangdog_schemas::{Actor, Confidence, Finding, FindingKind, Pid, Tid};
+mod collision;
+mod dead_mount;
+mod left;
+mod lock_files;
+mod state;
+mod touch;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeSet;
+
+use hangdog_schemas::{Actor, Confidence, Finding, FindingKind, RunNs};
 use hangdog_timeline::Timeline;
 
-use crate::compare::{busy_mounts, when};
+use crate::compare::Who;
 use crate::{signature, words};
+pub(crate) use touch::{Deed, of as touches};
 
-/// Things that are told one by one.
+/// Things of one kind that are told one by one.
 const MOST: usize = 16;
+
+/// Something that was seen, with what a comparison needs.
+pub(crate) struct Told {
+    /// When it began to be so.
+    pub(crate) at: RunNs,
+    /// The same words in every run.
+    pub(crate) clause: String,
+    pub(crate) finding: Finding,
+}
+
+/// The parts of a finding that differ.
+struct Draft {
+    kind: FindingKind,
+    confidence: Confidence,
+    at: RunNs,
+    clause: String,
+    sentence: String,
+    culprits: Vec<Actor>,
+    advice: &'static str,
+    rescue: Option<String>,
+    unknown: Option<String>,
+}
+
+impl Draft {
+    fn told(self) -> Told {
+        let finding = Finding {
+            kind: self.kind,
+            confidence: self.confidence,
+            sentence: words::sentence(&self.sentence),
+            culprits: self.culprits,
+            edges: Vec::new(),
+            advice: vec![self.advice.to_owned()],
+            rescue: self.rescue.into_iter().collect(),
+            unknown: self.unknown.into_iter().collect(),
+            id: String::new(),
+            signature: signature::of_clause(self.kind, &self.clause),
+        };
+        Told { at: self.at, clause: self.clause, finding }
+    }
+}
+
+/// All of a run but what is left at its end, which a comparison of runs knows already.
+pub(crate) fn told(timeline: &Timeline, who: &Who) -> Vec<Told> {
+    let touches = touch::of(timeline);
+    let mut all = lock_files::drafts(who, &touches);
+    all.extend(dead_mount::drafts(timeline, who));
+    all.extend(collision::drafts(timeline, who, &touches));
+    all.extend(state::drafts(timeline, who, &touches));
+    all.sort_by(|a, b| (a.kind, b.confidence, a.at).cmp(&(b.kind, a.confidence, b.at)));
+    let mut seen: BTreeSet<(FindingKind, String)> = BTreeSet::new();
+    all.retain(|draft| {
+        let of_kind = seen.iter().filter(|(kind, _)| *kind == draft.kind).count();
+        of_kind < MOST && seen.insert((draft.kind, draft.clause.clone()))
+    });
+    all.into_iter().map(Draft::told).collect()
+}
 
 /// All of a run.
 pub(crate) fn findings(timeline: &Timeline) -> Vec<Finding> {
-    let left = timeline.actions().iter().filter_map(|action| left(timeline, action));
-    let busy = busy_mounts(timeline).into_iter().map(|busy| {
-        let sentence = format!(
-            "{} could not be unmounted {}: it is kept busy by {}[{}], whose working directory is in it",
-            busy.place,
-            when(busy.at),
-            busy.holder.comm,
-            busy.holder.tid
-        );
-        let clause = format!("{} is kept busy by {}", busy.place, busy.holder.comm);
-        finding(FindingKind::BusyMount, (sentence, &clause), vec![busy.holder], Vec::new())
-    });
-    left.chain(busy).take(MOST).collect()
-}
-
-fn left(timeline: &Timeline, action: &Action) -> Option<Finding> {
-    let Deed::Left { what, command } = &action.deed else { return None };
-    let is_over = timeline.run_end().is_some_and(|end| !end.ended_by_hangdog);
-    let how = if is_over { "outlives the command" } else { "is left over" };
-    let process = what.strip_prefix("process ");
-    let pid = process.and_then(|rest| rest.split(' ').next()?.parse().ok()).map(Pid);
-    let kind = if pid.is_some() { FindingKind::LeakedProcess } else { FindingKind::LeakedMount };
-    let actor = pid.map(|pid| {
-        let known = timeline.processes().find(|process| process.id.pid == pid);
-        let comm = known.map_or("?", |process| process.comm_at(action.when.t)).to_owned();
-        Actor { pid, tid: Tid(pid.0), task: None, comm, phase: None }
-    });
-    let culprits: Vec<Actor> = actor.into_iter().collect();
-    let clause = culprits.first().map_or_else(|| what.clone(), |actor| actor.comm.clone());
-    Some(finding(kind, (format!("{what} {how}"), &clause), culprits, command.iter().cloned().collect()))
-}
-
-fn finding(
-    kind: FindingKind,
-    (sentence, clause): (String, &str),
-    culprits: Vec<Actor>,
-    rescue: Vec<String>,
-) -> Finding {
-    let advice = match kind {
-        FindingKind::LeakedProcess => {
-            "let the command end and wait for what it has started, or start it as a service of its own"
-        }
-        FindingKind::LeakedMount => "let the command take its mounts away before it ends, also when it fails",
-        _ => "end, and wait for, who uses the mount before it is unmounted, and fail when that fails",
-    };
-    Finding {
-        kind,
-        confidence: Confidence::Certain,
-        sentence: words::sentence(&sentence),
-        culprits,
-        edges: Vec::new(),
-        advice: vec![advice.to_owned()],
-        rescue,
-        unknown: Vec::new(),
-        id: String::new(),
-        signature: signature::of_clause(kind, clause),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use hangdog_schemas::record::{ProcessStart, RunEnd};
-    use hangdog_schemas::sample::{header, ms, process};
-    use hangdog_schemas::{Record, When};
-
-    use super::*;
-
-    #[track_caller]
-    fn check(what: &str, expected: &str) {
-        let deed = Deed::Left { what: what.to_owned(), command: Some("free it".to_owned()) };
-        let (start, comm) = (process(77), "daemon".to_owned());
-        let end = RunEnd { when: ms(9), how: None, ended_by_hangdog: false, cpu_ns: 0, own_cpu_ns: 0 };
-        let records = [
-            Record::Run(Box::new(header())),
-            Record::ProcessStart(ProcessStart { when: When::default(), process: start, parent: Pid(1), comm }),
-            Record::Action(Action { when: ms(8), deed, failed: None }),
-            Record::RunEnd(end),
-        ];
-        let found = findings(&Timeline::build(records).unwrap());
-        let told: Vec<String> =
-            found.iter().map(|finding| format!("{}: {}", finding.kind.name(), finding.sentence)).collect();
-        assert_eq!(told, [expected]);
-        assert_eq!(found[0].rescue, ["free it"]);
-    }
-
-    #[test]
-    fn what_is_left_is_told_with_what_frees_it() {
-        check("process 77 (daemon, state S)", "leaked-process: process 77 (daemon, state S) outlives the command");
-        check(
-            "mount of the run: fuse.x on /mnt",
-            "leaked-mount: mount of the run: fuse.x on /mnt outlives the command",
-        );
-        check("FUSE connection 41 of the run", "leaked-mount: FUSE connection 41 of the run outlives the command");
-    }
+    let mut all: Vec<Finding> = told(timeline, &Who::of(timeline)).into_iter().map(|told| told.finding).collect();
+    all.extend(left::findings(timeline));
+    all
 }

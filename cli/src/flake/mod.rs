@@ -23,5 +23,5 @@ mod trial;
 pub(crate) use load::{Arguments as LoadArguments, perform as be_load};
 pub(crate) use plan::{Perturb, Plan};
 pub(crate) use room::House;
-pub(crate) use series::{Series, Told, Until, not_compared, summary};
+pub(crate) use series::{Series, Told, Until, not_compared, number, summary};
 pub(crate) use trial::Task;

@@ -225,14 +225,14 @@ impl Series {
 
     /// All that is known now.
     pub(crate) fn report(&mut self) -> Report {
-        let Compared { verdict, mut comparison } = compare(self.sketches.make_contiguous());
+        let Compared { verdict, mut comparison, findings } = compare(self.sketches.make_contiguous());
         let of = |tally: Tally| (tally.of > 0).then(|| rate(tally.failed, tally.of));
         comparison.undisturbed = of(self.plan.alone);
         comparison.perturbed = of(self.plan.disturbed);
         comparison.failures = std::mem::take(&mut self.failures);
         let mut report = summary(&self.task.command, self.begun.elapsed());
         report.verdict = self.with_hang(verdict);
-        report.findings = report.verdict.iter().cloned().chain(self.hang.take()).collect();
+        report.findings = report.verdict.iter().cloned().chain(self.hang.take()).chain(findings).collect();
         number(&mut report);
         report.comparison = Some(comparison);
         report.run.capture = first_kept(&report);
@@ -276,8 +276,14 @@ fn first_kept(report: &Report) -> Option<String> {
 }
 
 /// Ids, which stand for findings within a report. A verdict that is repeated below it is one finding.
-fn number(report: &mut Report) {
-    report.findings.dedup_by(|later, earlier| later == earlier);
+pub(crate) fn number(report: &mut Report) {
+    let mut told: Vec<Finding> = Vec::new();
+    for finding in std::mem::take(&mut report.findings) {
+        if !told.contains(&finding) {
+            told.push(finding);
+        }
+    }
+    report.findings = told;
     let mut ids: Vec<(FindingKind, String)> = Vec::new();
     for finding in &mut report.findings {
         let before = ids.iter().filter(|(kind, _)| *kind == finding.kind).count();

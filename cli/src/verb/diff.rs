@@ -6,7 +6,7 @@ use std::time::Duration;
 use hangdog_analysis::{Compared, Sketch, compare};
 
 use crate::failure::Failure;
-use crate::flake::{not_compared, summary};
+use crate::flake::{not_compared, number, summary};
 use crate::outputs::{Format, Put, put};
 use crate::{capture, console, exit};
 use hangdog_report::Style;
@@ -57,13 +57,11 @@ pub(crate) fn perform(arguments: &Arguments) -> Result<u8, Failure> {
         report.run.missing.extend(missing);
         sketches.push(Sketch::of(&capture.timeline));
     }
-    let Compared { mut verdict, comparison } = compare(&sketches);
-    if let Some(verdict) = &mut verdict {
-        verdict.id = format!("{}-1", verdict.kind.name());
-    }
+    let Compared { verdict, comparison, findings } = compare(&sketches);
     "diff".clone_into(&mut report.run.id);
-    report.findings = verdict.iter().cloned().collect();
+    report.findings = verdict.iter().cloned().chain(findings).collect();
     report.verdict = verdict;
+    number(&mut report);
     report.comparison = Some(comparison);
     report.run.missing.extend(not_compared(sketches.len(), &report));
     if let Some(path) = &arguments.output {

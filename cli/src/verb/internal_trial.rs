@@ -47,6 +47,8 @@ pub(crate) fn perform(arguments: Arguments) -> Result<u8, Failure> {
     options.capture = KeepCapture::In(arguments.capture);
     options.kernel_trace = KernelTrace::Results;
     options.named_calls = arguments.seed.map_or(NamedCalls::Noted, NamedCalls::Perturbed);
+    let views = arguments.own.iter().map(|(directory, _)| format!("--own={}", directory.display()));
+    options.noted.extend(views);
     options.noted.extend(arguments.seed.map(|seed| format!("--seed={seed}")));
     let mut judge = ChildJudge::new(&arguments.thinking, OnHang::Rescue).silent();
     let outcome = hangdog_collector::run(options, &mut judge).map_err(|error| failure(&error))?;

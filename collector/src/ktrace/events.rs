@@ -34,3 +34,6 @@ pub(super) const OFTEN: &[&str] = &["sched/sched_waking", "raw_syscalls/sys_ente
 
 /// What comes of system calls.
 pub(super) const RESULTS: &str = "raw_syscalls/sys_exit";
+
+/// System calls as they begin.
+pub(super) const CALLS: &str = "raw_syscalls/sys_enter";

@@ -19,12 +19,13 @@ use hangdog_schemas::{Record, When};
 
 use super::belonging::Belonging;
 use super::decode::{Layouts, decode};
-use super::events::{OFTEN, RARE, RESULTS};
+use super::events::{CALLS, OFTEN, RARE, RESULTS};
 use super::leftover;
 use super::ring::{self, RawEvent};
 use super::tracefs::{Instance, Tracefs};
 use crate::calls::numbers;
 use crate::clock::RunClock;
+use crate::observe::syscalls::number_of;
 use crate::run::KernelTrace;
 
 /// A process to follow.
@@ -157,6 +158,12 @@ impl Work<'_> {
         let wanted: Vec<String> = numbers().iter().map(|number| format!("id == {number}")).collect();
         self.instance.write(&format!("events/{RESULTS}/filter"), &wanted.join(" || "))?;
         self.turn_on(&[RESULTS]);
+        // With what a process ends is in no other event.
+        if let Some(number) = number_of("exit_group")
+            && self.instance.write(&format!("events/{CALLS}/filter"), &format!("id == {number}")).is_ok()
+        {
+            self.turn_on(&[CALLS]);
+        }
         Ok(())
     }
 
