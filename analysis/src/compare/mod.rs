@@ -13,6 +13,7 @@ mod errno;
 mod files;
 mod life;
 mod name;
+mod part;
 mod rank;
 mod sketch;
 mod sockets;
@@ -26,6 +27,8 @@ mod tests;
 use hangdog_schemas::record::ExitStatus;
 use hangdog_timeline::Timeline;
 
+pub use errno::name as errno_name;
+pub use part::{Parting, part};
 use sketch::Extent;
 pub use sketch::{Ending, Sketch};
 pub use tell::{Compared, compare};
