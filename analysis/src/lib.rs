@@ -44,6 +44,6 @@ mod words;
 #[cfg(test)]
 mod tests;
 
-pub use compare::{Compared, Ending, Sketch, compare, rate};
+pub use compare::{Compared, Ending, Parting, Sketch, compare, errno_name, part, rate};
 pub use verdict::{Options, analyse};
 pub use waits::{Otherwise, Prospect, Waiting, Way, waits, waits_of_phases};

@@ -128,7 +128,12 @@ pub(crate) const KEYS: &[Group] = &[
             key("to-begin", &["0", "<Home>"], C::ToBegin, "to the begin"),
             key("to-end", &["$", "<End>"], C::ToEnd, "to the end"),
             key("to-cause", &["x"], C::ToCause, "to the cause: who is to blame, at the time of the report"),
-            key("to-divergence", &["%"], C::ToDivergence, "to where two captures part"),
+            key(
+                "to-divergence",
+                &["%"],
+                C::ToDivergence,
+                "to where two captures part first, then to the next such place",
+            ),
             key("previous-change", &["C"], C::Change(Back), "to the change of the selected thing before"),
             key("next-change", &["c"], C::Change(On), "to the next change of the selected thing"),
             key("mark", &["M"], C::Mark, "mark this moment, or take the mark away"),
@@ -145,7 +150,14 @@ pub(crate) const KEYS: &[Group] = &[
         bindings: &[
             hinted("why", &["w"], C::Why, "why? go to whoever it waits for", "why?", &[]),
             key("why-back", &["W", "<BS>"], C::WhyBack, "back along the waits"),
-            hinted("evidence", &["i"], C::Evidence, "show or hide the evidence", "evidence", &[View::Verdict]),
+            hinted(
+                "evidence",
+                &["i"],
+                C::Evidence,
+                "show or hide the evidence",
+                "evidence",
+                &[View::Verdict, View::Graph],
+            ),
         ],
     },
     Group {

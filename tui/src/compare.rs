@@ -21,13 +21,14 @@ pub struct Divergence {
     pub sentence: String,
 }
 
-/// Finds where two runs part.
-pub type Comparer = Box<dyn Fn(&Timeline, &Timeline) -> Option<Divergence> + Send>;
+/// Finds where two runs part, the earliest place first.
+pub type Comparer = Box<dyn Fn(&Timeline, &Timeline) -> Vec<Divergence> + Send>;
 
 /// The second capture.
 pub(crate) struct Beside {
     pub(crate) model: Model,
-    pub(crate) divergence: Option<Divergence>,
+    /// Where they part, in order of time.
+    pub(crate) divergences: Vec<Divergence>,
 }
 
 /// What stands in the same column.
@@ -60,7 +61,7 @@ impl Align {
             Self::Begin => Some((RunNs(0), RunNs(0))),
             Self::Trigger => Some((model.trigger()?, beside.model.trigger()?)),
             Self::Phase(name) => Some((first(model, name)?, first(&beside.model, name)?)),
-            Self::Divergence => beside.divergence.as_ref().map(|found| (found.first, found.second)),
+            Self::Divergence => beside.divergences.first().map(|found| (found.first, found.second)),
         }
     }
 }

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use hangdog_schemas::record::{Deed, ExitStatus, FileEvent, FileOp, Output, Stream, TriggerReason};
-use hangdog_schemas::{ProcessId, RunNs};
+use hangdog_schemas::{ProcessId, RunNs, Tid};
 use hangdog_timeline::Timeline;
 
-use crate::kernel_event;
 use crate::text::{clean, lasting};
+use crate::{call_event, kernel_event};
 
 /// Kinds of events, each with a sign of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -16,6 +16,7 @@ pub(crate) enum EventKind {
     Phase,
     Output,
     File,
+    Call,
     Kernel,
     Snapshot,
     Trigger,
@@ -32,6 +33,7 @@ impl EventKind {
             Self::Phase => '·',
             Self::Output => 'o',
             Self::File => 'f',
+            Self::Call => 'c',
             Self::Kernel => 'k',
             Self::Snapshot => 'S',
             Self::Trigger => 'T',
@@ -47,6 +49,7 @@ impl EventKind {
             Self::Phase => "phase",
             Self::Output => "output",
             Self::File => "file",
+            Self::Call => "call",
             Self::Kernel => "kernel",
             Self::Snapshot => "snapshot",
             Self::Trigger => "trigger",
@@ -71,6 +74,7 @@ enum What {
     PhaseEnded(u32),
     Output(u32),
     File(u32),
+    Call(u32),
     Kernel(u32),
     /// What is rare is put into words once.
     Told(EventKind, u32),
@@ -82,6 +86,7 @@ impl Event {
             What::PhaseBegan(_) | What::PhaseEnded(_) => EventKind::Phase,
             What::Output(_) => EventKind::Output,
             What::File(_) => EventKind::File,
+            What::Call(_) => EventKind::Call,
             What::Kernel(_) => EventKind::Kernel,
             What::Told(kind, _) => kind,
         }
@@ -93,13 +98,16 @@ impl Event {
 pub(crate) struct Events {
     all: Vec<Event>,
     told: Vec<String>,
+    /// Of threads that no sample saw.
+    names: BTreeMap<Tid, String>,
     /// Times of the kinds that the time line marks.
     marks: BTreeMap<EventKind, Vec<RunNs>>,
 }
 
 /// Kinds that are marked on the time line; where two fall together the later of this list shows.
-pub(crate) const MARKED: [EventKind; 7] = [
+pub(crate) const MARKED: [EventKind; 8] = [
     EventKind::Kernel,
+    EventKind::Call,
     EventKind::File,
     EventKind::Output,
     EventKind::Action,
@@ -110,7 +118,8 @@ pub(crate) const MARKED: [EventKind; 7] = [
 
 impl Events {
     pub(crate) fn of(timeline: &Timeline) -> Self {
-        let mut events = Self { all: Vec::new(), told: Vec::new(), marks: BTreeMap::new() };
+        let mut events =
+            Self { all: Vec::new(), told: Vec::new(), names: call_event::names(timeline), marks: BTreeMap::new() };
         events.all.reserve(2 * timeline.phases().len() + timeline.kernel_events().len());
         events.index(timeline);
         events.tell_processes(timeline);
@@ -136,6 +145,8 @@ impl Events {
         self.all.extend(outputs.map(|(n, output)| Event { t: output.when.t, what: What::Output(n) }));
         let files = (0..).zip(timeline.file_events());
         self.all.extend(files.map(|(n, file)| Event { t: file.when.t, what: What::File(n) }));
+        let calls = (0..).zip(timeline.calls());
+        self.all.extend(calls.map(|(n, done)| Event { t: done.call.when.t, what: What::Call(n) }));
         let kernel = (0..).zip(timeline.kernel_events());
         self.all.extend(kernel.map(|(n, event)| Event { t: event.when.t, what: What::Kernel(n) }));
     }
@@ -228,7 +239,8 @@ impl Events {
             }
             What::Output(n) => output(&timeline.outputs()[n as usize]),
             What::File(n) => file_event(&timeline.file_events()[n as usize]),
-            What::Kernel(n) => kernel_event::words(timeline, &timeline.kernel_events()[n as usize]),
+            What::Call(n) => call_event::words(&timeline.calls()[n as usize]),
+            What::Kernel(n) => kernel_event::words(timeline, &self.names, &timeline.kernel_events()[n as usize]),
             What::Told(_, n) => self.told[n as usize].clone(),
         }
     }

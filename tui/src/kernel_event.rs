@@ -1,17 +1,21 @@
 //! What the kernel's recorder saw, in words.
 
+use std::collections::BTreeMap;
+
 use hangdog_schemas::Tid;
 use hangdog_schemas::record::{Doer, KernelDeed, KernelEvent, LockOutcome, LockRequest, SignalAction};
 use hangdog_timeline::Timeline;
 
+use crate::call_event;
 use crate::text::clean;
 
-/// One event in one line, harmless.
-pub(crate) fn words(timeline: &Timeline, event: &KernelEvent) -> String {
+/// One event in one line, harmless; with the names of threads that no sample saw.
+pub(crate) fn words(timeline: &Timeline, names: &BTreeMap<Tid, String>, event: &KernelEvent) -> String {
     let name = |tid: Tid| {
         let thread = timeline.thread_of_number(tid, event.when.t);
         let comm = thread.and_then(|thread| timeline.process(thread.process)).map(|p| p.comm_at(event.when.t));
-        comm.map_or_else(|| format!("thread {tid}"), |comm| format!("{}[{tid}]", clean(comm)))
+        let comm = comm.map(clean).or_else(|| Some(names.get(&tid)?.as_str().into()));
+        comm.map_or_else(|| format!("thread {tid}"), |comm| format!("{comm}[{tid}]"))
     };
     let who = match event.by {
         Doer::Thread => name(event.tid),
@@ -51,7 +55,9 @@ fn deed(deed: &KernelDeed, name: impl Fn(Tid) -> String) -> String {
             let args: Vec<String> = args.iter().map(ToString::to_string).collect();
             format!("{}({})", clean(name), args.join(", "))
         }
-        KernelDeed::SyscallEnd { name, result, .. } => format!("{} gave {result}", clean(name)),
+        KernelDeed::SyscallEnd { name, result, .. } => {
+            format!("{} gave {}", clean(name), call_event::result(*result))
+        }
         KernelDeed::Other { name, text } => format!("{} {}", clean(name), clean(text)),
     }
 }

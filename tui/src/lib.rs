@@ -23,6 +23,7 @@
 mod activity;
 mod arrange;
 mod call;
+mod call_event;
 mod carry;
 mod changes;
 mod command;

@@ -175,9 +175,10 @@ impl Loader {
     fn second(&self, path: &std::path::Path, first: &Timeline) -> Result<Beside, LoadError> {
         let mut reader = Reader::with_limits(BufReader::with_capacity(1 << 20, File::open(path)?), LIMITS)?;
         let timeline = Timeline::build(reader.by_ref())?;
-        let divergence = self.source.compare.as_ref().and_then(|compare| compare(first, &timeline));
+        let compare = self.source.compare.as_ref();
+        let divergences = compare.map(|compare| compare(first, &timeline)).unwrap_or_default();
         let report = (self.source.judge)(&timeline, reader.summary().missing());
-        Ok(Beside { model: Model::new(Arc::new(timeline), Arc::new(report)), divergence })
+        Ok(Beside { model: Model::new(Arc::new(timeline), Arc::new(report)), divergences })
     }
 
     fn show(&self, timeline: Timeline, report: Report, extent: Extent, beside: Option<Beside>) {

@@ -55,13 +55,18 @@ impl Rehearsal {
         Self { model, state, options, buffer: Buffer::default(), ended: false }
     }
 
+    /// The capture.
+    pub fn timeline(&self) -> &Timeline {
+        &self.model.timeline
+    }
+
     /// The same with a second capture below the first.
     #[must_use]
-    pub fn beside(self, timeline: Timeline, report: Option<Report>, divergence: Option<Divergence>) -> Self {
+    pub fn beside(self, timeline: Timeline, report: Option<Report>, divergences: Vec<Divergence>) -> Self {
         let report = report.unwrap_or_else(|| crate::model::own_report(&timeline));
         let model = Model::new(Arc::new(timeline), Arc::new(report));
         let size = self.state.size;
-        Self::of(self.model.beside(Beside { model, divergence }), size, self.options)
+        Self::of(self.model.beside(Beside { model, divergences }), size, self.options)
     }
 
     /// Presses keys, in the notation `t<Right>w` (see [`parse_keys`]). Those behind one that quits are not pressed

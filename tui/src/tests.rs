@@ -153,8 +153,8 @@ fn two() -> Model {
         sample::records().into_iter().filter(|r| r.when().is_none_or(|t| t.0 < 9_000_000_000)).collect();
     let second = model_of(&Timeline::build(shorter).unwrap(), &sample::nothing());
     let sentence = "the second run goes on after the walk".to_owned();
-    let divergence = Some(Divergence { first: RunNs(7_000_000_000), second: RunNs(5_000_000_000), sentence });
-    model_of(&timeline(), &sample::report()).beside(Beside { model: second, divergence })
+    let divergences = vec![Divergence { first: RunNs(7_000_000_000), second: RunNs(5_000_000_000), sentence }];
+    model_of(&timeline(), &sample::report()).beside(Beside { model: second, divergences })
 }
 
 #[test]

@@ -47,6 +47,19 @@ pub(crate) fn fit_tail(text: &str, columns: usize) -> Cow<'_, str> {
     Cow::Owned(format!("…{}", &text[from..]))
 }
 
+/// Cut in the middle to `columns`: of who did what to which path, both ends say something.
+pub(crate) fn fit_middle(text: &str, columns: usize) -> Cow<'_, str> {
+    if width(text) <= columns {
+        return Cow::Borrowed(text);
+    }
+    let first = columns / 2;
+    Cow::Owned(format!(
+        "{}{}",
+        fit(text, first).trim_end_matches('…'),
+        fit_tail(text, (columns - first + 1).min(columns))
+    ))
+}
+
 /// Lines of at most `columns`, broken at spaces; a word that is longer than a line is broken anywhere.
 pub(crate) fn wrap(text: &str, columns: usize) -> Vec<String> {
     let columns = columns.max(1);

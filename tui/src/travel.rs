@@ -5,7 +5,7 @@ use hangdog_schemas::RunNs;
 use crate::command::{Command, Stride};
 use crate::model::Model;
 use crate::state::{Place, Row, State, View, Way};
-use crate::text::{actor, clock};
+use crate::text::{actor, clean, clock};
 use crate::{changes, view, why};
 
 /// Jumps that can be undone.
@@ -206,14 +206,19 @@ pub(crate) fn to_cause(model: &Model, state: &mut State) {
     why::select(model, state, (culprit.pid, culprit.tid));
 }
 
-/// To where two captures part.
+/// To the first place where two captures part; from there to the next one, and from the last to the first again.
 pub(crate) fn to_divergence(model: &Model, state: &mut State) {
-    match model.beside.as_ref().map(|beside| &beside.divergence) {
-        Some(Some(found)) => {
-            go(state, found.first);
-            state.note = Some(found.sentence.clone());
-        }
-        Some(None) => state.note = Some("nobody has said where these two part".to_owned()),
-        None => state.note = Some("there is one capture: nothing to part from".to_owned()),
-    }
+    let Some(beside) = &model.beside else {
+        state.note = Some("there is one capture: nothing to part from".to_owned());
+        return;
+    };
+    let all = &beside.divergences;
+    let here = all.iter().rposition(|found| found.first == state.cursor);
+    let Some((n, found)) = here.and_then(|n| Some((n + 1, all.get(n + 1)?))).or(all.first().map(|found| (0, found)))
+    else {
+        state.note = Some("nothing that both captures could show is in one of them only".to_owned());
+        return;
+    };
+    go(state, found.first);
+    state.note = Some(format!("{} of {}: {}", n + 1, all.len(), clean(&found.sentence)));
 }

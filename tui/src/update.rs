@@ -238,7 +238,10 @@ fn perform(model: &Model, state: &mut State, command: Command) -> Effect {
         C::Fold => fold::toggle(model, state),
         C::FoldAll => fold::toggle_all(model, state),
         C::Evidence => {
-            let shown = view::verdict::evidence_is_shown(model, state);
+            let shown = match state.view {
+                View::Graph => state.evidence != Evidence::Hidden,
+                _ => view::verdict::evidence_is_shown(model, state),
+            };
             state.evidence = if shown { Evidence::Hidden } else { Evidence::Shown };
         }
         C::Why => why::on(model, state),

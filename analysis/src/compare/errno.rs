@@ -1,7 +1,7 @@
 //! Names of errors, as Linux numbers them on every architecture that hangdog knows.
 
 /// `EBUSY`, or `errno 16` for one without a name here.
-pub(super) fn name(errno: i32) -> String {
+pub fn name(errno: i32) -> String {
     const NAMES: &[(i32, &str)] = &[
         (1, "EPERM"),
         (2, "ENOENT"),

@@ -14,6 +14,7 @@ mod errno;
 mod files;
 mod life;
 mod name;
+mod part;
 mod rank;
 mod sketch;
 mod sockets;
@@ -27,6 +28,8 @@ mod tests;
 use hangdog_schemas::record::ExitStatus;
 use hangdog_timeline::Timeline;
 
+pub use errno::name as errno_name;
+pub use part::{Parting, part};
 use sketch::Extent;
 pub use sketch::{Ending, Sketch};
 pub use tell::{Compared, compare};

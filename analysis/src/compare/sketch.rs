@@ -55,6 +55,8 @@ pub(super) struct Feature {
 pub(super) struct Seen {
     pub(super) level: u32,
     pub(super) first: RunNs,
+    /// When it was so for the last time.
+    pub(super) last: RunNs,
     pub(super) detail: Option<String>,
     pub(super) actors: Vec<Actor>,
 }
@@ -122,13 +124,13 @@ impl Sketch {
         detail: Option<String>,
     ) {
         let feature = Feature { tier, measure: Measure::Times, text };
-        self.add(feature, Seen { level: 1, first: t, detail, actors });
+        self.add(feature, Seen { level: 1, first: t, last: t, detail, actors });
     }
 
     /// So many were so at once, since `t`.
     pub(super) fn at_once(&mut self, tier: Tier, text: String, many: u32, t: RunNs, actors: Vec<Actor>) {
         let feature = Feature { tier, measure: Measure::AtOnce, text };
-        self.add(feature, Seen { level: many, first: t, detail: None, actors });
+        self.add(feature, Seen { level: many, first: t, last: t, detail: None, actors });
     }
 
     fn add(&mut self, feature: Feature, seen: Seen) {
@@ -139,6 +141,7 @@ impl Sketch {
                 Measure::AtOnce => known.level = known.level.max(seen.level),
             }
             known.first = known.first.min(seen.first);
+            known.last = known.last.max(seen.last);
             known.detail = known.detail.take().or(seen.detail);
             for actor in seen.actors {
                 if known.actors.len() < ACTORS && !known.actors.iter().any(|own| own.is(&actor)) {

@@ -213,3 +213,40 @@ fn the_order_of_runs_decides_nothing() {
     assert_eq!(one.verdict.map(|v| v.sentence), other.verdict.map(|v| v.sentence));
     assert_eq!(one.comparison, other.comparison);
 }
+
+/// Checks where two runs part: when in each, in ms, and a part of the words.
+#[track_caller]
+fn parts(first: &str, second: &str, expected: &[(u64, u64, &str)]) {
+    let timeline = |scene, code| Timeline::build(records(scene, code)).unwrap();
+    let found = part(&timeline(first, 1), &timeline(second, 0));
+    let told: Vec<String> = found
+        .iter()
+        .map(|part| format!("{} {} {}", part.first.0 / 1_000_000, part.second.0 / 1_000_000, part.sentence))
+        .collect();
+    assert_eq!(found.len(), expected.len(), "{told:#?}");
+    for ((a, b, words), told) in expected.iter().zip(&told) {
+        assert!(told.starts_with(&format!("{a} {b} ")) && told.contains(words), "{words}: {told}");
+    }
+}
+
+#[test]
+fn two_runs_part_where_one_has_what_the_other_has_not() {
+    parts(TWO_LEADERS, TWO_LEADERS, &[]);
+    parts("2 look /t/a\n2 create /t/b", "2 look /t/a\n2 create /t/b", &[]);
+    // What stands after the same thing in both is at the same distance from it.
+    let (one, two) = ("2 create /t/a\n2 create /t/b", "2 create /t/x\n2 create /t/a\n2 look /t/a\n2 look /t/a");
+    parts(one, two, &[(1, 1, "only in 2: worker creates /t/x"), (2, 3, "only in 1: worker creates /t/b")]);
+    // Done more often: it is the last time that the other has not.
+    parts(
+        "2 look /t/a ENOENT\n2 look /t/b\n2 look /t/a ENOENT",
+        "2 look /t/a ENOENT\n2 look /t/b",
+        &[(3, 2, "2 times in 1, once in 2")],
+    );
+}
+
+#[test]
+fn what_only_one_run_could_show_is_no_parting() {
+    let seen = Timeline::build(records(TWO_LEADERS, 1)).unwrap();
+    let blind = Timeline::build(records("", 0)).unwrap();
+    assert_eq!(part(&seen, &blind), Vec::new());
+}

@@ -4,7 +4,7 @@ use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 
 use hangdog_timeline::Timeline;
-use hangdog_tui::{Growth, Options, Rehearsal, Source};
+use hangdog_tui::{Divergence, Growth, Options, Rehearsal, Source};
 
 use crate::failure::Failure;
 use crate::judge::Thinking;
@@ -89,9 +89,15 @@ pub(crate) fn perform(arguments: &Arguments) -> Result<u8, Failure> {
     };
     let growth = if arguments.follow { Growth::Followed } else { Growth::Ended };
     let (path, beside) = (arguments.capture.clone(), arguments.second.clone());
-    let source = Source { path, growth, judge: Box::new(judge), beside, compare: None };
+    let source = Source { path, growth, judge: Box::new(judge), beside, compare: Some(Box::new(divergences)) };
     hangdog_tui::run(source, keys, options).map_err(|error| Failure::of(&error))?;
     Ok(exit::OK)
+}
+
+/// Where two runs part.
+fn divergences(first: &Timeline, second: &Timeline) -> Vec<Divergence> {
+    let parts = hangdog_analysis::part(first, second).into_iter();
+    parts.map(|part| Divergence { first: part.first, second: part.second, sentence: part.sentence }).collect()
 }
 
 fn draw(file: &Path, arguments: &Arguments) -> Result<u8, Failure> {
@@ -104,7 +110,8 @@ fn draw(file: &Path, arguments: &Arguments) -> Result<u8, Failure> {
     let mut rehearsal = Rehearsal::new(timeline, report, arguments.size, Options::default());
     if let Some(second) = &arguments.second {
         let (timeline, report) = open(second)?;
-        rehearsal = rehearsal.beside(timeline, report, None);
+        let parts = divergences(rehearsal.timeline(), &timeline);
+        rehearsal = rehearsal.beside(timeline, report, parts);
     }
     let shot = rehearsal
         .after(&arguments.keys)

@@ -3,7 +3,7 @@
 use hangdog_schemas::RunNs;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
-use ratatui::style::Modifier;
+use ratatui::style::{Modifier, Style};
 
 use super::draw::{put, put_right};
 use crate::command::Command;
@@ -12,7 +12,7 @@ use crate::key::shown;
 use crate::load::Extent;
 use crate::model::Model;
 use crate::state::{Prompt, SPEEDS, State, View, Way};
-use crate::text::{clock, fit, lasting, width};
+use crate::text::{clock, fit, lasting, width, wrap};
 use crate::theme::{BAR, DIM, KEY, MARK, PLAIN, SELECTED, STRONG};
 use crate::why;
 use crate::window::Window;
@@ -194,6 +194,25 @@ pub(super) fn time_at(model: &Model, state: &State, area: Rect, x: u16) -> Optio
     Some(Window::whole(model.end()).at(column, scale.width))
 }
 
+/// A word about the last key, at the foot; a long one takes the lines above until the next key.
+pub(super) fn note(state: &State, foot: Rect, buffer: &mut Buffer) {
+    let Some(note) = state.note.as_ref().filter(|_| state.prompt.is_none() && !foot.is_empty()) else { return };
+    let room = usize::from(foot.width).saturating_sub(2);
+    let most = usize::from((foot.y + 1) / 3).max(1);
+    let mut lines = wrap(note, room);
+    if lines.len() > most {
+        lines.truncate(most);
+        let last = lines.pop().unwrap_or_default();
+        lines.push(fit(&format!("{last} …"), room).into_owned());
+    }
+    let height = lines.len() as u16;
+    let area = Rect { y: foot.y + 1 - height, height, ..foot };
+    for (y, line) in lines.iter().enumerate() {
+        put(buffer, area, 0, y as u16, &" ".repeat(usize::from(area.width)), Style::reset());
+        put(buffer, area, 1, y as u16, line, STRONG);
+    }
+}
+
 pub(super) fn hints(state: &State, area: Rect, buffer: &mut Buffer) {
     if let Some(prompt) = &state.prompt {
         let (sign, text, hint) = match prompt {
@@ -208,8 +227,7 @@ pub(super) fn hints(state: &State, area: Rect, buffer: &mut Buffer) {
         put_right(buffer, area, end + 2, 0, hint, DIM);
         return;
     }
-    if let Some(note) = &state.note {
-        put(buffer, area, 1, 0, &fit(note, usize::from(area.width).saturating_sub(2)), STRONG);
+    if state.note.is_some() {
         return;
     }
     // The way out and the help come first, at the right.

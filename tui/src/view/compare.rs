@@ -49,7 +49,7 @@ pub(super) fn draw(model: &Model, state: &State, area: Rect, buffer: &mut Buffer
     lanes::draw(model, state, halves.first, buffer);
     title(&beside.model, &second.state, &format!("{}2 ", mark(Focus::Second)), "", halves.second_title, buffer);
     lanes::draw(&beside.model, &second.state, halves.second, buffer);
-    if let Some(divergence) = &beside.divergence {
+    for divergence in &beside.divergences {
         lanes::sign_at(state, halves.first, divergence.first, "≠", buffer);
         lanes::sign_at(&second.state, halves.second, divergence.second, "≠", buffer);
     }

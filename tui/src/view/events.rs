@@ -1,6 +1,6 @@
 //! Everything that happened, in order of time. Enter goes to the time of the selected event.
 
-use super::table::{Cell, Column, Table};
+use super::table::{Cell, Column, Cut, Table};
 use crate::event::EventKind;
 use crate::state::Row;
 use crate::text::{clock, lasting};
@@ -12,7 +12,7 @@ pub(super) const TABLE: Table = Table {
         Column::number("time", 11),
         Column::number("to cursor", 9).from(60),
         Column::new("kind", 8),
-        Column::stretching("what", 20, 1),
+        Column::stretching("what", 20, 1).cut(Cut::Middle),
     ],
     rows: |model, _| (0..model.events.len()).map(Row::Event).collect(),
     cells: |model, t, row| {
@@ -22,8 +22,8 @@ pub(super) const TABLE: Table = Table {
         let current = event.t <= t && model.events.get(i + 1).is_none_or(|next| next.t > t);
         let away = lasting(event.t.0.abs_diff(t.0));
         let style = match event.kind() {
-            EventKind::Process | EventKind::Phase | EventKind::Output | EventKind::File | EventKind::Kernel => PLAIN,
-            _ => MARK,
+            EventKind::Snapshot | EventKind::Trigger | EventKind::Action | EventKind::Loss | EventKind::End => MARK,
+            _ => PLAIN,
         };
         vec![
             Cell::styled(if current { "▶" } else { " " }, MARK),

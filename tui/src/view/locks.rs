@@ -26,11 +26,16 @@ pub(super) const TABLE: Table = Table {
     empty: |model, t| empty_snapshot(model, t, "This snapshot holds no file locks."),
 };
 
-/// Lines of `/proc/locks`, holders before those who wait for them, and held locks that have no line there.
+/// Lines of `/proc/locks`, those that somebody waits for first, holders before those who wait for them; and held locks
+/// that have no line there.
 fn rows(model: &Model, t: RunNs) -> Vec<Row> {
     let Some(snapshot) = model.snapshot(t) else { return Vec::new() };
     let mut lines: Vec<usize> = (0..snapshot.locks.len()).collect();
-    lines.sort_by_key(|i| (snapshot.locks[*i].number, snapshot.locks[*i].waits));
+    let wanted: BTreeSet<_> = snapshot.locks.iter().filter(|lock| lock.waits).map(|lock| lock.number).collect();
+    lines.sort_by_key(|i| {
+        let lock = &snapshot.locks[*i];
+        (!wanted.contains(&lock.number), lock.number, lock.waits)
+    });
     let listed: BTreeSet<_> = snapshot.locks.iter().map(|lock| (lock.class, lock.device, lock.inode)).collect();
     let held = snapshot.fds.values().flat_map(|fds| fds.values()).flat_map(|fd| {
         fd.locks.iter().enumerate().map(move |(n, lock)| (Row::HeldLock(fd.process.pid, fd.fd, n), lock))

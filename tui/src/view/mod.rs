@@ -79,6 +79,7 @@ pub(crate) fn draw(model: &Model, state: &State, buffer: &mut Buffer) {
     }
     bars::transport(model, state, areas.transport, buffer);
     bars::hints(state, areas.hints, buffer);
+    bars::note(state, areas.hints, buffer);
 }
 
 fn body(model: &Model, state: &State, area: Rect, buffer: &mut Buffer) {

@@ -8,7 +8,7 @@ use ratatui::style::{Modifier, Style};
 use super::draw::{put, put_right};
 use crate::model::Model;
 use crate::state::{Look, Row, State, Way};
-use crate::text::{fit, fit_tail, width, wrap};
+use crate::text::{fit, fit_middle, fit_tail, width, wrap};
 use crate::theme::{DIM, HEADING, MARK, PLAIN, SELECTED};
 
 /// Lines above the rows.
@@ -21,6 +21,8 @@ pub(crate) enum Cut {
     End,
     /// The front: of a path the end says most.
     Front,
+    /// The middle: who did it at one end, to what at the other.
+    Middle,
     /// None, and it is set to the right: numbers.
     Number,
 }
@@ -159,7 +161,11 @@ impl Table {
         let mut x = 1;
         for ((column, size), cell) in self.columns.iter().zip(widths).zip(cells).filter(|((_, size), _)| **size > 0) {
             let room = usize::from(*size);
-            let text = if column.cut == Cut::Front { fit_tail(&cell.text, room) } else { fit(&cell.text, room) };
+            let text = match column.cut {
+                Cut::Front => fit_tail(&cell.text, room),
+                Cut::Middle => fit_middle(&cell.text, room),
+                Cut::End | Cut::Number => fit(&cell.text, room),
+            };
             let offset = if column.cut == Cut::Number { *size - width(&text) as u16 } else { 0 };
             put(buffer, area, x + offset, y, &text, cell.style);
             x += size + 2;

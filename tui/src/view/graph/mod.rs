@@ -8,21 +8,26 @@
 //!        × nobody can end this wait
 //! ```
 
+mod facts;
+
 use std::sync::Arc;
 
 use hangdog_analysis::{Otherwise, Prospect, Way};
 use hangdog_schemas::RunNs;
+use hangdog_schemas::fact::Belonging;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 
 use super::details::Sheet;
 use super::draw::{put, put_right};
+use crate::call;
 use crate::graph::{At, Graph, Node};
 use crate::model::Model;
 use crate::state::{Hop, Row, State};
 use crate::text::{actor, clean, fit, lasting, matches, width};
 use crate::theme::{DIM, HANG, PLAIN, SELECTED, STRONG, WELL, confidence};
+use facts::Facts;
 
 /// Lines above the tree.
 pub(super) const HEAD: u16 = 1;
@@ -32,11 +37,6 @@ const WORD: usize = 30;
 
 fn graph(model: &Model, state: &State) -> Arc<Graph> {
     model.graphs.at(&model.timeline, state.cursor)
-}
-
-/// Lines of a node: how one comes to it, and who it is.
-fn height(node: &Node) -> usize {
-    1 + usize::from(node.via.is_some())
 }
 
 pub(crate) fn rows(model: &Model, state: &State) -> Vec<Row> {
@@ -115,6 +115,7 @@ pub(super) fn draw(model: &Model, state: &State, area: Rect, buffer: &mut Buffer
         }
         return;
     }
+    let facts = Facts::of(model, state, &graph);
     let (mut line, top) = (0, state.list().top);
     for n in 0..state.rows.len() {
         let Some(Row::Hop(hop)) = state.rows.get(n) else { break };
@@ -122,11 +123,12 @@ pub(super) fn draw(model: &Model, state: &State, area: Rect, buffer: &mut Buffer
         if line >= top + usize::from(area.height) {
             break;
         }
-        if line + height(node) > top {
+        let height = facts.height(node);
+        if line + height > top {
             let selected = n == state.list().index;
-            draw_node(model, state, &graph, node, selected, (line, top), area, buffer);
+            draw_node(model, state, &facts, (&graph, node), selected, (line, top), area, buffer);
         }
-        line += height(node);
+        line += height;
     }
 }
 
@@ -150,20 +152,22 @@ fn head(model: &Model, state: &State, graph: &Graph, area: Rect, buffer: &mut Bu
 fn draw_node(
     model: &Model,
     state: &State,
-    graph: &Graph,
-    node: &Node,
+    facts: &Facts<'_>,
+    (graph, node): (&Graph, &Node),
     selected: bool,
     (line, top): (usize, usize),
     area: Rect,
     buffer: &mut Buffer,
 ) {
-    // Far in, the indent stops growing: the text has to have room.
-    let indent = (1 + 3 * node.depth).min(usize::from(area.width) / 3) as u16;
+    let indent = facts.indent(node);
     let mut lines = Vec::new();
     if let Some(way) = graph.way(node) {
         lines.push(way_line(way, area.width, indent.saturating_sub(3)));
     }
+    let fact = |text| Pieces { from: indent, left: vec![(text, DIM)], right: (String::new(), PLAIN) };
+    lines.extend(facts.lines(node).into_iter().map(fact));
     lines.push(who_line(model, state, graph, node, area.width, indent));
+    let last = lines.len() - 1;
     for (n, pieces) in lines.into_iter().enumerate() {
         let Some(y) = (line + n).checked_sub(top).filter(|y| *y < usize::from(area.height)) else { continue };
         let mut x = pieces.from;
@@ -171,7 +175,7 @@ fn draw_node(
             x = put(buffer, area, x, y as u16, &text, style);
         }
         put_right(buffer, area, x + 1, y as u16, &format!("{} ", pieces.right.0), pieces.right.1);
-        if selected && n + 1 == height(node) {
+        if selected && n == last {
             let line = Rect { y: area.y + y as u16, height: 1, ..area };
             buffer.set_style(line, SELECTED.remove_modifier(ratatui::style::Modifier::DIM));
         }
@@ -206,12 +210,26 @@ fn who_line(model: &Model, state: &State, graph: &Graph, node: &Node, columns: u
         let (text, style) = text.unwrap_or_default();
         return Pieces { from, left: vec![(fit(&text, room).into_owned(), style)], right: (String::new(), PLAIN) };
     }
-    let (name, doing) = name(graph, node);
+    let (mut name, mut doing) = name(graph, node);
+    if let Some(snapshot) = model.snapshot(state.cursor) {
+        if node.at == At::Leaf
+            && let Some(thread) = snapshot.threads.get(&(node.hop.pid, node.hop.tid))
+        {
+            doing = [call::words(snapshot, thread), doing]
+                .into_iter()
+                .filter(|word| !word.is_empty())
+                .collect::<Vec<_>>()
+                .join("  ");
+        }
+        if snapshot.processes.get(&node.hop.pid).is_some_and(|fact| fact.belongs == Belonging::Outside) {
+            name.push_str(" (outside)");
+        }
+    }
     let since = since(model, state, node.hop);
     let word = match node.at {
         At::LoopCloses => "↺ the loop closes".to_owned(),
         At::Above => "↑ see above".to_owned(),
-        At::Leaf if since.is_none() => "waits for nothing known".to_owned(),
+        At::Leaf if since.is_none() => "waits for nobody known".to_owned(),
         _ => [Some(word).filter(|word| !word.is_empty()), since].into_iter().flatten().collect::<Vec<_>>().join(", "),
     };
     let style = match node.at {
@@ -244,26 +262,29 @@ fn since(model: &Model, state: &State, hop: Hop) -> Option<&'static str> {
 /// First and last line of the selected node, and the number of all lines.
 pub(super) fn lines_of_selection(model: &Model, state: &State) -> (usize, usize, usize) {
     let graph = graph(model, state);
+    let facts = Facts::of(model, state, &graph);
     let (mut line, mut selected) = (0, (0, 0));
     for n in 0..state.rows.len() {
         let Some(Row::Hop(hop)) = state.rows.get(n) else { break };
         let Some(node) = graph.node(hop) else { break };
+        let height = facts.height(node);
         if n == state.list().index {
-            selected = (line, line + height(node) - 1);
+            selected = (line, line + height - 1);
         }
-        line += height(node);
+        line += height;
     }
     (selected.0, selected.1, line)
 }
 
 pub(super) fn row_at(model: &Model, state: &State, y: u16) -> Option<Row> {
     let graph = graph(model, state);
+    let facts = Facts::of(model, state, &graph);
     let mut line = 0;
     let wanted = state.list().top + usize::from(y);
     for n in 0..state.rows.len() {
         let row = state.rows.get(n)?;
         let Row::Hop(hop) = row else { return None };
-        line += graph.node(hop).map_or(0, height);
+        line += graph.node(hop).map_or(0, |node| facts.height(node));
         if line > wanted {
             return Some(row);
         }
