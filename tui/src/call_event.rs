@@ -13,16 +13,16 @@ use crate::text::{clean, lasting};
 pub(crate) fn words(done: &CallDone) -> String {
     let call = &done.call;
     let mut line = format!("{}[{}] {}", clean(&call.comm), call.tid, clean(&call.name));
-    let paths: Vec<_> = call.paths.iter().map(|path| clean(path)).collect();
-    let told = [Some(paths.join(" to ")), call.address.as_deref().map(|address| clean(address).into_owned())];
-    let request = call.request.as_deref().map(|request| format!("\"{}\"", clean(request)));
-    for word in told.into_iter().chain([request]).flatten().filter(|word| !word.is_empty()) {
-        line = format!("{line} {word}");
-    }
     // How it was opened says what was wanted; that it was to be closed on exec does not.
     let flags: Vec<_> = call.flags.iter().filter(|flag| *flag != "O_CLOEXEC").map(|flag| clean(flag)).collect();
-    if !flags.is_empty() {
-        line = format!("{line} ({})", flags.join(" "));
+    let flags = (!flags.is_empty()).then(|| format!("({})", flags.join(" ")));
+    let paths: Vec<_> = call.paths.iter().map(|path| clean(path)).collect();
+    let address = call.address.as_deref().map(|address| clean(address).into_owned());
+    let request = call.request.as_deref().map(|request| format!("\"{}\"", clean(request)));
+    for word in
+        [flags, Some(paths.join(" to ")), address, request].into_iter().flatten().filter(|word| !word.is_empty())
+    {
+        line = format!("{line} {word}");
     }
     if call.held_ns > 0 {
         line = format!("{line}, held for {} on purpose", lasting(call.held_ns));
@@ -42,7 +42,8 @@ pub(crate) fn result(result: i64) -> String {
 
 /// Names of threads that lived too short for a sample, by what calls and the kernel tell of them.
 pub(crate) fn names(timeline: &Timeline) -> BTreeMap<Tid, String> {
-    let mut names = BTreeMap::new();
+    let observer = timeline.header().observer.pid;
+    let mut names = BTreeMap::from([(Tid(observer.0), "hangdog".to_owned())]);
     for event in timeline.kernel_events() {
         if let KernelDeed::Fork { child, comm } = &event.what {
             names.insert(*child, clean(comm).into_owned());

@@ -12,8 +12,14 @@
 use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use super::DemoError;
+
+/// The kernel takes a FUSE connection out of its list some time after the mount and the server are gone: most often
+/// at once, on a busy machine some tenths of a second later (seen on 6.18).
+const PUT_AWAY: Duration = Duration::from_secs(3);
 
 /// The demo's directory.
 #[derive(Clone, Debug)]
@@ -122,8 +128,19 @@ impl Stage {
         })
     }
 
-    /// What is still there of those who took part, in words.
+    /// What stays of those who took part, in words.
     pub(super) fn left_behind(&self) -> Vec<String> {
+        let begin = Instant::now();
+        loop {
+            let left = self.still_there();
+            if left.is_empty() || begin.elapsed() > PUT_AWAY {
+                return left;
+            }
+            thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    fn still_there(&self) -> Vec<String> {
         let mut left: Vec<String> = self.took_part().iter().filter_map(still_there).collect();
         left.extend(self.mounts().into_iter().map(|at| format!("the mount {}", at.display())));
         left
