@@ -20,6 +20,9 @@ pub struct Call {
     pub tid: Tid,
     /// The process that started it, as it was then.
     pub parent: Pid,
+    /// The number that the process has in its own pid namespace, where that is another one than hangdog's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub inner: Option<Pid>,
     /// Short name of the thread.
     pub comm: String,
     /// Name of the call: `openat`.

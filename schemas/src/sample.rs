@@ -573,6 +573,7 @@ fn call() -> Record {
         pid: Pid(4412),
         tid: Tid(4413),
         parent: Pid(4390),
+        inner: Some(Pid(12)),
         comm: "indexd".to_owned(),
         name: "openat".to_owned(),
         number: 257,

@@ -234,6 +234,11 @@ fn diverged(sketches: &[&Sketch], all: &[Divides], cause: &Divides, (bad, passed
         }
         (sentence, word) = (longer, ", and");
     }
+    let own = sketches.iter().find_map(|sketch| {
+        let is_failing = sketch.ending != Ending::Passed && cause.polarity == Polarity::Is;
+        let own = sketch.findings.iter().find(|(clause, _)| is_failing && *clause == cause.feature.text);
+        own.map(|(_, finding)| finding)
+    });
     let unknown = if few {
         vec![format!("whether it is the cause: {} runs cannot tell that from chance", sketches.len())]
     } else {
@@ -245,7 +250,7 @@ fn diverged(sketches: &[&Sketch], all: &[Divides], cause: &Divides, (bad, passed
         sentence: words::sentence(&sentence),
         culprits,
         edges: Vec::new(),
-        advice: vec![advice(cause)],
+        advice: own.map_or_else(|| vec![advice(cause)], |own| own.advice.clone()),
         rescue: Vec::new(),
         unknown,
         id: String::new(),

@@ -48,6 +48,7 @@ fn records(scene: &str, code: i32) -> Vec<Record> {
             pid: Pid(tid),
             tid: Tid(tid),
             parent: Pid(1),
+            inner: None,
             comm: "worker".to_owned(),
             name: name.to_owned(),
             number: 1,

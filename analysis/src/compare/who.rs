@@ -16,6 +16,8 @@ pub(crate) struct Who {
     ends: BTreeMap<Tid, RunNs>,
     /// When processes ended: more than once where a number was given out again.
     exits: BTreeMap<Pid, Vec<RunNs>>,
+    /// Numbers of processes in pid namespaces of their own.
+    inner: BTreeMap<Pid, Pid>,
     /// What processes asked to end with.
     codes: BTreeMap<Pid, Vec<(RunNs, i32)>>,
     /// Who started a process, and when its number was given out.
@@ -50,6 +52,9 @@ impl Who {
                 names.push((done.call.when.t, done.call.comm.clone()));
             }
             who.processes.insert(done.call.tid, done.call.pid);
+            if let Some(inner) = done.call.inner {
+                who.inner.insert(done.call.pid, inner);
+            }
             who.starts.entry(done.call.pid).or_insert_with(|| vec![(RunNs(0), done.call.parent)]);
         }
         for event in timeline.file_events() {
@@ -136,9 +141,35 @@ impl Who {
         own.map_or(!self.codes.is_empty(), |(_, code)| *code != 0)
     }
 
-    /// When a number was given out anew within a time.
-    pub(crate) fn given_again(&self, pid: Pid, from: RunNs, to: RunNs) -> Option<RunNs> {
-        self.starts.get(&pid)?.iter().map(|(t, _)| *t).find(|t| (from..=to).contains(t))
+    /// When the number that a process had was given out anew within a time, and to whom; of a process in a pid namespace
+    /// of its own, the number there.
+    pub(crate) fn given_again(&self, pid: Pid, from: RunNs, to: RunNs) -> Option<(RunNs, Pid)> {
+        let started = |pid: &Pid| self.starts.get(pid)?.iter().map(|(t, _)| *t).find(|t| (from..=to).contains(t));
+        if let Some(t) = started(&pid) {
+            return Some((t, pid));
+        }
+        let (inner, first) = (self.inner.get(&pid)?, self.first_of_namespace(pid)?);
+        let is_same = |other: &Pid| *other != pid && self.first_of_namespace(*other) == Some(first);
+        let others = self.inner.iter().filter(|(other, number)| *number == inner && is_same(other));
+        others.filter_map(|(other, _)| Some((started(other)?, *other))).min()
+    }
+
+    /// The number that a process has where it lives.
+    pub(crate) fn own_number(&self, pid: Pid) -> Pid {
+        self.inner.get(&pid).copied().unwrap_or(pid)
+    }
+
+    /// The first process of the pid namespace of a process: number 1 in it.
+    fn first_of_namespace(&self, pid: Pid) -> Option<Pid> {
+        let mut pid = pid;
+        for _ in 0..64 {
+            if self.inner.get(&pid)?.0 == 1 {
+                return Some(pid);
+            }
+            let (_, parent) = self.starts.get(&pid)?.last()?;
+            pid = *parent;
+        }
+        None
     }
 
     /// Whether one of two processes descends from the other, or is it: what one does, it may do for the other.

@@ -217,18 +217,25 @@ fn stale(who: &Who, path: &str, lock: &Lock, last: &BTreeMap<Pid, RunNs>) -> Opt
         return None;
     }
     let owner = format!("{}[{}]", who.name(maker.tid, maker.t), maker.tid);
-    let again = who.given_again(maker.pid, end, asks.last).map(|t| {
-        format!("; its number was given out again {}, to {}", when(t), who.name(Tid(maker.pid.0), asks.last))
+    let again = who.given_again(maker.pid, end, asks.last).map(|(t, other)| {
+        let (number, other) = (who.own_number(maker.pid), Tid(other.0));
+        format!(
+            ", and its number, {number}, was given out again {}: to {}[{other}]",
+            when(t),
+            who.name(other, asks.last)
+        )
     });
+    let clause = format!(
+        "{} ends without removing {common}{}, and {} finds it there",
+        who.role(maker.tid, maker.t),
+        if again.is_some() { ", its number is given out again" } else { "" },
+        who.role(asks.tid, asks.first)
+    );
     Some(Draft {
         kind: FindingKind::StaleLock,
         confidence: Confidence::Likely,
         at: end,
-        clause: format!(
-            "{} ends without removing {common}, and {} finds it there",
-            who.role(maker.tid, maker.t),
-            who.role(asks.tid, asks.first)
-        ),
+        clause,
         sentence: format!(
             "the lock file {path} is a dead process' own: {owner} made it {} and ended {} without removing it{}; {waiter} \
              found it there {times} until {}",

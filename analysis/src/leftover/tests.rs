@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! 2 new /t/a.lock          process 2 makes it; `new … EEXIST` finds it there
+//! 2=5 look /t              … which is number 5 in its own pid namespace
 //! 2 forks 3                3 is its child; without such a line everybody is a child of 1
 //! 2 ends 1                 with exit code 1; `killed` without one
 //! 2 begins run-7           a phase with this entity; `leaves` ends the newest one
@@ -17,7 +18,7 @@ use hangdog_timeline::Timeline;
 
 use super::*;
 
-fn call(t: u64, tid: u32, name: &str, flags: &[&str], words: &[&str]) -> [Record; 2] {
+fn call(t: u64, (tid, inner): (u32, u32), name: &str, flags: &[&str], words: &[&str]) -> [Record; 2] {
     let is_address = matches!(name, "bind" | "connect");
     let paths = words.iter().filter(|word| word.starts_with('/')).map(|word| (*word).to_owned()).collect();
     let result = match words.last() {
@@ -32,6 +33,7 @@ fn call(t: u64, tid: u32, name: &str, flags: &[&str], words: &[&str]) -> [Record
         pid: Pid(tid),
         tid: Tid(tid),
         parent: Pid(1),
+        inner: (inner != 0).then_some(Pid(inner)),
         comm: "worker".to_owned(),
         name: name.to_owned(),
         number: 1,
@@ -56,11 +58,12 @@ fn timeline(scene: &str) -> Timeline {
     let mut phases = 0;
     for (t, line) in (1_u64..).map(|n| n * 1_000_000).zip(lines) {
         let words: Vec<&str> = line.split(' ').collect();
-        let tid: u32 = words[0].parse().unwrap();
+        let (tid, inner) = words[0].split_once('=').unwrap_or((words[0], "0"));
+        let (tid, inner): (u32, u32) = (tid.parse().unwrap(), inner.parse().unwrap());
         let rest = &words[2..];
         let own = process(tid);
         let comm = || "worker".to_owned();
-        let named = |name, flags: &[&str]| Vec::from(call(t, tid, name, flags, rest));
+        let named = |name, flags: &[&str]| Vec::from(call(t, (tid, inner), name, flags, rest));
         let id = |phase: u64| PhaseId { process: own, phase: Big(phase) };
         records.extend(match words[1] {
             "new" => named("openat", &["O_WRONLY", "O_CREAT", "O_EXCL"]),
@@ -170,7 +173,19 @@ fn a_lock_of_the_dead_keeps_others_out() {
     assert_eq!(found[0].rescue, ["mv -n -- /t/a.lock /t/a.lock.stale    # when nobody who uses it is at work"]);
     // Its number was used again.
     let found = check(&format!("2 new /t/a.lock\n2 killed\n4 ends 0\n1 forks 2\n{waits}"), &["stale-lock likely 2"]);
-    assert!(found[0].sentence.contains("its number was given out again at 4.000 ms"), "{}", found[0].sentence);
+    assert!(
+        found[0].sentence.contains("and its number, 2, was given out again at 4.000 ms: to worker[2]"),
+        "{}",
+        found[0].sentence
+    );
+    // In a pid namespace of its own, where both were number 5.
+    let inside = "9=1 look /t\n9 forks 2\n2=5 new /t/a.lock\n2 killed\n4 ends 0\n9 forks 7\n7=5 look /t\n";
+    let found = check(&format!("{inside}{waits}"), &["stale-lock likely 2"]);
+    assert!(
+        found[0].sentence.contains("its number, 5, was given out again at 6.000 ms: to worker[7]"),
+        "{}",
+        found[0].sentence
+    );
     // The holder lives; who finds it takes it away; `mkdir` made it for its parent; its child lives on with it.
     check(&format!("2 new /t/a.lock\n{waits}"), &[]);
     check(&format!("2 new /t/a.lock\n2 killed\n4 ends 0\n{waits}\n3 remove /t/a.lock\n3 new /t/a.lock"), &[]);

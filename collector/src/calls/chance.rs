@@ -104,6 +104,7 @@ mod tests {
             pid: Pid(tid),
             tid: Tid(tid),
             parent: Pid(1),
+            inner: None,
             comm: "worker".to_owned(),
             name: name.to_owned(),
             number: 0,

@@ -37,6 +37,7 @@ pub(super) fn words(asked: Asked<'_>, when: When) -> Option<Call> {
         pid: Pid(asked.tid),
         tid: Tid(asked.tid),
         parent: Pid(0),
+        inner: None,
         comm: String::new(),
         name: asked.held.name.to_owned(),
         number: asked.held.number,
@@ -72,6 +73,9 @@ pub(super) fn words(asked: Asked<'_>, when: When) -> Option<Call> {
         }
     }
     let caller = status(&fs::read(format!("/proc/{}/status", asked.tid)).ok()?)?;
+    // What a status names in each namespace is the thread: only of the first one is it the process too.
+    let inner = caller.ns_pids.last().filter(|_| caller.ns_pids.len() > 1 && caller.tgid.0 == asked.tid);
+    call.inner = inner.copied().map(Pid);
     (call.pid, call.parent, call.comm) = (caller.tgid, caller.parent, caller.comm);
     Some(call)
 }

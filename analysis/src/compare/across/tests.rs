@@ -16,6 +16,7 @@ fn deed(at: u64, tid: u32, name: &str, flags: &[&str], paths: &[&str]) -> [Recor
         pid: Pid(tid),
         tid: Tid(tid),
         parent: Pid(1),
+        inner: None,
         comm: "worker".to_owned(),
         name: name.to_owned(),
         number: 1,
