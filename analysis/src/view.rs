@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use hangdog_schemas::fact::{Belonging, MountFact, ProcessFact, Syscall, TaskState, ThreadFact};
+use hangdog_schemas::fact::{Belonging, FdDetail, FdFact, MountFact, ProcessFact, Syscall, TaskState, ThreadFact};
 use hangdog_schemas::record::Lost;
 use hangdog_schemas::{Actor, Big, FactRef, Fd, Inode, Pid, Tid, Watched};
 use hangdog_timeline::{Phase, Snapshot, Timeline};
@@ -26,6 +26,8 @@ pub(crate) struct View<'a> {
     fuse_readers: BTreeSet<ThreadKey>,
     /// Processes of the run whose descriptors could not be read.
     hidden_fds: Vec<Pid>,
+    /// Unix sockets in which descriptors wait to be received.
+    carriers: Vec<&'a FdFact>,
 }
 
 impl<'a> View<'a> {
@@ -44,7 +46,10 @@ impl<'a> View<'a> {
             .filter(|(earlier, thread)| reads_fuse(earlier, thread))
             .map(|(_, thread)| (thread.thread.process.pid, thread.thread.tid))
             .collect();
-        let mut view = Self { timeline, snapshot, patience, before, phases, fuse_readers, hidden_fds: Vec::new() };
+        let all = snapshot.fds.values().flat_map(|fds| fds.values());
+        let carriers = all.filter(|fd| matches!(fd.detail, FdDetail::UnixSocket { in_flight: 1.. })).collect();
+        let hidden_fds = Vec::new();
+        let mut view = Self { timeline, snapshot, patience, before, phases, fuse_readers, hidden_fds, carriers };
         view.hidden_fds = view.find_hidden_fds();
         view
     }
@@ -209,6 +214,11 @@ impl<'a> View<'a> {
     /// Processes of the run whose descriptors could not be read: a holder may be hidden among them.
     pub(crate) fn hidden_fds(&self) -> &[Pid] {
         &self.hidden_fds
+    }
+
+    /// Descriptors of unix sockets in which others wait to be received.
+    pub(crate) fn carriers(&self) -> &[&'a FdFact] {
+        &self.carriers
     }
 
     /// One that has ended has no descriptors, though the kernel denies an ordinary user to see that; and where the

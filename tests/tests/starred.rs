@@ -159,6 +159,14 @@ const HANGS: &[Row] = &[
             &[wait("server", &["child"], Some("client")), wait("client", &["tcp"], Some("server"))],
         ),
     ),
+    row(
+        "end-in-flight",
+        expected(
+            &["self-deadlock"],
+            &["receiver"],
+            &[wait("reader", &["pipe"], Some("receiver")), wait("receiver", &["unix"], Some("receiver"))],
+        ),
+    ),
     row("jobs-that-wait", expected(&["orphan-wait"], &[], &[wait("joiner", &["event"], Some("joiner"))])),
     row("queue-nobody-fills", expected(&["orphan-wait"], &[], &[wait("worker", &["event"], Some("worker"))])),
     row("pool-of-one", expected(&["orphan-wait"], &[], &[wait("pool", &["event"], Some("pool"))])),

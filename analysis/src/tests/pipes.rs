@@ -1,6 +1,6 @@
 //! Pipes and FIFOs.
 
-use super::scene::{check, check_sentence};
+use super::scene::{check, check_possible, check_sentence};
 
 #[test]
 fn a_parent_that_waits_before_it_reads() {
@@ -168,4 +168,38 @@ fn a_process_whose_first_thread_has_ended_may_hold_what_nobody_sees() {
     // One that has ended as a whole holds nothing, and an ordinary user may not even look.
     check(&scene(""), "self-deadlock certain: 10; 10>10 pipe-data");
     check(&scene("gap 11 fd"), "self-deadlock certain: 10; 10>10 pipe-data");
+}
+
+#[test]
+fn an_end_that_is_in_flight_in_a_socket_is_had_by_whoever_may_receive_it() {
+    let scene = |receiver: &str, flight: &str| {
+        format!(
+            "proc 10 reader <5 read(3)
+             proc 11 receiver <10 {receiver}
+             fd 10.3 pipe:[90] r
+             fd 11.4 socket:[70]{flight}
+             fd 11.5 pipe:[91] r
+             fd 11.6 pipe:[91] w"
+        )
+    };
+    check(&scene("read(5)", " flight=1"), "self-deadlock likely: 11; 10>11 pipe-data, 11>11 pipe-data");
+    check(&scene("nanosleep()", " flight=1"), "nothing");
+    // Nobody has it, and nothing is in flight: somebody who is not seen has it.
+    check(&scene("read(5)", ""), "nothing");
+}
+
+#[test]
+fn a_copy_of_an_end_may_be_in_flight() {
+    let scene = |receiver: &str| {
+        format!(
+            "proc 10 reader <5 read(3)
+             proc 11 receiver <10 {receiver}
+             fd 10.3 pipe:[90] r
+             fd 10.4 pipe:[90] w
+             fd 11.4 socket:[70] flight=2"
+        )
+    };
+    // Without the descriptor of the socket nobody could know of the copy.
+    check_possible(&scene("nanosleep()"), "nothing");
+    check(&scene("futex(0x100,0x89,2)"), "self-deadlock certain: 10; 10>10 pipe-data");
 }

@@ -585,6 +585,7 @@ fn descriptor(text: &str, snapshot: SnapshotId) -> Record {
                 });
                 fact.detail = FdDetail::Epoll(targets.collect());
             }
+            Some(("flight", n)) => fact.detail = FdDetail::UnixSocket { in_flight: n.parse().unwrap() },
             Some(("pty", n)) => fact.detail = FdDetail::PtyMaster { index: n.parse().unwrap() },
             Some(("eventfd", n)) => {
                 let (id, count) = n.split_once('#').unwrap_or((n, "0"));

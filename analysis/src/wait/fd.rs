@@ -6,7 +6,7 @@ use hangdog_schemas::fact::{FdDetail, FdFact, ThreadFact};
 use hangdog_schemas::{Confidence, Fd, Inode, Pid, ResourceKey, Watched};
 
 use super::call::{Outcome, no_events};
-use super::{Class, Resolver, Wait, child, memory, path, socket, terminal};
+use super::{Class, Counts, Resolver, Wait, child, memory, path, socket, terminal};
 use crate::key::Key;
 use crate::view::View;
 
@@ -111,7 +111,9 @@ pub(crate) fn outcome(view: &View<'_>, thread: &ThreadFact, number: Fd, directio
             // Regular files are always ready; what else could be polled here is not known.
             Outcome::Opaque(format!("what it polls at {} is not known", fact.target))
         }
-        FdDetail::Plain => memory::of_another(view, thread, fact).unwrap_or_else(|| path::file(view, thread, fact)),
+        FdDetail::Plain | FdDetail::UnixSocket { .. } => {
+            memory::of_another(view, thread, fact).unwrap_or_else(|| path::file(view, thread, fact))
+        }
     }
 }
 
@@ -176,8 +178,10 @@ fn holds(view: &View<'_>, holder: &FdFact, end: &str) -> Vec<Resolver> {
     view.all_threads(pid, &format!("holds the {end} end as fd {}", holder.fd), &view.fd_ref(pid, holder.fd))
 }
 
-/// A holder may be among processes whose descriptors could not be read.
+/// A holder may be whoever receives a descriptor that lies in flight in a unix socket, or be among processes whose
+/// descriptors could not be read.
 pub(super) fn hidden_holders(view: &View<'_>, wait: Wait) -> Wait {
+    let wait = receivers(view, wait);
     let left_out = view.snapshot.gaps.iter().find(|gap| gap.pid.is_none() && gap.what.starts_with("fd holders"));
     if let Some(gap) = left_out {
         return wait.at_most(Confidence::Possible, gap.what.clone());
@@ -197,6 +201,35 @@ pub(super) fn hidden_holders(view: &View<'_>, wait: Wait) -> Wait {
         at_most,
         format!("descriptors of {} could not be read; one of them may hold the other end", list.join(", ")),
     )
+}
+
+/// Which files lie in flight in a socket says nobody: it is this one where no process has it, and may be a copy of it
+/// where somebody has.
+fn receivers(view: &View<'_>, mut wait: Wait) -> Wait {
+    let is_held = !wait.resolvers.is_empty() || wait.outside.is_some();
+    for socket in view.carriers() {
+        let pid = socket.process.pid;
+        let how = format!("can receive the other end, which is in flight in the unix socket at fd {}", socket.fd);
+        let facts = view.fd_ref(pid, socket.fd);
+        let threads = view.all_threads(pid, &how, &facts);
+        if wait.class == Class::FileLock {
+            // Whoever has the lock as well has to let go too; that he has it is not known.
+            let set_aside = threads.into_iter().map(|thread| Resolver { counts: Counts::WhenLive, ..thread });
+            wait = wait.resolved(set_aside.collect()).at_most(
+                Confidence::Likely,
+                "whether a descriptor in flight in a unix socket holds the lock as well",
+            );
+        } else if is_held {
+            wait = wait.resolved(threads.into_iter().map(Resolver::untold).collect());
+        } else {
+            let text = format!("no process has the other end, and descriptors wait in fd {} of {pid}", socket.fd);
+            wait = wait.because(text, facts).resolved(threads);
+            if wait.confidence == Confidence::Certain {
+                wait = wait.at_most(Confidence::Likely, "which descriptors wait to be received from a unix socket");
+            }
+        }
+    }
+    wait
 }
 
 fn is_named_pipe(thread: &ThreadFact, fact: &FdFact, direction: Direction) -> bool {

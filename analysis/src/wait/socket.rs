@@ -26,31 +26,40 @@ pub(super) fn outcome(
     let Some(socket) = view.snapshot.socket(inode) else {
         return match thread.syscall.seen().and_then(|syscall| syscall.memory(1)?.seen()) {
             Some(hangdog_schemas::fact::Argument::SocketAddress(address)) if direction == Direction::Connect => {
-                capped(connecting(view, fact, address))
+                capped(view, thread, direction, connecting(view, fact, address))
             }
             _ => Outcome::Opaque(format!("the socket behind fd {} of {pid} could not be read", fact.fd)),
         };
     };
-    capped(behind(view, thread, fact, socket, direction))
+    if socket.retransmits.is_some_and(|count| count > 0) {
+        // Nobody answers at the other end, or on the way to it; the kernel gives up in the end.
+        return Outcome::Timed;
+    }
+    capped(view, thread, direction, behind(view, thread, fact, socket, direction))
 }
 
-/// No file of `/proc` shows the time limits of a socket.
-fn capped(outcome: Outcome) -> Outcome {
-    match outcome {
-        Outcome::Waits(waits) => Outcome::Waits(
-            waits
-                .into_iter()
-                .map(|wait| match wait.class {
-                    Class::NewClient => wait,
-                    _ => wait.at_most(
-                        Confidence::Likely,
-                        "whether the socket has a time limit (SO_RCVTIMEO, SO_SNDTIMEO)",
-                    ),
-                })
-                .collect(),
-        ),
-        outcome => outcome,
-    }
+/// No file of `/proc` shows the time limits of a socket. Those of a unix socket are for calls that read or write, and a
+/// poll has its own; of TCP the kernel may give up a connection by itself.
+fn capped(view: &View<'_>, thread: &ThreadFact, direction: Direction, outcome: Outcome) -> Outcome {
+    const LIMIT: &str = "whether the socket has a time limit (SO_RCVTIMEO, SO_SNDTIMEO)";
+    let Outcome::Waits(waits) = outcome else { return outcome };
+    let capped = waits.into_iter().map(|wait| match wait.class {
+        Class::NewClient => wait,
+        Class::UnixData | Class::UnixRoom if direction.is_poll() => wait,
+        // Nobody else could ever have answered: whoever wrote it made a mistake, or set a limit.
+        _ if is_left_alone(view, thread, &wait) && !direction.is_poll() => wait.at_most(Confidence::Possible, LIMIT),
+        _ => wait.at_most(Confidence::Likely, LIMIT),
+    });
+    Outcome::Waits(capped.collect())
+}
+
+/// Whether both ends of a connection are in the hands of the one thread that waits.
+fn is_left_alone(view: &View<'_>, thread: &ThreadFact, wait: &Wait) -> bool {
+    let pid = thread.thread.process.pid;
+    let is_alone = view.hidden_threads(pid).is_none() && view.snapshot.threads_of(pid).count() == 1;
+    let is_connection = !matches!(wait.class, Class::TcpAccept | Class::UnixAccept);
+    let own = wait.resolvers.iter().all(|resolver| resolver.who.pid() == pid);
+    is_alone && is_connection && own && !wait.resolvers.is_empty()
 }
 
 /// How evidence ends that an edge-triggered epoll does not tell of what is there.

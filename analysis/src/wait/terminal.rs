@@ -80,6 +80,11 @@ pub(super) fn of_slave(view: &View<'_>, thread: &ThreadFact, fact: &FdFact, dire
         );
     }
     let may_type = |master: &Pid| passes_on(view, *master, index);
+    let is_own = !masters.is_empty() && masters.iter().all(|master| *master == pid);
+    if is_own && view.hidden_threads(pid).is_none() && view.snapshot.threads_of(pid).count() == 1 {
+        // Nobody else could ever type: whoever wrote it made a mistake, or set a limit.
+        return wait.at_most(Confidence::Possible, "whether the terminal has a time limit (VTIME)");
+    }
     let person_is_there = device.is_some() && device == own || masters.is_empty() || masters.iter().any(may_type);
     let cap = if person_is_there { Confidence::Possible } else { Confidence::Likely };
     wait.at_most(cap, "whether somebody will type")

@@ -147,6 +147,11 @@ pub enum FdDetail {
         /// Number of the terminal: `/dev/pts/N`.
         index: u32,
     },
+    /// A unix socket with descriptors in its queue, which no process has until somebody receives them (`SCM_RIGHTS`).
+    UnixSocket {
+        /// How many.
+        in_flight: u32,
+    },
 }
 
 impl FdDetail {

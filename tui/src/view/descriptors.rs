@@ -109,6 +109,7 @@ pub(super) fn more(snapshot: &Snapshot, fact: &FdFact) -> String {
             words.push(format!("serves FUSE {connection} {}", mounts.join(" ")));
         }
         FdDetail::FuseServer { connection: None } => words.push("serves a FUSE mount".to_owned()),
+        FdDetail::UnixSocket { in_flight } => words.push(format!("{in_flight} descriptors in flight")),
         FdDetail::PtyMaster { index } => words.push(format!("master of /dev/pts/{index}")),
     }
     words.extend(fact.locks.iter().map(|lock| format!("holds {}", lock_words(lock.class, lock.mode))));

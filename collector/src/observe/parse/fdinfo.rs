@@ -91,6 +91,11 @@ fn detail(detail: &mut FdDetail, name: &[u8], value: &[u8], line: &[u8]) {
         (FdDetail::Userfaultfd { pending, .. }, b"pending") => *pending = number(value).unwrap_or(0),
         (FdDetail::Userfaultfd { waiting, .. }, b"total") => *waiting = number(value).unwrap_or(0),
         (FdDetail::FuseServer { connection }, b"fuse_connection") => *connection = number(value).map(FuseConnection),
+        (plain @ FdDetail::Plain, b"scm_fds") => {
+            if let Some(in_flight) = number(value).filter(|count| *count > 0) {
+                *plain = FdDetail::UnixSocket { in_flight };
+            }
+        }
         // A pidfd is a link to `anon_inode:[pidfd]`, a master to `/dev/ptmx` or `/dev/pts/ptmx`.
         (plain @ FdDetail::Plain, b"tty-index") => {
             if let Some(index) = number(value) {

@@ -3,10 +3,11 @@
 
 use std::collections::BTreeSet;
 
-use hangdog_schemas::fact::{FdDetail, Namespaces};
+use hangdog_schemas::fact::{FdDetail, Namespaces, SocketFact, SocketFamily, SocketState};
 use hangdog_schemas::record::SnapshotExtent;
 use hangdog_schemas::{Fd, Inode, Observed, Pid, ThreadId, Tid, When};
 
+use super::links::Link;
 use super::scene::{Seen, Task};
 use super::{Status, Taking};
 use crate::observe::parse::text::{lines, number, text, words};
@@ -25,6 +26,7 @@ impl Taking {
         self.read_message_queues(pids).await;
         self.read_epoll_infos(pids).await;
         self.read_sockets(pids).await;
+        self.read_queued_infos(pids).await;
         self.read_frozen(pids).await;
         for &pid in pids {
             let why = self.scene.processes.get(&pid).and_then(|seen| seen.no_links.clone());
@@ -100,6 +102,26 @@ impl Taking {
             let plain = seen.links.iter().filter(|link| link.has_plain_info() && !link.has_info());
             wanted.extend(plain.map(|link| info(pid, link.fd, Hazard::None)));
         }
+        self.read_infos(wanted).await;
+    }
+
+    /// fdinfo of unix sockets with something in their queue, which may be descriptors. Of datagrams only the first one's
+    /// bytes are told, and it may have none.
+    async fn read_queued_infos(&mut self, pids: &[Pid]) {
+        let scene = &self.scene;
+        let may_carry = |socket: &&SocketFact| match socket.family {
+            SocketFamily::UnixStream => socket.receive_queue != Some(0) && socket.state != SocketState::Listen,
+            family => family.is_unix(),
+        };
+        let sockets = scene.sockets.values().flatten().filter(may_carry);
+        let carriers: BTreeSet<u64> = sockets.map(|socket| socket.inode.0).collect();
+        let may_carry = |link: &Link| link.socket().is_some_and(|inode| carriers.contains(&inode));
+        let of_run = pids.iter().filter_map(|pid| Some((*pid, scene.processes.get(pid)?)));
+        let wanted = of_run.flat_map(|(pid, seen)| {
+            let queued = seen.links.iter().filter(|link| !link.has_info() && may_carry(link));
+            queued.map(move |link| info(pid, link.fd, Hazard::None))
+        });
+        let wanted = wanted.collect();
         self.read_infos(wanted).await;
     }
 
