@@ -24,6 +24,7 @@ fn main() {
         of_shared("open, search, why until the loop closes, step, play, help, resize, quit", by_keys),
         of_shared("by mouse", by_mouse),
         of_shared("the terminal is given back after q, SIGTERM and Ctrl-Z", given_back),
+        of_shared("the terminal is given back after a panic", after_a_panic),
         of_shared("keys of the configuration", own_keys),
         of_shared("a capture that grows is followed", followed),
     ];
@@ -166,6 +167,11 @@ fn capture(recorded: &Recorded) -> String {
     text(&recorded.bench.capture_path()).to_owned()
 }
 
+/// The words at the foot, over as many lines as they take; in the tree no colon follows.
+fn says_that_it_closes(screen: &str) -> bool {
+    screen.split_whitespace().collect::<Vec<_>>().join(" ").contains("↺ the loop closes: ")
+}
+
 fn by_keys(recorded: &Recorded) {
     let terminal = Terminal::open(&recorded.bench, "keys");
     terminal.replay(&capture(recorded));
@@ -175,16 +181,14 @@ fn by_keys(recorded: &Recorded) {
     terminal.wait_for("Waits that snapshot");
     terminal.press(&["g"]);
     for _ in 0..12 {
-        if terminal.screen().lines().last().is_some_and(|line| line.contains("the loop closes")) {
+        if says_that_it_closes(&terminal.screen()) {
             break;
         }
         let before = terminal.screen();
         terminal.press(&["w"]);
         terminal.wait("another screen after w", |screen| screen != before);
     }
-    terminal.wait("the closed loop in the last line", |screen| {
-        screen.lines().rev().find(|line| !line.trim().is_empty()).is_some_and(|line| line.contains("the loop closes"))
-    });
+    terminal.wait("the closed loop at the foot", says_that_it_closes);
     // Search among the tasks.
     terminal.press(&["s"]);
     terminal.wait_for("[Tasks]");
@@ -265,6 +269,24 @@ fn given_back(recorded: &Recorded) {
     assert_eq!(terminal.modes(), "1 1 0", "it comes back");
     terminal.press(&["q"]);
     check("fg and q");
+}
+
+/// Not where it is drawn but where the file is read, which is another thread: the loop has to end as well.
+fn after_a_panic(recorded: &Recorded) {
+    let terminal = Terminal::open(&recorded.bench, "panic");
+    let file = recorded.bench.path("stty-before-panic");
+    let (settings, modes) = (terminal.stty(&file), terminal.modes());
+    terminal.line(&format!(
+        "{} replay-that-panics {}; echo ended with $?",
+        programs!().scenario.display(),
+        capture(recorded)
+    ));
+    terminal.wait_for("ended with 1");
+    let screen = terminal.screen();
+    assert!(screen.contains("a mistake of our own"), "{screen}");
+    assert!(!screen.contains("paused"), "{screen}");
+    assert_eq!(terminal.modes(), modes);
+    assert_eq!(terminal.stty(&file), settings);
 }
 
 fn own_keys(recorded: &Recorded) {

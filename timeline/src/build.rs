@@ -52,9 +52,10 @@ impl Timeline {
     }
 }
 
-/// A timeline that is being filled.
-#[derive(Default)]
-struct Builder {
+/// A timeline that is being filled, for a capture that is still written: what was added stays, however often it is
+/// [looked at](Self::so_far).
+#[derive(Clone, Default)]
+pub struct Builder {
     header: Option<RunHeader>,
     processes: BTreeMap<ProcessId, Process>,
     threads: BTreeMap<ThreadId, ThreadLife>,
@@ -79,7 +80,8 @@ struct Builder {
 }
 
 impl Builder {
-    fn add(&mut self, record: Record) {
+    /// Takes in one record; the run header is among them, its place does not matter.
+    pub fn add(&mut self, record: Record) {
         if let Record::Run(header) = record {
             match &self.header {
                 None => self.header = Some(*header),
@@ -172,6 +174,13 @@ impl Builder {
             Snapshot::new(&SnapshotBegin { when, snapshot: id, extent, reason })
         });
         snapshot.add(record);
+    }
+
+    /// The timeline of what was added up to now, and of these.
+    pub fn so_far(&self, more: impl IntoIterator<Item = Record>) -> Result<Timeline, BuildError> {
+        let mut builder = self.clone();
+        more.into_iter().for_each(|record| builder.add(record));
+        builder.finish()
     }
 
     fn finish(mut self) -> Result<Timeline, BuildError> {

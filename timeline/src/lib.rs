@@ -24,7 +24,7 @@ mod tests;
 mod thread;
 mod timeline;
 
-pub use build::BuildError;
+pub use build::{BuildError, Builder};
 pub use call::CallDone;
 pub use moment::Moment;
 pub use phase::{Lane, Phase};

@@ -14,7 +14,7 @@
 //! | what can change | `state`, `update` |
 //! | what is worked out once from a capture | `model`, `lane`, `event` |
 //! | a screen | `view/`, one file each |
-//! | giving the terminal back | `terminal` |
+//! | giving the terminal back | `guard` |
 //! | pictures | [`screenshot`] |
 //!
 //! `update` and the views are pure: no clock, no terminal, no environment. Every string of another program goes
@@ -30,7 +30,9 @@ mod command;
 mod compare;
 mod event;
 mod fold;
+mod follow;
 mod graph;
+mod guard;
 mod kernel_event;
 mod key;
 mod keymap;

@@ -4,17 +4,18 @@
 //! ```text
 //! file ──▶ last stretch, report ──▶ Model ──┐
 //!      ──▶ all of it ─────────────▶ Model ──┼──▶ News ──▶ the loop shows the newest
-//!      ──▶ (followed) all, again ─▶ Model ──┘
+//!      ──▶ (followed) what is new ─▶ Model ─┘
 //! ```
 //!
 //! The models are built here too, lanes and events included, so that no key ever waits for them.
 
+use std::cell::Cell;
 use std::fs::File;
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TryRecvError, TrySendError, sync_channel};
 use std::time::{Duration, Instant};
 
 use hangdog_schemas::file::{Limits, OpenError, Reader};
@@ -22,6 +23,7 @@ use hangdog_schemas::{Record, Report, RunNs};
 use hangdog_timeline::{BuildError, Timeline};
 
 use crate::compare::{Beside, Comparer};
+use crate::follow::{self, Follower};
 use crate::model::Model;
 
 /// Text that is read at once. Of more than that a first part is shown before.
@@ -36,12 +38,12 @@ const PART_RECORDS: usize = 30_000;
 /// Between two looks at a file that is followed, at least.
 const LOOK: Duration = Duration::from_millis(500);
 
-/// A followed file is read again after so many times as long as it took to read it the last time: the reading must not
-/// take the processor from those who are watched.
+/// A followed file is looked at again after so many times as long as the last look took: looking must not take the
+/// processor from those who are watched.
 const REST: u32 = 4;
 
 /// Text of all frames that is read: four times what others take, since ten million records are more than that.
-const LIMITS: Limits = Limits { line: 4 << 20, frame: 64 << 20, total: 4 << 30, window_log: 23 };
+pub(crate) const LIMITS: Limits = Limits { line: 4 << 20, frame: 64 << 20, total: 4 << 30, window_log: 23 };
 
 /// Whether a capture is read once or followed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,6 +94,9 @@ pub enum LoadError {
     /// It holds nothing that could be shown.
     #[error(transparent)]
     Build(#[from] BuildError),
+    /// Whoever reads it has panicked, and said so.
+    #[error("reading it ended with a mistake of the replay")]
+    Panicked,
 }
 
 /// What the loading thread tells.
@@ -105,6 +110,8 @@ pub(crate) enum News {
 /// The loading thread, seen from the loop.
 pub(crate) struct Loading {
     news: Receiver<News>,
+    /// Whether the last word has come.
+    done: Cell<bool>,
     read: Arc<AtomicU64>,
     of: u64,
 }
@@ -127,17 +134,29 @@ impl Loading {
             _ = loader.sender.send(last);
         };
         std::thread::Builder::new().name("load".to_owned()).spawn(work)?;
-        Ok(Self { news, read, of })
+        Ok(Self { news, done: Cell::new(false), read, of })
     }
 
     /// What has come, without waiting.
     pub(crate) fn take(&self) -> Option<News> {
-        self.news.try_recv().ok()
+        self.last_word(self.news.try_recv().map_err(|error| error == TryRecvError::Disconnected))
     }
 
     /// What comes next, waited for so long.
     pub(crate) fn wait(&self, time: Duration) -> Option<News> {
-        self.news.recv_timeout(time).ok()
+        self.last_word(self.news.recv_timeout(time).map_err(|error| error == RecvTimeoutError::Disconnected))
+    }
+
+    /// News as they are; whoever went away (the error) without a last word has panicked.
+    fn last_word(&self, news: Result<News, bool>) -> Option<News> {
+        match news {
+            Ok(news) => {
+                self.done.set(matches!(news, News::Done | News::Failed(_)));
+                Some(news)
+            }
+            Err(true) if !self.done.replace(true) => Some(News::Failed(LoadError::Panicked)),
+            Err(_) => None,
+        }
     }
 
     /// How much of the file was read, in percent.
@@ -158,17 +177,28 @@ impl Loader {
         if let Some((timeline, report)) = self.part() {
             self.show(timeline, report, Extent::Part, None);
         }
-        let mut begin = Instant::now();
-        let mut length = self.whole()?;
-        while self.source.growth == Growth::Followed && length.is_some() {
-            std::thread::sleep((begin.elapsed() * REST).max(LOOK));
-            let now = std::fs::metadata(&self.source.path)?.len();
-            if length != Some(now) {
-                begin = Instant::now();
-                length = self.whole()?;
-            }
+        if self.source.growth == Growth::Followed {
+            self.follow()?;
         }
-        Ok(())
+        self.whole()
+    }
+
+    /// Shows what is there and what is appended, until the capture has its end.
+    fn follow(&self) -> Result<(), LoadError> {
+        let mut follower = Follower::begin(&self.source.path)?;
+        loop {
+            let begin = Instant::now();
+            match follower.look(&self.source.path, &self.read)? {
+                follow::News::Ended => return Ok(()),
+                follow::News::Nothing => {}
+                follow::News::More(timeline) => {
+                    // Its cut end is not missing: it is to come.
+                    let report = (self.source.judge)(&timeline, Vec::new());
+                    self.show(*timeline, report, Extent::Growing, None);
+                }
+            }
+            std::thread::sleep((begin.elapsed() * REST).max(LOOK));
+        }
     }
 
     /// The capture that is shown below the first.
@@ -195,25 +225,18 @@ impl Loader {
         }
     }
 
-    /// Reads all that is there; gives the length of the file, as long as something may be appended to it.
-    fn whole(&self) -> Result<Option<u64>, LoadError> {
+    /// Reads all that is there.
+    fn whole(&self) -> Result<(), LoadError> {
         let file = File::open(&self.source.path)?;
         let length = file.metadata()?.len();
         self.read.store(0, Ordering::Relaxed);
         let counted = Counted { inner: file.take(length), read: &self.read };
         let mut reader = Reader::with_limits(BufReader::with_capacity(1 << 20, counted), LIMITS)?;
         let timeline = Timeline::build(reader.by_ref())?;
-        let summary = reader.summary();
-        // The index is written last of all.
-        let ended = summary.index != hangdog_schemas::file::IndexState::Absent;
-        let followed = self.source.growth == Growth::Followed;
-        let extent = if ended || !followed { Extent::Whole } else { Extent::Growing };
-        // Of a file that is still written, its cut end is not missing: it is to come.
-        let missing = if extent == Extent::Growing { Vec::new() } else { summary.missing() };
-        let report = (self.source.judge)(&timeline, missing);
+        let report = (self.source.judge)(&timeline, reader.summary().missing());
         let beside = self.source.beside.as_ref().map(|path| self.second(path, &timeline)).transpose()?;
-        self.show(timeline, report, extent, beside);
-        Ok((followed && !ended).then_some(length))
+        self.show(timeline, report, Extent::Whole, beside);
+        Ok(())
     }
 
     /// The last stretch of a large capture with the report that was written into it; without an index, its begin.
@@ -257,9 +280,9 @@ fn part_of(mut file: File, growth: Growth) -> Option<(Timeline, Report)> {
 }
 
 /// Counts what is read.
-struct Counted<'a, R> {
-    inner: R,
-    read: &'a AtomicU64,
+pub(crate) struct Counted<'a, R> {
+    pub(crate) inner: R,
+    pub(crate) read: &'a AtomicU64,
 }
 
 impl<R: Read> Read for Counted<'_, R> {
@@ -267,6 +290,12 @@ impl<R: Read> Read for Counted<'_, R> {
         let count = self.inner.read(buffer)?;
         self.read.fetch_add(count as u64, Ordering::Relaxed);
         Ok(count)
+    }
+}
+
+impl<R: Seek> Seek for Counted<'_, R> {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        self.inner.seek(to)
     }
 }
 

@@ -1,20 +1,20 @@
 //! The thin loop: messages from the terminal in, the screen out; and the terminal as it was given back, whatever
-//! ends us: quit, a panic, a signal, Ctrl-Z.
+//! ends us: quit, a panic ([`guard`](crate::guard)), a signal, Ctrl-Z.
 
-use std::io::{self, IsTerminal, Write as _, stdout};
-use std::panic;
+use std::io::{self, IsTerminal, stdout};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use crossterm::clipboard::CopyToClipboard;
-use crossterm::event::{self, DisableMouseCapture, EnableMouseCapture, Event, KeyCode, KeyModifiers};
-use crossterm::{cursor, execute, terminal};
+use crossterm::event::{self, Event, KeyCode, KeyModifiers};
+use crossterm::execute;
 use ratatui::Terminal;
 use ratatui::backend::CrosstermBackend;
 use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP};
 use signal_hook::{SigId, flag, low_level};
 
+use crate::guard::{self, Tty};
 use crate::keymap::Keymap;
 use crate::load::{Extent, LoadError, Loading, News, Source};
 use crate::message::{Effect, Message};
@@ -22,6 +22,8 @@ use crate::model::Model;
 use crate::options::Options;
 use crate::state::State;
 use crate::{carry, theme, update, view};
+
+type Guard = guard::Guard<Tty>;
 
 /// Between two frames while it plays.
 const FRAME: Duration = Duration::from_millis(33);
@@ -41,6 +43,9 @@ pub enum Error {
     /// The terminal failed.
     #[error("the terminal failed")]
     Terminal(#[from] io::Error),
+    /// A part of the replay has panicked, and said so.
+    #[error("the replay made a mistake: its message stands above")]
+    Panicked,
 }
 
 /// Shows a capture until the user quits.
@@ -102,7 +107,11 @@ impl Screen {
     /// The first model; `None` when the user does not wait for it.
     fn first(&mut self, loading: &Loading, signals: &Signals) -> Result<Option<Box<Model>>, Error> {
         loop {
-            match loading.wait(FRAME) {
+            let news = loading.wait(FRAME);
+            if Guard::has_panicked() {
+                return Err(Error::Panicked);
+            }
+            match news {
                 Some(News::Model(model)) => return Ok(Some(model)),
                 Some(News::Failed(error)) => return Err(error.into()),
                 Some(News::Done) | None => {}
@@ -159,6 +168,9 @@ impl Screen {
                 }
                 Effect::Draw => self.draw(model, state)?,
             }
+            if Guard::has_panicked() {
+                return Err(Error::Panicked);
+            }
             match loading.take() {
                 Some(News::Model(newer)) => return Ok(Ended::Newer(newer)),
                 Some(News::Failed(error)) => state.note = Some(format!("the rest cannot be read: {error}")),
@@ -177,6 +189,9 @@ impl Screen {
     }
 
     fn draw(&mut self, model: &Model, state: &mut State) -> Result<(), Error> {
+        if Guard::has_panicked() {
+            return Err(Error::Panicked);
+        }
         // The size may have changed with its event still to come: what is drawn fits what is there.
         self.terminal.autoresize()?;
         let size = self.terminal.size()?;
@@ -233,51 +248,6 @@ fn suspend() -> io::Result<()> {
     Guard::give_back();
     low_level::emulate_default_handler(SIGTSTP)?;
     Guard::take_over()
-}
-
-type Hook = Box<dyn Fn(&panic::PanicHookInfo<'_>) + Sync + Send + 'static>;
-
-/// Holds the terminal in raw mode on its other screen.
-struct Guard {
-    before: Arc<Hook>,
-}
-
-impl Guard {
-    fn enter() -> io::Result<Self> {
-        let before = Arc::new(panic::take_hook());
-        let hook = Arc::clone(&before);
-        panic::set_hook(Box::new(move |panic| {
-            Self::give_back();
-            hook(panic);
-        }));
-        if let Err(error) = Self::take_over() {
-            Self::give_back();
-            return Err(error);
-        }
-        Ok(Self { before })
-    }
-
-    fn take_over() -> io::Result<()> {
-        terminal::enable_raw_mode()?;
-        execute!(stdout(), terminal::EnterAlternateScreen, EnableMouseCapture, cursor::Hide)
-    }
-
-    /// As it was. A terminal that is gone (SIGHUP) cannot be given back, and nobody is left to be told.
-    fn give_back() {
-        _ = execute!(stdout(), DisableMouseCapture, terminal::LeaveAlternateScreen, cursor::Show);
-        _ = terminal::disable_raw_mode();
-        _ = stdout().flush();
-    }
-}
-
-impl Drop for Guard {
-    fn drop(&mut self) {
-        Self::give_back();
-        if !std::thread::panicking() {
-            let before = Arc::clone(&self.before);
-            panic::set_hook(Box::new(move |panic| before(panic)));
-        }
-    }
 }
 
 /// What a signal asks for.

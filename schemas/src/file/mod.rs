@@ -20,6 +20,7 @@
 
 mod error;
 mod frame;
+mod grow;
 mod index;
 mod line;
 mod read;
@@ -31,6 +32,7 @@ mod write;
 
 pub use error::OpenError;
 pub use frame::Limits;
+pub use grow::{Growing, Look};
 pub use index::{Index, IndexFrame};
 pub use read::Reader;
 pub use summary::{IndexState, Summary};

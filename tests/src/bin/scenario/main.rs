@@ -13,6 +13,7 @@
 //! | [`places`], [`limits`], [`docker`] | places to run a command in, and limits to run it under |
 //! | [`endings`] | programs that end as they are told |
 //! | [`service`] | a service on tokio with load and quiet |
+//! | [`replayed`] | the replay, with a part that panics |
 //! | [`roam`] | a family that is hard to follow, and those who look like it |
 
 mod at_work;
@@ -32,6 +33,7 @@ mod pipes;
 mod places;
 mod primitives;
 mod processes;
+mod replayed;
 mod roam;
 mod role;
 mod service;
@@ -128,6 +130,7 @@ const SCENARIOS: &[(&str, Scenario)] = &[
     ("tokio-clients", service::clients),
     ("exit", endings::exit),
     ("print-and-exit", endings::print_and_exit),
+    ("replay-that-panics", replayed::panics),
     ("roam", roam::roam),
     ("die", endings::die),
 ];
