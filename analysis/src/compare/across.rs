@@ -119,7 +119,9 @@ impl Traces {
                 }
                 "umount2" if done.is_done() => {
                     let its = traces.mounts.iter_mut().rev().find(|(place, ..)| place == path);
-                    its.into_iter().for_each(|(.., to)| *to = zero + t.0);
+                    if let Some((.., to)) = its {
+                        *to = zero + t.0;
+                    }
                 }
                 _ if is_left(path) || traces.names.contains_key(path) || traces.names.len() >= MOST => {}
                 _ => drop(traces.names.insert(path.clone(), once(t, done.call.tid))),
@@ -142,47 +144,68 @@ fn is_within(path: &str, place: &str) -> bool {
     path.strip_prefix(place).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
+/// Who wrote a name, of all runs of a boot, by time.
+struct Writes<'s> {
+    all: BTreeMap<&'s str, BTreeMap<&'s str, Vec<Write<'s>>>>,
+}
+
+/// One of them.
+#[derive(Clone, Copy)]
+struct Write<'s> {
+    run: &'s Traces,
+    once: &'s Once,
+    change: Change,
+}
+
+impl<'s> Writes<'s> {
+    fn of(sketches: &[&'s Sketch]) -> Self {
+        let mut all: BTreeMap<&str, BTreeMap<&str, Vec<Write<'s>>>> = BTreeMap::new();
+        for run in sketches.iter().map(|sketch| &sketch.traces) {
+            for (path, own) in &run.writes {
+                let writes = own.iter().map(|(once, change)| Write { run, once, change: *change });
+                all.entry(&run.boot).or_default().entry(path).or_default().extend(writes);
+            }
+        }
+        for writes in all.values_mut().flat_map(BTreeMap::values_mut) {
+            writes.sort_by_key(|write| write.once.t);
+        }
+        Self { all }
+    }
+
+    fn of_path(&self, run: &Traces, path: &str) -> &[Write<'s>] {
+        self.all.get(run.boot.as_str()).and_then(|of_boot| of_boot.get(path)).map_or(&[], Vec::as_slice)
+    }
+}
+
 /// For each run what others did to it.
 pub(super) fn across(sketches: &[&Sketch]) -> Vec<Vec<Across>> {
-    let mut writes: BTreeMap<(&str, &str), Vec<(usize, &Once, Change)>> = BTreeMap::new();
-    for (n, sketch) in sketches.iter().enumerate() {
-        for (path, own) in &sketch.traces.writes {
-            let all = writes.entry((&sketch.traces.boot, path)).or_default();
-            all.extend(own.iter().map(|(once, change)| (n, once, *change)));
+    let writes = Writes::of(sketches);
+    sketches.iter().map(|sketch| of_run(&sketch.traces, &writes, sketches)).collect()
+}
+
+fn of_run(own: &Traces, writes: &Writes<'_>, sketches: &[&Sketch]) -> Vec<Across> {
+    // The same run may be there twice.
+    let is_other = |write: &&Write<'_>| write.run.run != own.run;
+    let mut found = Vec::new();
+    for (path, read) in &own.reads {
+        let all = writes.of_path(own, path);
+        let before = all.partition_point(|write| write.once.t < read.t);
+        let last = before.checked_sub(1).map(|last| &all[last]).filter(is_other);
+        if let Some(write) = last.filter(|write| write.change == Change::Written) {
+            found.push(read_of(path, read, write.once, own, write.run));
         }
     }
-    writes.values_mut().for_each(|all| all.sort_by_key(|(_, once, _)| once.t));
-    let of_run = |sketch: &&Sketch| {
-        let traces = &sketch.traces;
-        // The same run may be there twice.
-        let is_other = |other: usize| sketches[other].traces.run != traces.run;
-        let mut found = Vec::new();
-        for (path, read) in &traces.reads {
-            let Some(all) = writes.get(&(traces.boot.as_str(), path.as_str())) else { continue };
-            let before = all.partition_point(|(_, once, _)| once.t < read.t);
-            let last = before.checked_sub(1).map(|last| all[last]);
-            if let Some((other, write, Change::Written)) = last.filter(|(other, ..)| is_other(*other)) {
-                found.push(read_of(path, read, write, traces, &sketches[other].traces));
-            }
-        }
-        for (path, own) in &traces.writes {
-            let Some(all) = writes.get(&(traces.boot.as_str(), path.as_str())) else { continue };
-            let beside = all.iter().find(|(other, write, _)| {
-                is_other(*other)
-                    && (traces.begun..=traces.ended).contains(&write.t)
-                    && is_beside(traces, &sketches[*other].traces)
-            });
-            if let (Some((_, write, _)), Some((first, _))) = (beside, own.first()) {
-                found.push(both_write(path, first, write));
-            }
-        }
-        found.extend(elsewhere(traces));
-        found.extend(in_mounts(traces, sketches));
-        found.sort_by_key(|across| across.at);
-        found.truncate(FEW);
-        found
-    };
-    sketches.iter().map(of_run).collect()
+    for (path, (first, _)) in own.writes.iter().filter_map(|(path, own)| Some((path, own.first()?))) {
+        let is_beside =
+            |write: &&Write<'_>| (own.begun..=own.ended).contains(&write.once.t) && is_beside(own, write.run);
+        let beside = writes.of_path(own, path).iter().filter(is_other).find(is_beside);
+        found.extend(beside.map(|write| both_write(path, first, write.once)));
+    }
+    found.extend(elsewhere(own));
+    found.extend(in_mounts(own, sketches));
+    found.sort_by_key(|across| across.at);
+    found.truncate(FEW);
+    found
 }
 
 fn is_beside(one: &Traces, other: &Traces) -> bool {

@@ -219,6 +219,18 @@ fn diverged(sketches: &[&Sketch], all: &[Divides], cause: &Divides, (bad, passed
     if let Some(more) = more.filter(|_| cause.feature.tier == Tier::Error) {
         sentence = format!("{sentence}: {more}");
     }
+    // What went wrong before it in the same runs, first of all.
+    let earlier = all.iter().filter(|divides| {
+        let is_told = matches!(divides.feature.tier, Tier::Race | Tier::Error) && divides.polarity == Polarity::Is;
+        is_told && divides.stands && divides.at < cause.at && divides.pattern == cause.pattern
+    });
+    if let Some(earlier) = earlier.min_by_key(|divides| divides.at) {
+        let more = detail(sketches, earlier).0.map(|more| format!(": {more}")).unwrap_or_default();
+        let longer = format!("{sentence}; before that, {}{more}", clause(earlier));
+        if longer.chars().count() <= words::SENTENCE_LIMIT {
+            sentence = longer;
+        }
+    }
     let follows = all.iter().filter(|divides| {
         let is_told = matches!(divides.feature.tier, Tier::Race | Tier::Error);
         let is_later = divides.at >= cause.at && divides.polarity == Polarity::Is;

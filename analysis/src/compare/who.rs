@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use hangdog_schemas::record::KernelDeed;
+use hangdog_schemas::record::{KernelDeed, SignalAction};
 use hangdog_schemas::{Actor, Pid, RunNs, Tid};
 use hangdog_timeline::Timeline;
 
@@ -63,6 +63,7 @@ impl Who {
             }
         }
         let mut children: BTreeMap<Tid, u32> = BTreeMap::new();
+        let mut doomed: BTreeSet<Tid> = BTreeSet::new();
         for event in timeline.kernel_events() {
             match &event.what {
                 KernelDeed::Fork { child, comm } => {
@@ -78,13 +79,20 @@ impl Who {
                 }
                 KernelDeed::ExitCall { code } => {
                     let pid = who.process(event.tid);
+                    doomed.insert(event.tid);
                     who.codes.entry(pid).or_default().push((event.when.t, *code));
+                }
+                // Each thread takes it when its process is ended, by whomever.
+                KernelDeed::SignalTaken { signal: 9, action: SignalAction::Default, .. } => {
+                    doomed.insert(event.tid);
                 }
                 KernelDeed::Exit { last, .. } => {
                     who.ends.insert(event.tid, event.when.t);
                     let pid = who.processes.get(&event.tid).copied().unwrap_or(Pid(event.tid.0));
-                    // Where the kernel does not say which thread was the last one, the first one stands for all.
-                    if last.unwrap_or(pid.0 == event.tid.0) {
+                    // The last thread ends the process. Of which process one is that named nothing is not known: then the
+                    // first thread stands for all, where all are ended with it.
+                    let is_first = pid.0 == event.tid.0;
+                    if last.unwrap_or(is_first) || is_first && doomed.contains(&event.tid) {
                         who.exits.entry(pid).or_default().push(event.when.t);
                     }
                 }

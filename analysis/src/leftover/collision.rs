@@ -133,7 +133,7 @@ fn names(timeline: &Timeline, who: &Who, touches: &[Touch<'_>]) -> Vec<Draft> {
     let is_temporary = |path: &str| {
         let is_below =
             |place: &&str| path.strip_prefix(place.trim_end_matches('/')).is_some_and(|p| p.starts_with('/'));
-        places.iter().any(|place| is_below(place))
+        places.iter().any(is_below)
     };
     let is_shared = |path: &str| {
         let name = path.rsplit('/').next().unwrap_or_default().to_ascii_lowercase();

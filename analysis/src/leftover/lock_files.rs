@@ -200,7 +200,7 @@ fn stale(who: &Who, path: &str, lock: &Lock, last: &BTreeMap<Pid, RunNs>) -> Opt
             at: asks.first,
             clause: format!("{} finds {common} there, which nobody of the run has made", who.role(asks.tid, asks.first)),
             sentence: format!(
-                "{path} was there before the run began, and nobody took it away: {waiter} found it there {times} until {}",
+                "{path} was there before the run began, and nobody took it away: {waiter} found it there {times}, last {}",
                 when(asks.last)
             ),
             culprits: Vec::new(),
@@ -237,8 +237,8 @@ fn stale(who: &Who, path: &str, lock: &Lock, last: &BTreeMap<Pid, RunNs>) -> Opt
         at: end,
         clause,
         sentence: format!(
-            "the lock file {path} is a dead process' own: {owner} made it {} and ended {} without removing it{}; {waiter} \
-             found it there {times} until {}",
+            "the lock file {path} belongs to a dead process: {owner} made it {} and ended {} without removing it{}; {waiter} \
+             found it there {times}, last {}",
             when(maker.t),
             when(end),
             again.unwrap_or_default(),

@@ -10,7 +10,7 @@
 
 use hangdog_schemas::fact::SocketState;
 use hangdog_schemas::record::{
-    Call, Doer, KernelDeed, KernelEvent, PhaseClose, PhaseMeaning, PhaseOpen, ProcessStart,
+    Call, Doer, KernelDeed, KernelEvent, PhaseClose, PhaseMeaning, PhaseOpen, ProcessStart, SignalAction,
 };
 use hangdog_schemas::sample::{header, process};
 use hangdog_schemas::{Big, PhaseId, Pid, Record, RunNs, Tid, When};
@@ -86,6 +86,12 @@ fn timeline(scene: &str) -> Timeline {
             "ends" => vec![
                 event(t, tid, KernelDeed::ExitCall { code: rest[0].parse().unwrap() }),
                 event(t + 1000, tid, KernelDeed::Exit { comm: comm(), last: Some(true) }),
+            ],
+            // With threads that end after the first one.
+            "slain" => vec![
+                event(t, tid, KernelDeed::SignalTaken { signal: 9, code: 0, action: SignalAction::Default }),
+                event(t + 1000, tid, KernelDeed::Exit { comm: comm(), last: Some(false) }),
+                event(t + 2000, 99, KernelDeed::Exit { comm: comm(), last: Some(true) }),
             ],
             "killed" => vec![event(t, tid, KernelDeed::Exit { comm: comm(), last: Some(true) })],
             "begins" => {
@@ -171,6 +177,7 @@ fn a_lock_of_the_dead_keeps_others_out() {
     assert!(sentence.contains("worker[2] made it at 1.001 ms and ended at 2.000 ms"), "{sentence}");
     assert!(sentence.contains("worker[3] found it there 2 times"), "{sentence}");
     assert_eq!(found[0].rescue, ["mv -n -- /t/a.lock /t/a.lock.stale    # when nobody who uses it is at work"]);
+    check(&format!("2 new /t/a.lock\n2 slain\n4 ends 0\n{waits}"), &["stale-lock likely 2"]);
     // Its number was used again.
     let found = check(&format!("2 new /t/a.lock\n2 killed\n4 ends 0\n1 forks 2\n{waits}"), &["stale-lock likely 2"]);
     assert!(

@@ -2,6 +2,7 @@
 //! accuse nobody.
 
 mod flakes;
+mod incidents;
 
 use std::fs;
 
@@ -19,6 +20,11 @@ fn main() {
         .iter()
         .map(|flake| trial(format!("named: {}", flake.name), Needs::That(missing), move || named(programs!(), flake)))
         .collect();
+    trials.extend(incidents::ALL.iter().map(|incident| {
+        let missing = if incident.program.len() > 2 { no_fuse } else { missing };
+        trial(format!("incident: {}", incident.name), Needs::That(missing), move || happened(programs!(), incident))
+    }));
+    trials.push(trial("neighbours of a gate are accused of nothing", Needs::That(missing), neighbours));
     trials.push(trial("a hang among the runs names itself", Needs::That(missing), hang));
     trials.push(trial("runs that pass accuse nobody, alone or two by two", Needs::That(missing), passes));
     trials.push(trial("what cannot be started is told", Needs::Nothing, not_found));
@@ -38,7 +44,15 @@ fn python() -> &'static str {
     if std::path::Path::new(own).exists() { own } else { "python3" }
 }
 
+fn no_fuse() -> Option<String> {
+    missing().or_else(|| fs::File::open("/dev/fuse").err().map(|error| format!("needs /dev/fuse ({error})")))
+}
+
 fn series(bench: &Bench, options: &[&str], program: &str) -> (Ended, Report) {
+    series_within(bench, options, &[], program)
+}
+
+fn series_within(bench: &Bench, options: &[&str], within: &[&str], program: &str) -> (Ended, Report) {
     let path = bench.path("flake.py");
     fs::write(&path, program).unwrap();
     let report = bench.path("flake.json");
@@ -53,7 +67,9 @@ fn series(bench: &Bench, options: &[&str], program: &str) -> (Ended, Report) {
         captures.to_str().unwrap(),
     ];
     arguments.extend(options);
-    arguments.extend(["--", python(), "-S", "-E", path.to_str().unwrap()]);
+    arguments.push("--");
+    arguments.extend(within);
+    arguments.extend([python(), "-S", "-E", path.to_str().unwrap()]);
     // A series takes as long as its runs, and each of these has an end.
     let output = bench.hangdog(&arguments).output().unwrap();
     let words = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
@@ -65,15 +81,50 @@ fn series(bench: &Bench, options: &[&str], program: &str) -> (Ended, Report) {
 
 fn named(programs: Programs, flake: &flakes::Flake) {
     let bench = Bench::new(programs);
-    let (ended, report) = series(&bench, &["--runs", RUNS], flake.program);
+    let told = series(&bench, &["--runs", RUNS], flake.program);
+    check_named(told, flake.parts);
+}
+
+fn happened(programs: Programs, incident: &incidents::Incident) {
+    let bench = Bench::new(programs);
+    let told = series_within(&bench, &["--runs", RUNS], incident.within, &incident.program.concat());
+    let report = check_named(told, incident.parts);
+    if let Some(finding) = incident.finding {
+        incidents::check_finding(&report, finding);
+    }
+}
+
+/// A gate that is used rightly, in ways that look like a second time.
+fn neighbours() {
+    let bench = Bench::new(programs!());
+    let (ended, report) = series(&bench, &["--runs", "2", "--all-runs"], &incidents::NEIGHBOURS.concat());
+    assert_eq!((ended.status.code(), report.findings.len()), (Some(0), 0), "{}{}", ended.stdout, ended.stderr);
+    for capture in captures(&bench) {
+        let ended = bench.end_of(&mut bench.hangdog(["report", capture.as_str(), "--format", "json"]));
+        let report: Report = serde_json::from_str(&ended.stdout).unwrap();
+        let told: Vec<&String> = report.findings.iter().map(|finding| &finding.sentence).collect();
+        assert!(told.is_empty(), "{told:#?}");
+    }
+}
+
+/// The captures that were kept.
+fn captures(bench: &Bench) -> Vec<String> {
+    let entries = fs::read_dir(bench.path("captures")).unwrap().map(|entry| entry.unwrap().path());
+    let captures = entries.filter(|path| path.extension().is_some_and(|ending| ending == "hang"));
+    captures.map(|path| path.to_str().unwrap().to_owned()).collect()
+}
+
+#[track_caller]
+fn check_named((ended, report): (Ended, Report), parts: &[&str]) -> Report {
     assert_eq!(ended.status.code(), Some(1), "{}", ended.stderr);
-    let verdict = report.verdict.unwrap_or_else(|| panic!("no verdict\n{}", ended.stdout));
+    let verdict = report.verdict.as_ref().unwrap_or_else(|| panic!("no verdict\n{}", ended.stdout));
     assert_eq!((verdict.kind, verdict.confidence), (FindingKind::Diverged, Confidence::Likely), "{}", ended.stdout);
-    for part in flake.parts {
+    for part in parts {
         assert!(verdict.sentence.contains(part), "{part:?} is not in: {}\n{}", verdict.sentence, ended.stdout);
     }
-    let comparison = report.comparison.unwrap();
+    let comparison = report.comparison.as_ref().unwrap();
     assert!(comparison.failed >= 2 && comparison.passed >= 2, "{}", ended.stdout);
+    report
 }
 
 fn hang() {
@@ -101,11 +152,9 @@ fn passes() {
     let (ended, report) = series(&bench, &["--runs", "14", "--all-runs"], flakes::NOISY);
     assert_eq!(ended.status.code(), Some(0), "{}{}", ended.stdout, ended.stderr);
     assert_eq!((report.verdict, report.findings.len()), (None, 0));
-    let captures: Vec<_> = fs::read_dir(bench.path("captures")).unwrap().map(|entry| entry.unwrap().path()).collect();
-    let captures: Vec<&std::path::PathBuf> =
-        captures.iter().filter(|path| path.extension().is_some_and(|e| e == "hang")).collect();
+    let captures = captures(&bench);
     assert_eq!(captures.len(), 2, "two passes are kept");
-    let (a, b) = (captures[0].to_str().unwrap(), captures[1].to_str().unwrap());
+    let (a, b) = (captures[0].as_str(), captures[1].as_str());
     let ended = bench.end_of(&mut bench.hangdog(["diff", a, b, "--format", "json", "--exit-code"]));
     assert_eq!(ended.status.code(), Some(0), "{}{}", ended.stdout, ended.stderr);
     let report: Report = serde_json::from_str(&ended.stdout).unwrap();
