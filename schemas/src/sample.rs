@@ -135,6 +135,7 @@ pub fn fd_details() -> Vec<FdDetail> {
         FdDetail::FuseServer { connection: Some(FuseConnection(41)) },
         FdDetail::FuseServer { connection: None },
         FdDetail::PtyMaster { index: 3 },
+        FdDetail::UnixSocket { in_flight: 2 },
     ]
 }
 

@@ -82,7 +82,8 @@ fn samples_cover_every_kind() {
             | FdDetail::IoUring { .. }
             | FdDetail::Userfaultfd { .. }
             | FdDetail::FuseServer { .. }
-            | FdDetail::PtyMaster { .. } => {}
+            | FdDetail::PtyMaster { .. }
+            | FdDetail::UnixSocket { .. } => {}
         }
     }
     for call in sample::syscalls() {

@@ -192,6 +192,15 @@ const HANGS: &[Row] = &[
         expected: expected(&["external-wait"], &["receiver"], &[wait("receiver", &["event"], None)]),
     },
     Row {
+        name: "syn-unanswered",
+        needs: Needs::That(no_cable),
+        expected: expected(
+            &["external-wait"],
+            &["asker"],
+            &[wait("starter", &["child"], Some("asker")), wait("asker", &["tcp"], None)],
+        ),
+    },
+    Row {
         name: "lock-file-of-the-dead",
         needs: Needs::Program("python3", "-V"),
         expected: expected(&["stale-lock"], &["first"], &[wait("second", &["lock-file"], Some("first"))]),
@@ -229,13 +238,25 @@ fn no_frozen_group() -> Option<String> {
     root().or_else(|| (!is_there).then(|| "needs cgroup v2".to_owned()))
 }
 
+/// Why no pair of network devices can be made here, if so.
+fn no_cable() -> Option<String> {
+    let make = ["--net", "--", "ip", "link", "add", "near", "type", "veth", "peer", "name", "far"];
+    let is_made = Command::new("unshare").args(make).output().is_ok_and(|made| made.status.success());
+    root().or_else(|| (!is_made).then(|| "needs ip and network devices of the kind veth".to_owned()))
+}
+
 fn line(bench: &Bench, name: &str) -> Vec<OsString> {
     let script = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("scenarios").join(format!("{name}.py"));
     let python = [OsString::from("python3"), script.into(), bench.path("resource").into()];
-    let own_ipc = ["unshare", "--ipc", "--"].map(OsString::from);
-    // Queues of System V outlive everybody: theirs go with a namespace.
-    let own_ipc = own_ipc.into_iter().filter(|_| name == "message-queue");
-    own_ipc.chain(python).collect()
+    let apart = match name {
+        // Queues of System V outlive everybody: theirs go with a namespace.
+        "message-queue" => Some("--ipc"),
+        // It makes network devices.
+        "syn-unanswered" => Some("--net"),
+        _ => None,
+    };
+    let apart = apart.map(|namespace| ["unshare", namespace, "--"].map(OsString::from));
+    apart.into_iter().flatten().chain(python).collect()
 }
 
 fn check(programs: Programs, row: &Row) {

@@ -31,11 +31,16 @@ pub(super) fn outcome(
             _ => Outcome::Opaque(format!("the socket behind fd {} of {pid} could not be read", fact.fd)),
         };
     };
-    if socket.retransmits.is_some_and(|count| count > 0) {
-        // Nobody answers at the other end, or on the way to it; the kernel gives up in the end.
-        return Outcome::Timed;
+    let outcome = capped(view, thread, direction, behind(view, thread, fact, socket, direction));
+    match outcome {
+        // A connection that stands, and whose other end or the way to it does not answer: the kernel gives it up in the
+        // end. One that is asked for is answered late where a queue is full.
+        Outcome::Waits(waits) if socket.retransmits > Some(0) && socket.state != SocketState::SynSent => {
+            let given_up = |wait: Wait| wait.at_most(Confidence::Possible, "when the kernel gives the connection up");
+            Outcome::Waits(waits.into_iter().map(given_up).collect())
+        }
+        outcome => outcome,
     }
-    capped(view, thread, direction, behind(view, thread, fact, socket, direction))
 }
 
 /// No file of `/proc` shows the time limits of a socket. Those of a unix socket are for calls that read or write, and a

@@ -5,6 +5,9 @@
 //! cargo test -p hangdog-tests --test calibration                    some minutes
 //! cargo test -p hangdog-tests --test calibration -- --zoo DIR       a folder with a program `zoo` that runs and judges
 //! cargo test -p hangdog-tests --test calibration -- --only WORD     scenarios with this word
+//! cargo test -p hangdog-tests --test calibration -- --hangdog FILE  another build of hangdog
+//! cargo test -p hangdog-tests --test calibration -- --quiet DURATION
+//!                                                                   `--quiet-after`; 60s is the default of hangdog
 //! ```
 //!
 //! Not run by a plain `cargo test`: each of these scenarios is a test already. It fails when a certain verdict is
@@ -42,25 +45,37 @@ const SOON: f64 = 3.0;
 
 fn main() -> ExitCode {
     hangdog_tests::as_in_the_foreground();
-    let (mut folder, mut only) = (None, String::new());
+    let (mut folder, mut only, mut quiet) = (None, String::new(), "8s".to_owned());
+    let mut programs = programs!();
     let mut words = std::env::args().skip(1);
     while let Some(word) = words.next() {
         match (word.as_str(), words.next()) {
             ("--zoo", Some(value)) => folder = Some(PathBuf::from(value)),
             ("--only", Some(value)) => only = value,
+            ("--hangdog", Some(value)) => programs.hangdog = value.into(),
+            ("--quiet", Some(value)) => quiet = value,
             _ => {
-                eprintln!("calibration: [--zoo DIR] [--only WORD]");
+                eprintln!("calibration: [--zoo DIR] [--only WORD] [--hangdog FILE] [--quiet DURATION]");
                 return ExitCode::from(2);
             }
         }
     }
-    let mut all = own::all(&programs!(), &only);
+    let wanted = Wanted { only, quiet };
+    let mut all = own::all(&programs, &wanted);
     if let Some(folder) = folder {
-        all.extend(zoo::all(&programs!(), &folder, &only));
+        all.extend(zoo::all(&programs, &folder, &wanted));
     }
     println!("{}\n{}", table(&all), times(&all));
     let wrong = all.iter().filter(|judged| judged.confidence == Some(Confidence::Certain) && !judged.is_right);
     if wrong.count() == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// What is run, and how.
+struct Wanted {
+    /// A word of its name.
+    only: String,
+    /// `--quiet-after`.
+    quiet: String,
 }
 
 /// Right and wrong by confidence.

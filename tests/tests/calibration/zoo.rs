@@ -6,16 +6,18 @@ use std::process::{Command, Stdio};
 use hangdog_schemas::Report;
 use hangdog_tests::Programs;
 
+use crate::Wanted;
 use crate::judged::{Judged, Truth};
 
-/// Runs and judges all whose name has this word.
+/// Runs and judges all that are wanted.
 ///
 /// # Panics
 /// When there is no such program.
-pub(crate) fn all(programs: &Programs, folder: &Path, only: &str) -> Vec<Judged> {
+pub(crate) fn all(programs: &Programs, folder: &Path, wanted: &Wanted) -> Vec<Judged> {
     let base = tempfile::Builder::new().prefix("hangdog-zoo-").tempdir().expect("a temporary directory");
     let hangdog = programs.hangdog.display();
-    let line = format!("{hangdog} run --quiet-after 8s --timeout 25s --report {{report}} -- {{cmd}}");
+    let quiet = &wanted.quiet;
+    let line = format!("{hangdog} run --quiet-after {quiet} --timeout 25s --report {{report}} -- {{cmd}}");
     let zoo = || {
         let mut command = Command::new(folder.join("zoo"));
         command.env("ZOO_BASE", base.path()).env("XDG_STATE_HOME", base.path().join("captures"));
@@ -25,8 +27,8 @@ pub(crate) fn all(programs: &Programs, folder: &Path, only: &str) -> Vec<Judged>
     let list = zoo().arg("list").output().expect("the folder has a program `zoo`");
     let list = String::from_utf8_lossy(&list.stdout).into_owned();
     let names: Vec<&str> = list.lines().filter_map(|line| line.split_whitespace().next()).collect();
-    let wanted: Vec<&str> = names.into_iter().filter(|name| name.contains(only)).collect();
-    let ran = zoo().args(["all", "--limit", "60", "--cmd", &line]).args(wanted).output().expect("it runs");
+    let names: Vec<&str> = names.into_iter().filter(|name| name.contains(&wanted.only)).collect();
+    let ran = zoo().args(["all", "--limit", "60", "--cmd", &line]).args(names).output().expect("it runs");
     let said = String::from_utf8_lossy(&ran.stdout).into_owned();
     said.lines().filter_map(|line| judge(line, base.path())).collect()
 }
