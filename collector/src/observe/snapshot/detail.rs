@@ -7,6 +7,7 @@ use hangdog_schemas::fact::{FdDetail, Namespaces};
 use hangdog_schemas::record::SnapshotExtent;
 use hangdog_schemas::{Fd, Inode, Observed, Pid, ThreadId, Tid, When};
 
+use super::links::{ListOf, Names};
 use super::scene::{Seen, Task};
 use super::{Status, Taking};
 use crate::observe::parse::text::{lines, number, text, words};
@@ -58,16 +59,17 @@ impl Taking {
             match about {
                 About::Only => {
                     let status = Observed::Seen(seen.status.clone());
-                    seen.take_thread(Tid(pid.0), seen.when, status, members(&answer), ticks);
+                    let task = (Tid(pid.0), seen.when);
+                    seen.take_thread(task, status, members(&answer), ticks, &mut scene.names);
                 }
                 About::Thread(tid) => {
                     let [status, schedstat, children, wchan, call, stack] = members(&answer);
                     let status = parsed_bytes(status, status::status, "no status");
                     // The time is told when all are there.
                     let rest = [schedstat, children, wchan, call, stack];
-                    seen.take_thread(tid, When::default(), status, rest, ticks);
+                    seen.take_thread((tid, When::default()), status, rest, ticks, &mut scene.names);
                 }
-                About::Place => seen.take_place(members(&answer), has_timers),
+                About::Place => seen.take_place(members(&answer), has_timers, &mut scene.names),
             }
         });
         read.await;
@@ -162,11 +164,11 @@ impl Seen {
     /// Takes over what was read of a thread: see [`task`].
     fn take_thread(
         &mut self,
-        tid: Tid,
-        when: When,
+        (tid, when): (Tid, When),
         status: Observed<Status>,
         members: [Observed<&[u8]>; 5],
         ticks: &BTreeSet<ThreadId>,
+        names: &mut Names,
     ) {
         let Observed::Seen(status) = status else { return };
         // It was there when its `status` was read, and no file of it is now.
@@ -178,18 +180,22 @@ impl Seen {
             self.status.threads = self.status.threads.saturating_sub(1);
             return;
         }
-        self.tasks.push(task(tid, when, status, members));
+        if self.tasks.is_empty() {
+            self.tasks.reserve_exact(self.status.threads as usize);
+        }
+        self.tasks.push(task((tid, when), &status, members, names));
     }
 
     /// Takes over what was read of the process as a whole.
-    fn take_place(&mut self, members: [Observed<&[u8]>; 11], has_timers: bool) {
+    fn take_place(&mut self, members: [Observed<&[u8]>; 11], has_timers: bool, names: &mut Names) {
         let [cgroup, timers, cwd, root, mnt, net, pid, user, ipc, exe, cmdline] = members;
-        self.cgroups = cgroup.map(|bytes| lines(bytes).map(cgroup_line).collect());
+        self.cgroups =
+            cgroup.map(|bytes| names.list(ListOf::Groups, bytes, |bytes| lines(bytes).map(cgroup_line).collect()));
         self.timers = if has_timers { timers.map(count_timers) } else { Observed::Unsupported };
-        self.cwd = cwd.map(text);
-        self.root = root.map(text);
+        self.cwd = cwd.map(|bytes| names.name(bytes));
+        self.root = root.map(|bytes| names.name(bytes));
         self.namespaces = namespaces([mnt, net, pid, user, ipc]);
-        self.exe = exe.map(text);
+        self.exe = exe.map(|bytes| names.name(bytes));
         self.cmdline = cmdline.map(|bytes| {
             let whole = bytes.strip_suffix(b"\0").unwrap_or(bytes);
             if whole.is_empty() { Vec::new() } else { whole.split(|&b| b == 0).map(text).collect() }
@@ -199,21 +205,24 @@ impl Seen {
 
 /// A thread by what was read of it: the counters, children, kernel function, system call and stack.
 pub(super) fn task(
-    tid: Tid,
-    when: When,
-    status: Status,
+    (tid, when): (Tid, When),
+    status: &Status,
     [schedstat, children, wchan, call, stack]: [Observed<&[u8]>; 5],
+    names: &mut Names,
 ) -> Task {
     let numbers = |bytes: &&[u8]| words(bytes).filter_map(number).map(Pid).collect();
     Task {
         tid,
         when,
-        status,
+        comm: names.name(status.comm.as_bytes()),
+        state: status.state,
+        voluntary: status.voluntary,
+        involuntary: status.involuntary,
         cpu_ns: schedstat.seen().and_then(|bytes| words(bytes).next().and_then(number)),
         children: children.seen().map(numbers).unwrap_or_default(),
-        wchan: wchan.map(|bytes| text(bytes.trim_ascii())),
+        wchan: wchan.map(|bytes| names.name(bytes.trim_ascii())),
         syscall: parsed_bytes(call, syscalls::syscall, "no system call line"),
-        stack: stack.map(frames),
+        stack: stack.map(|bytes| names.list(ListOf::Frames, bytes, frames)),
     }
 }
 

@@ -91,7 +91,7 @@ fn wants(scene: &Scene, seen: &Seen, task: &Task, into: &mut BTreeSet<Key>) {
         into.extend(seen.tasks.iter().flat_map(|task| task.children.iter().copied()).map(Key::Process));
     }
     // close, exit and page faults name no mount: any connection with unanswered requests may be it.
-    let wchan = task.wchan.seen().map(String::as_str).unwrap_or_default();
+    let wchan = task.wchan.seen().map(|wchan| wchan.as_str()).unwrap_or_default();
     if wchan.starts_with("request_wait") || wchan.starts_with("fuse_") || wchan.starts_with("folio_wait") {
         let busy = scene.fuse.iter().filter(|(_, waiting)| waiting.seen().is_none_or(|&n| n > 0));
         into.extend(busy.map(|(&connection, _)| Key::Fuse(connection)));
@@ -212,7 +212,7 @@ fn absolute(seen: &Seen, call: &Syscall, arg: u8, path: &str) -> Option<String> 
     let place = syscalls::directory_of(call.name().unwrap_or_default(), arg);
     let directory = match place.and_then(|n| call.int(n)) {
         Some(fd) if fd >= 0 => seen.link(fd as u32)?.target.name(),
-        _ => seen.cwd.seen()?,
+        _ => seen.cwd.seen()?.as_str(),
     };
     Some(if path.is_empty() { directory.to_owned() } else { format!("{}/{path}", directory.trim_end_matches('/')) })
 }

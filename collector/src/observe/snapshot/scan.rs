@@ -145,7 +145,7 @@ impl Taking {
         let read = self.reader.each(wanted, |(pid, fd), answer| {
             let Some(seen) = scene.processes.get_mut(&pid) else { return };
             match answer {
-                Observed::Seen(bytes) => seen.take_info(fd, &bytes),
+                Observed::Seen(bytes) => seen.take_info(fd, &bytes, &mut scene.names),
                 Observed::Denied => drop(denied.insert(pid)),
                 _ => {}
             }

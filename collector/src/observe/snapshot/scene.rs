@@ -1,6 +1,7 @@
 //! What a snapshot has seen so far.
 
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 use hangdog_schemas::fact::{
     Belonging, CgroupFact, FileLockFact, Gap, Io, LimitFact, LockFileFact, MessageQueueFact, Namespaces,
@@ -17,18 +18,21 @@ use crate::observe::parse::status::Status;
 pub(super) struct Task {
     pub(super) tid: Tid,
     pub(super) when: When,
-    pub(super) status: Status,
+    pub(super) comm: Rc<String>,
+    pub(super) state: TaskState,
+    pub(super) voluntary: u64,
+    pub(super) involuntary: u64,
     pub(super) cpu_ns: Option<u64>,
     pub(super) children: Vec<Pid>,
-    pub(super) wchan: Observed<String>,
-    pub(super) stack: Observed<Vec<String>>,
+    pub(super) wchan: Observed<Rc<String>>,
+    pub(super) stack: Observed<Rc<Vec<String>>>,
     pub(super) syscall: Observed<Syscall>,
 }
 
 impl Task {
     /// The system call that it waits in.
     pub(super) fn waits_in(&self) -> Option<&Syscall> {
-        let gone = matches!(self.status.state, TaskState::Z | TaskState::X);
+        let gone = matches!(self.state, TaskState::Z | TaskState::X);
         self.syscall.seen().filter(|call| !gone && call.name().is_some())
     }
 }
@@ -46,11 +50,11 @@ pub(super) struct Seen {
     pub(super) no_links: Option<Observed<()>>,
     pub(super) tasks: Vec<Task>,
     pub(super) cmdline: Observed<Vec<String>>,
-    pub(super) exe: Observed<String>,
-    pub(super) cwd: Observed<String>,
-    pub(super) root: Observed<String>,
+    pub(super) exe: Observed<Rc<String>>,
+    pub(super) cwd: Observed<Rc<String>>,
+    pub(super) root: Observed<Rc<String>>,
     pub(super) namespaces: Observed<Namespaces>,
-    pub(super) cgroups: Observed<Vec<String>>,
+    pub(super) cgroups: Observed<Rc<Vec<String>>>,
     pub(super) frozen: Observed<bool>,
     pub(super) timers: Observed<u32>,
     pub(super) io: Observed<Io>,
@@ -76,7 +80,7 @@ impl Seen {
 #[derive(Default)]
 pub(super) struct Scene {
     pub(super) processes: BTreeMap<Pid, Seen>,
-    /// What links say.
+    /// What links say, and what else is the same for many.
     pub(super) names: Names,
     /// By mount namespace.
     pub(super) mounts: BTreeMap<Inode, Vec<MountLine>>,
