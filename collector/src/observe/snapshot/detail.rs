@@ -48,7 +48,10 @@ impl Taking {
                     tids.into_iter().map(|tid| ((pid, About::Thread(tid)), Ask::row(pid, Some(tid), Row::Thread))),
                 ),
             }
-            wanted.push(((pid, About::Place), Ask::row(pid, None, place)));
+            let shown_by = self.scene.processes.get(&pid).and_then(|seen| seen.shown_by);
+            wanted.push(((pid, About::Place), Ask::row(pid, shown_by, place)));
+            // The timers are shown for the process alone.
+            wanted.extend(shown_by.map(|_| ((pid, About::Timers), Ask::file(pid, Hazard::None, "timers"))));
         }
         let began = self.clock.now();
         // A kernel without checkpoint/restore has no such file.
@@ -69,6 +72,8 @@ impl Taking {
                     let rest = [schedstat, children, wchan, call, stack];
                     seen.take_thread((tid, When::default()), status, rest, ticks, &mut scene.names);
                 }
+                About::Timers if has_timers => seen.timers = answer.map(|bytes| count_timers(&bytes)),
+                About::Timers => {}
                 About::Place => seen.take_place(members(&answer), has_timers, &mut scene.names),
             }
         });
@@ -100,7 +105,7 @@ impl Taking {
         for &pid in pids {
             let Some(seen) = self.scene.processes.get(&pid) else { continue };
             let plain = seen.links.iter().filter(|link| link.has_plain_info() && !link.has_info());
-            wanted.extend(plain.map(|link| info(pid, link.fd, Hazard::None)));
+            wanted.extend(plain.map(|link| seen.info(link.fd, Hazard::None)));
         }
         self.read_infos(wanted).await;
     }
@@ -111,14 +116,10 @@ impl Taking {
         for &pid in pids {
             let Some(seen) = self.scene.processes.get(&pid) else { continue };
             let sets = seen.links.iter().filter(|link| link.is_epoll() && !link.has_info());
-            wanted.extend(sets.map(|link| info(pid, link.fd, Hazard::Epoll)));
+            wanted.extend(sets.map(|link| seen.info(link.fd, Hazard::Epoll)));
         }
         self.read_infos(wanted).await;
     }
-}
-
-fn info(pid: Pid, fd: Fd, hazard: Hazard) -> ((Pid, Fd), Ask) {
-    ((pid, fd), Ask::file(pid, hazard, &format!("fdinfo/{fd}")))
 }
 
 /// A value parsed from an answer.
@@ -161,6 +162,12 @@ pub(super) fn parsed_bytes<T>(
 }
 
 impl Seen {
+    /// Asks what `fdinfo` says of a descriptor.
+    pub(super) fn info(&self, fd: Fd, hazard: Hazard) -> ((Pid, Fd), Ask) {
+        let pid = self.id.pid;
+        ((pid, fd), Ask::file(pid, hazard, &self.path(&format!("fdinfo/{fd}"))))
+    }
+
     /// Takes over what was read of a thread: see [`task`].
     fn take_thread(
         &mut self,
@@ -191,7 +198,12 @@ impl Seen {
         let [cgroup, timers, cwd, root, mnt, net, pid, user, ipc, exe, cmdline] = members;
         self.cgroups =
             cgroup.map(|bytes| names.list(ListOf::Groups, bytes, |bytes| lines(bytes).map(cgroup_line).collect()));
-        self.timers = if has_timers { timers.map(count_timers) } else { Observed::Unsupported };
+        self.timers = match self.shown_by {
+            _ if !has_timers => Observed::Unsupported,
+            None => timers.map(count_timers),
+            // A thread's directory has no such file.
+            Some(_) => std::mem::take(&mut self.timers),
+        };
         self.cwd = cwd.map(|bytes| names.name(bytes));
         self.root = root.map(|bytes| names.name(bytes));
         self.namespaces = namespaces([mnt, net, pid, user, ipc]);
@@ -235,6 +247,8 @@ enum About {
     Thread(Tid),
     /// The process.
     Place,
+    /// The process, when its first thread has ended.
+    Timers,
 }
 
 fn namespaces(answers: [Observed<&[u8]>; 5]) -> Observed<Namespaces> {

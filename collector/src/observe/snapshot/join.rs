@@ -11,7 +11,7 @@ use super::detail::epoll_targets;
 use super::links::Target;
 use super::scene::{Scene, Seen, Task, fuse_of};
 use crate::observe::syscalls;
-use crate::observe::worker::{Ask, Hazard};
+use crate::observe::worker::Hazard;
 
 /// Most processes outside the run that one round keeps.
 const MOST_HOLDERS: usize = 128;
@@ -62,11 +62,9 @@ impl Taking {
     /// Locks show in fdinfo alone, so files of processes outside the run are read when a lock is waited for.
     async fn read_lock_holders(&mut self) {
         let mut wanted = Vec::new();
-        for (&pid, seen) in self.scene.processes.iter().filter(|(_, seen)| seen.kept.is_none()) {
+        for seen in self.scene.processes.values().filter(|seen| seen.kept.is_none()) {
             let files = seen.links.iter().filter(|link| !link.has_info() && link.is_file());
-            wanted.extend(
-                files.map(|link| ((pid, link.fd), Ask::file(pid, Hazard::None, &format!("fdinfo/{}", link.fd)))),
-            );
+            wanted.extend(files.map(|link| seen.info(link.fd, Hazard::None)));
         }
         self.read_infos(wanted).await;
     }

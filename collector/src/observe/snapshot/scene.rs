@@ -45,6 +45,8 @@ pub(super) struct Seen {
     pub(super) stat: Observed<Stat>,
     /// How it belongs, when it is kept in full.
     pub(super) kept: Option<Belonging>,
+    /// The thread that shows what all of them share, when the first has ended and the others go on.
+    pub(super) shown_by: Option<Tid>,
     pub(super) links: Vec<Link>,
     /// Why there are no links.
     pub(super) no_links: Option<Observed<()>>,
@@ -63,6 +65,11 @@ pub(super) struct Seen {
 impl Seen {
     pub(super) fn link(&self, fd: u32) -> Option<&Link> {
         self.links.iter().find(|link| link.fd.0 == fd)
+    }
+
+    /// Where below `/proc/PID` a file is that says something of all threads.
+    pub(super) fn path(&self, name: &str) -> String {
+        self.shown_by.map_or_else(|| name.to_owned(), |tid| format!("task/{tid}/{name}"))
     }
 
     /// Inode of its mount namespace, when known.

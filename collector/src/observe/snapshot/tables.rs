@@ -55,8 +55,10 @@ impl Taking {
             }
         }
         wanted.retain(|ns, _| !self.scene.mounts.contains_key(ns));
-        let wanted =
-            wanted.into_iter().map(|(ns, pid)| ((ns, pid), Ask::file(pid, Hazard::None, "mountinfo"))).collect();
+        let wanted = wanted
+            .into_iter()
+            .map(|(ns, pid)| ((ns, pid), Ask::file(pid, Hazard::None, &self.path(pid, "mountinfo"))))
+            .collect();
         for ((ns, pid), answer) in self.reader.ask_for(wanted).await {
             match answer {
                 Observed::Seen(bytes) => drop(self.scene.mounts.insert(ns, mountinfo::mountinfo(&bytes))),
@@ -102,7 +104,7 @@ impl Taking {
             if Some(ns) == self.own_network {
                 Ask { pid: None, hazard: Hazard::None, path: String::new(), what }
             } else {
-                Ask { what, ..Ask::file(pid, Hazard::Exec, "ns/net") }
+                Ask { what, ..Ask::file(pid, Hazard::Exec, &self.path(pid, "ns/net")) }
             }
         };
         let of_tcp = |family| diag(sock_diag::tcp_request(family));
@@ -110,8 +112,8 @@ impl Taking {
             ("net/tcp", of_tcp(libc::AF_INET)),
             ("net/tcp6", of_tcp(libc::AF_INET6)),
             ("net/unix", diag(sock_diag::unix_request())),
-            ("net/udp", Ask::file(pid, Hazard::None, "net/udp")),
-            ("net/udp6", Ask::file(pid, Hazard::None, "net/udp6")),
+            ("net/udp", Ask::file(pid, Hazard::None, &self.path(pid, "net/udp"))),
+            ("net/udp6", Ask::file(pid, Hazard::None, &self.path(pid, "net/udp6"))),
         ];
         // One after the other: a table of ten thousand sockets takes some room as long as it is not understood.
         let mut facts = Vec::new();
@@ -123,7 +125,7 @@ impl Taking {
                 if answer != Observed::Vanished {
                     self.gap(Some(pid), "sock_diag", answer.map(|_| ()));
                 }
-                answer = self.reader.ask_one(Ask::file(pid, Hazard::None, file)).await;
+                answer = self.reader.ask_one(Ask::file(pid, Hazard::None, &self.path(pid, file))).await;
                 let Some(bytes) = answer.seen() else { continue };
                 facts.extend(match file {
                     "net/unix" => net::unix(snapshot, ns, bytes),
