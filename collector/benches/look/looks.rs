@@ -170,7 +170,7 @@ pub(crate) fn first() -> io::Result<Vec<Figure>> {
 /// What every reader of `/proc` needs of each process, as the guarded worker is asked for it.
 fn asks() -> Vec<Ask> {
     let of_process =
-        |pid: u32| [Ask::row(Pid(pid), None, Row::Identity), Ask::descriptors(Pid(pid), 0, Infos::Servers)];
+        |pid: u32| [Ask::row(Pid(pid), None, Row::Identity), Ask::descriptors(Pid(pid), None, 0, Infos::Servers)];
     children().into_iter().flat_map(of_process).collect()
 }
 

@@ -81,11 +81,14 @@ fn be16_at(bytes: &[u8], at: usize) -> Option<u16> {
 }
 
 /// Unix sockets.
-pub(crate) fn unix(snapshot: SnapshotId, netns: Inode, bytes: &[u8]) -> Vec<SocketFact> {
-    messages(bytes)
-        .filter(|(kind, _)| *kind == SOCK_DIAG_BY_FAMILY)
-        .filter_map(|(_, body)| unix_message(snapshot, netns, body))
-        .collect()
+pub(crate) fn unix(snapshot: SnapshotId, netns: Inode, bytes: &[u8], into: &mut Vec<SocketFact>) {
+    into.reserve_exact(sockets(bytes).count());
+    into.extend(sockets(bytes).filter_map(|body| unix_message(snapshot, netns, body)));
+}
+
+/// The messages that are about a socket.
+fn sockets(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
+    messages(bytes).filter(|(kind, _)| *kind == SOCK_DIAG_BY_FAMILY).map(|(_, body)| body)
 }
 
 fn unix_message(snapshot: SnapshotId, netns: Inode, body: &[u8]) -> Option<SocketFact> {
@@ -127,11 +130,9 @@ fn unix_name(value: &[u8]) -> String {
 }
 
 /// TCP sockets.
-pub(crate) fn tcp(snapshot: SnapshotId, netns: Inode, bytes: &[u8]) -> Vec<SocketFact> {
-    messages(bytes)
-        .filter(|(kind, _)| *kind == SOCK_DIAG_BY_FAMILY)
-        .filter_map(|(_, body)| tcp_message(snapshot, netns, body))
-        .collect()
+pub(crate) fn tcp(snapshot: SnapshotId, netns: Inode, bytes: &[u8], into: &mut Vec<SocketFact>) {
+    into.reserve_exact(sockets(bytes).count());
+    into.extend(sockets(bytes).filter_map(|body| tcp_message(snapshot, netns, body)));
 }
 
 /// `struct inet_diag_msg`.
@@ -189,7 +190,8 @@ mod tests {
         body.extend(attribute(0, b"\0my name"));
         body.extend(attribute(3, &1600u32.to_ne_bytes()));
         body.extend(attribute(4, &[1u32.to_ne_bytes(), 128u32.to_ne_bytes()].concat()));
-        let facts = unix(SnapshotId(1), Big(9), &message(&body));
+        let mut facts = Vec::new();
+        unix(SnapshotId(1), Big(9), &message(&body), &mut facts);
         assert_eq!(facts.len(), 1);
         assert_eq!(
             (facts[0].inode, facts[0].state, facts[0].local.as_str()),
@@ -205,8 +207,11 @@ mod tests {
     fn answers_that_are_cut_do_no_harm() {
         let whole = message(&[1; 72]);
         for cut in 0..whole.len() {
-            assert!(unix(SnapshotId(1), Big(9), &whole[..cut]).len() <= 1);
-            assert!(tcp(SnapshotId(1), Big(9), &whole[..cut]).is_empty());
+            let mut facts = Vec::new();
+            tcp(SnapshotId(1), Big(9), &whole[..cut], &mut facts);
+            assert!(facts.is_empty());
+            unix(SnapshotId(1), Big(9), &whole[..cut], &mut facts);
+            assert!(facts.len() <= 1);
         }
     }
 }

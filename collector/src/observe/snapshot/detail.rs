@@ -7,7 +7,7 @@ use hangdog_schemas::fact::{FdDetail, Namespaces, SocketFact, SocketFamily, Sock
 use hangdog_schemas::record::SnapshotExtent;
 use hangdog_schemas::{Fd, Inode, Observed, Pid, ThreadId, Tid, When};
 
-use super::links::Link;
+use super::links::{Link, ListOf, Names};
 use super::scene::{Seen, Task};
 use super::{Status, Taking};
 use crate::observe::parse::text::{lines, number, text, words};
@@ -49,7 +49,10 @@ impl Taking {
                     tids.into_iter().map(|tid| ((pid, About::Thread(tid)), Ask::row(pid, Some(tid), Row::Thread))),
                 ),
             }
-            wanted.push(((pid, About::Place), Ask::row(pid, None, place)));
+            let shown_by = self.scene.processes.get(&pid).and_then(|seen| seen.shown_by);
+            wanted.push(((pid, About::Place), Ask::row(pid, shown_by, place)));
+            // The timers are shown for the process alone.
+            wanted.extend(shown_by.map(|_| ((pid, About::Timers), Ask::file(pid, Hazard::None, "timers"))));
         }
         let began = self.clock.now();
         // A kernel without checkpoint/restore has no such file.
@@ -60,16 +63,19 @@ impl Taking {
             match about {
                 About::Only => {
                     let status = Observed::Seen(seen.status.clone());
-                    seen.take_thread(Tid(pid.0), seen.when, status, members(&answer), ticks);
+                    let task = (Tid(pid.0), seen.when);
+                    seen.take_thread(task, status, members(&answer), ticks, &mut scene.names);
                 }
                 About::Thread(tid) => {
                     let [status, schedstat, children, wchan, call, stack] = members(&answer);
                     let status = parsed_bytes(status, status::status, "no status");
                     // The time is told when all are there.
                     let rest = [schedstat, children, wchan, call, stack];
-                    seen.take_thread(tid, When::default(), status, rest, ticks);
+                    seen.take_thread((tid, When::default()), status, rest, ticks, &mut scene.names);
                 }
-                About::Place => seen.take_place(members(&answer), has_timers),
+                About::Timers if has_timers => seen.timers = answer.map(|bytes| count_timers(&bytes)),
+                About::Timers => {}
+                About::Place => seen.take_place(members(&answer), has_timers, &mut scene.names),
             }
         });
         read.await;
@@ -100,7 +106,7 @@ impl Taking {
         for &pid in pids {
             let Some(seen) = self.scene.processes.get(&pid) else { continue };
             let plain = seen.links.iter().filter(|link| link.has_plain_info() && !link.has_info());
-            wanted.extend(plain.map(|link| info(pid, link.fd, Hazard::None)));
+            wanted.extend(plain.map(|link| seen.info(link.fd, Hazard::None)));
         }
         self.read_infos(wanted).await;
     }
@@ -116,12 +122,11 @@ impl Taking {
         let sockets = scene.sockets.values().flatten().filter(may_carry);
         let carriers: BTreeSet<u64> = sockets.map(|socket| socket.inode.0).collect();
         let may_carry = |link: &Link| link.socket().is_some_and(|inode| carriers.contains(&inode));
-        let of_run = pids.iter().filter_map(|pid| Some((*pid, scene.processes.get(pid)?)));
-        let wanted = of_run.flat_map(|(pid, seen)| {
+        let mut wanted = Vec::new();
+        for seen in pids.iter().filter_map(|pid| scene.processes.get(pid)) {
             let queued = seen.links.iter().filter(|link| !link.has_info() && may_carry(link));
-            queued.map(move |link| info(pid, link.fd, Hazard::None))
-        });
-        let wanted = wanted.collect();
+            wanted.extend(queued.map(|link| seen.info(link.fd, Hazard::None)));
+        }
         self.read_infos(wanted).await;
     }
 
@@ -131,14 +136,10 @@ impl Taking {
         for &pid in pids {
             let Some(seen) = self.scene.processes.get(&pid) else { continue };
             let sets = seen.links.iter().filter(|link| link.is_epoll() && !link.has_info());
-            wanted.extend(sets.map(|link| info(pid, link.fd, Hazard::Epoll)));
+            wanted.extend(sets.map(|link| seen.info(link.fd, Hazard::Epoll)));
         }
         self.read_infos(wanted).await;
     }
-}
-
-fn info(pid: Pid, fd: Fd, hazard: Hazard) -> ((Pid, Fd), Ask) {
-    ((pid, fd), Ask::file(pid, hazard, &format!("fdinfo/{fd}")))
 }
 
 /// A value parsed from an answer.
@@ -181,14 +182,20 @@ pub(super) fn parsed_bytes<T>(
 }
 
 impl Seen {
+    /// Asks what `fdinfo` says of a descriptor.
+    pub(super) fn info(&self, fd: Fd, hazard: Hazard) -> ((Pid, Fd), Ask) {
+        let pid = self.id.pid;
+        ((pid, fd), Ask::file(pid, hazard, &self.path(&format!("fdinfo/{fd}"))))
+    }
+
     /// Takes over what was read of a thread: see [`task`].
     fn take_thread(
         &mut self,
-        tid: Tid,
-        when: When,
+        (tid, when): (Tid, When),
         status: Observed<Status>,
         members: [Observed<&[u8]>; 5],
         ticks: &BTreeSet<ThreadId>,
+        names: &mut Names,
     ) {
         let Observed::Seen(status) = status else { return };
         // It was there when its `status` was read, and no file of it is now.
@@ -200,18 +207,27 @@ impl Seen {
             self.status.threads = self.status.threads.saturating_sub(1);
             return;
         }
-        self.tasks.push(task(tid, when, status, members));
+        if self.tasks.is_empty() {
+            self.tasks.reserve_exact(self.status.threads as usize);
+        }
+        self.tasks.push(task((tid, when), &status, members, names));
     }
 
     /// Takes over what was read of the process as a whole.
-    fn take_place(&mut self, members: [Observed<&[u8]>; 11], has_timers: bool) {
+    fn take_place(&mut self, members: [Observed<&[u8]>; 11], has_timers: bool, names: &mut Names) {
         let [cgroup, timers, cwd, root, mnt, net, pid, user, ipc, exe, cmdline] = members;
-        self.cgroups = cgroup.map(|bytes| lines(bytes).map(cgroup_line).collect());
-        self.timers = if has_timers { timers.map(count_timers) } else { Observed::Unsupported };
-        self.cwd = cwd.map(text);
-        self.root = root.map(text);
+        self.cgroups =
+            cgroup.map(|bytes| names.list(ListOf::Groups, bytes, |bytes| lines(bytes).map(cgroup_line).collect()));
+        self.timers = match self.shown_by {
+            _ if !has_timers => Observed::Unsupported,
+            None => timers.map(count_timers),
+            // A thread's directory has no such file.
+            Some(_) => std::mem::take(&mut self.timers),
+        };
+        self.cwd = cwd.map(|bytes| names.name(bytes));
+        self.root = root.map(|bytes| names.name(bytes));
         self.namespaces = namespaces([mnt, net, pid, user, ipc]);
-        self.exe = exe.map(text);
+        self.exe = exe.map(|bytes| names.name(bytes));
         self.cmdline = cmdline.map(|bytes| {
             let whole = bytes.strip_suffix(b"\0").unwrap_or(bytes);
             if whole.is_empty() { Vec::new() } else { whole.split(|&b| b == 0).map(text).collect() }
@@ -221,21 +237,24 @@ impl Seen {
 
 /// A thread by what was read of it: the counters, children, kernel function, system call and stack.
 pub(super) fn task(
-    tid: Tid,
-    when: When,
-    status: Status,
+    (tid, when): (Tid, When),
+    status: &Status,
     [schedstat, children, wchan, call, stack]: [Observed<&[u8]>; 5],
+    names: &mut Names,
 ) -> Task {
     let numbers = |bytes: &&[u8]| words(bytes).filter_map(number).map(Pid).collect();
     Task {
         tid,
         when,
-        status,
+        comm: names.name(status.comm.as_bytes()),
+        state: status.state,
+        voluntary: status.voluntary,
+        involuntary: status.involuntary,
         cpu_ns: schedstat.seen().and_then(|bytes| words(bytes).next().and_then(number)),
         children: children.seen().map(numbers).unwrap_or_default(),
-        wchan: wchan.map(|bytes| text(bytes.trim_ascii())),
+        wchan: wchan.map(|bytes| names.name(bytes.trim_ascii())),
         syscall: parsed_bytes(call, syscalls::syscall, "no system call line"),
-        stack: stack.map(frames),
+        stack: stack.map(|bytes| names.list(ListOf::Frames, bytes, frames)),
     }
 }
 
@@ -248,6 +267,8 @@ enum About {
     Thread(Tid),
     /// The process.
     Place,
+    /// The process, when its first thread has ended.
+    Timers,
 }
 
 fn namespaces(answers: [Observed<&[u8]>; 5]) -> Observed<Namespaces> {

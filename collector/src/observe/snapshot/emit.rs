@@ -1,6 +1,7 @@
 //! Last step: what was seen as records, a piece at a time: so many at once would take more memory than the rest.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
 use hangdog_schemas::fact::{
     FdFact, FuseFact, MountFact, ProcessFact, Signals, SocketFact, SocketState, Terminal, ThreadFact,
@@ -115,11 +116,11 @@ impl Taking {
             tracer: status.tracer,
             uid: status.uid,
             cmdline: seen.cmdline.clone(),
-            exe: seen.exe.clone(),
-            cwd: seen.cwd.clone(),
-            root: seen.root.clone(),
+            exe: seen.exe.clone().map(own),
+            cwd: seen.cwd.clone().map(own),
+            root: seen.root.clone().map(own),
             namespaces: seen.namespaces.clone(),
-            cgroups: seen.cgroups.clone(),
+            cgroups: seen.cgroups.clone().map(own),
             frozen: seen.frozen.clone(),
             signals: Observed::Seen(Signals { ..status.signals }),
             timers: seen.timers.clone(),
@@ -166,19 +167,24 @@ impl Taking {
     }
 }
 
+/// A record has its own, whoever else has it.
+fn own<T: Clone>(shared: Rc<T>) -> T {
+    Rc::unwrap_or_clone(shared)
+}
+
 /// What was seen of a thread.
 pub(super) fn thread(snapshot: SnapshotId, process: ProcessId, task: &Task) -> ThreadFact {
     ThreadFact {
         snapshot,
         when: task.when,
         thread: ThreadId { process, tid: task.tid },
-        comm: task.status.comm.clone(),
-        state: task.status.state,
-        wchan: task.wchan.clone(),
-        stack: task.stack.clone(),
+        comm: own(Rc::clone(&task.comm)),
+        state: task.state,
+        wchan: task.wchan.clone().map(own),
+        stack: task.stack.clone().map(own),
         syscall: task.syscall.clone(),
-        voluntary_switches: task.status.voluntary,
-        involuntary_switches: task.status.involuntary,
+        voluntary_switches: task.voluntary,
+        involuntary_switches: task.involuntary,
         cpu_ns: task.cpu_ns,
         children: task.children.clone(),
     }

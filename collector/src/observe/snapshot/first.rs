@@ -5,6 +5,7 @@ use hangdog_schemas::{Observed, Record, SnapshotId, ThreadId};
 
 use super::detail::{members, parsed_bytes, task};
 use super::emit::thread;
+use super::links::Names;
 use super::out::Out;
 use super::reader::Reader;
 use crate::clock::RunClock;
@@ -25,12 +26,13 @@ pub(super) async fn first_facts(
     threads: Vec<ThreadId>,
 ) {
     let asks = threads.into_iter().take(MOST).map(|id| (id, Ask::row(id.process.pid, Some(id.tid), Row::Thread)));
+    let mut names = Names::default();
     let mut before = clock.now();
     let read = reader.each_by(BATCH, asks, |id, answer| {
         let [status, schedstat, children, wchan, call, stack] = members(&answer);
         let Observed::Seen(status) = parsed_bytes(status, status::status, "no status") else { return };
         let when = clock.since(before);
-        let task = task(id.tid, when, status, [schedstat, children, wchan, call, stack]);
+        let task = task((id.tid, when), &status, [schedstat, children, wchan, call, stack], &mut names);
         out.add(Record::Thread(Box::new(thread(snapshot, id.process, &task))));
         before = when.t;
     });

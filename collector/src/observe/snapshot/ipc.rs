@@ -31,7 +31,7 @@ impl Taking {
         let asks = wanted.into_iter().map(|((namespace, set, number), pid)| {
             let what = What::Semaphore { set, number };
             let elsewhere = Some(namespace) != own;
-            let path = if elsewhere { format!("/proc/{pid}/ns/ipc") } else { String::new() };
+            let path = if elsewhere { format!("/proc/{pid}/{}", self.path(pid, "ns/ipc")) } else { String::new() };
             let hazard = if elsewhere { Hazard::Exec } else { Hazard::None };
             ((set, number, elsewhere), Ask { pid: elsewhere.then_some(pid), hazard, path, what })
         });

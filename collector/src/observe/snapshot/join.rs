@@ -11,7 +11,7 @@ use super::detail::epoll_targets;
 use super::links::Target;
 use super::scene::{Scene, Seen, Task, fuse_of};
 use crate::observe::syscalls;
-use crate::observe::worker::{Ask, Hazard};
+use crate::observe::worker::Hazard;
 
 /// Most processes outside the run that one round keeps.
 const MOST_HOLDERS: usize = 128;
@@ -62,11 +62,9 @@ impl Taking {
     /// Locks show in fdinfo alone, so files of processes outside the run are read when a lock is waited for.
     async fn read_lock_holders(&mut self) {
         let mut wanted = Vec::new();
-        for (&pid, seen) in self.scene.processes.iter().filter(|(_, seen)| seen.kept.is_none()) {
+        for seen in self.scene.processes.values().filter(|seen| seen.kept.is_none()) {
             let files = seen.links.iter().filter(|link| !link.has_info() && link.is_file());
-            wanted.extend(
-                files.map(|link| ((pid, link.fd), Ask::file(pid, Hazard::None, &format!("fdinfo/{}", link.fd)))),
-            );
+            wanted.extend(files.map(|link| seen.info(link.fd, Hazard::None)));
         }
         self.read_infos(wanted).await;
     }
@@ -91,7 +89,7 @@ fn wants(scene: &Scene, seen: &Seen, task: &Task, into: &mut BTreeSet<Key>) {
         into.extend(seen.tasks.iter().flat_map(|task| task.children.iter().copied()).map(Key::Process));
     }
     // close, exit and page faults name no mount: any connection with unanswered requests may be it.
-    let wchan = task.wchan.seen().map(String::as_str).unwrap_or_default();
+    let wchan = task.wchan.seen().map(|wchan| wchan.as_str()).unwrap_or_default();
     if wchan.starts_with("request_wait") || wchan.starts_with("fuse_") || wchan.starts_with("folio_wait") {
         let busy = scene.fuse.iter().filter(|(_, waiting)| waiting.seen().is_none_or(|&n| n > 0));
         into.extend(busy.map(|(&connection, _)| Key::Fuse(connection)));
@@ -212,7 +210,7 @@ fn absolute(seen: &Seen, call: &Syscall, arg: u8, path: &str) -> Option<String> 
     let place = syscalls::directory_of(call.name().unwrap_or_default(), arg);
     let directory = match place.and_then(|n| call.int(n)) {
         Some(fd) if fd >= 0 => seen.link(fd as u32)?.target.name(),
-        _ => seen.cwd.seen()?,
+        _ => seen.cwd.seen()?.as_str(),
     };
     Some(if path.is_empty() { directory.to_owned() } else { format!("{}/{path}", directory.trim_end_matches('/')) })
 }

@@ -92,8 +92,7 @@ impl Taking {
             .of_run()
             .into_iter()
             .filter_map(|pid| self.scene.processes.get(&pid)?.cgroups.seen())
-            .flatten()
-            .cloned()
+            .flat_map(|lines| lines.iter().cloned())
             .collect();
         for line in lines {
             let Some((controllers, path)) = line.split_once(':') else { continue };

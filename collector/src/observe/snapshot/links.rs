@@ -1,5 +1,5 @@
 //! Descriptors as a snapshot keeps them while it is taken: fifty thousand of them are to fit in a few MiB, so a pipe or
-//! socket is its number, a name stands once for all that share it, and an ordinary `fdinfo` is four numbers.
+//! socket is its number, and a name and an ordinary `fdinfo` stand once for all that share it.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -29,6 +29,13 @@ impl Target {
     pub(super) fn name(&self) -> &str {
         if let Self::Name(name) = self { name } else { "" }
     }
+
+    fn number(&self) -> Option<u64> {
+        match self {
+            Self::Pipe(number) | Self::Socket(number) => Some(*number),
+            Self::Name(_) => None,
+        }
+    }
 }
 
 impl fmt::Display for Target {
@@ -41,9 +48,23 @@ impl fmt::Display for Target {
     }
 }
 
-/// Names that were seen so far, once each.
+/// What was seen so far and is the same in many places, once each.
 #[derive(Debug, Default)]
-pub(super) struct Names(HashMap<String, Rc<String>>);
+pub(super) struct Names {
+    words: HashMap<String, Rc<String>>,
+    /// By the bytes that they were read from.
+    lists: HashMap<(ListOf, Vec<u8>), Rc<Vec<String>>>,
+    infos: HashMap<Plain, Rc<Info>>,
+}
+
+/// What a list of names is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum ListOf {
+    /// Functions of a kernel stack.
+    Frames,
+    /// Control groups.
+    Groups,
+}
 
 impl Names {
     pub(super) fn target(&mut self, bytes: &[u8]) -> Target {
@@ -54,44 +75,63 @@ impl Names {
         if let Some(number) = inner(b"socket:[") {
             return Target::Socket(number);
         }
-        if let Some(known) = std::str::from_utf8(bytes).ok().and_then(|name| self.0.get(name)) {
-            return Target::Name(Rc::clone(known));
+        Target::Name(self.name(bytes))
+    }
+
+    /// A name by its bytes.
+    pub(super) fn name(&mut self, bytes: &[u8]) -> Rc<String> {
+        if let Some(known) = std::str::from_utf8(bytes).ok().and_then(|name| self.words.get(name)) {
+            return Rc::clone(known);
         }
         let name = Rc::new(text(bytes));
-        self.0.insert(String::clone(&name), Rc::clone(&name));
-        Target::Name(name)
+        self.words.insert(String::clone(&name), Rc::clone(&name));
+        name
     }
+
+    /// A list by the bytes that it is read from.
+    pub(super) fn list(
+        &mut self,
+        of: ListOf,
+        bytes: &[u8],
+        read: impl FnOnce(&[u8]) -> Vec<String>,
+    ) -> Rc<Vec<String>> {
+        Rc::clone(self.lists.entry((of, bytes.to_vec())).or_insert_with(|| Rc::new(read(bytes))))
+    }
+
+    fn info(&mut self, info: FdInfo, target: &Target) -> Rc<Info> {
+        match (info.position, info.inode, info.flags, info.mount) {
+            (Some(position), Some(inode), Some(flags), Some(mount))
+                if info.detail.is_plain() && info.locks.is_empty() =>
+            {
+                let inode = Some(inode).filter(|inode| target.number() != Some(inode.0));
+                let plain = Plain { position, inode, flags, mount };
+                Rc::clone(self.infos.entry(plain).or_insert_with(|| Rc::new(Info::Plain(plain))))
+            }
+            _ => Rc::new(Info::Other(info)),
+        }
+    }
+}
+
+/// What `fdinfo` says of every open file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Plain {
+    /// Where the next read or write is.
+    position: u64,
+    /// Of the file; that of a pipe is its number, and not said again.
+    inode: Option<Inode>,
+    /// How it was opened.
+    flags: u32,
+    /// Number of the mount on which it lies.
+    mount: u32,
 }
 
 /// What `fdinfo` says.
 #[derive(Debug)]
 pub(super) enum Info {
     /// What it says of every open file, and nothing more.
-    Plain {
-        /// Where the next read or write is.
-        position: u64,
-        /// Of the file.
-        inode: u64,
-        /// How it was opened.
-        flags: u32,
-        /// Number of the mount on which it lies.
-        mount: u32,
-    },
+    Plain(Plain),
     /// More than that, or less.
-    Other(Box<FdInfo>),
-}
-
-impl From<FdInfo> for Info {
-    fn from(info: FdInfo) -> Self {
-        match (info.position, info.inode, info.flags, info.mount) {
-            (Some(position), Some(inode), Some(flags), Some(mount))
-                if info.detail.is_plain() && info.locks.is_empty() =>
-            {
-                Self::Plain { position, inode: inode.0, flags, mount }
-            }
-            _ => Self::Other(Box::new(info)),
-        }
-    }
+    Other(FdInfo),
 }
 
 /// A descriptor.
@@ -100,7 +140,7 @@ pub(super) struct Link {
     pub(super) fd: Fd,
     pub(super) target: Target,
     /// `None`: it was not read.
-    info: Option<Box<Info>>,
+    info: Option<Rc<Info>>,
 }
 
 impl Link {
@@ -110,7 +150,7 @@ impl Link {
 
     pub(super) fn position(&self) -> Option<u64> {
         match self.info.as_deref()? {
-            Info::Plain { position, .. } => Some(*position),
+            Info::Plain(plain) => Some(plain.position),
             Info::Other(info) => info.position,
         }
     }
@@ -118,21 +158,21 @@ impl Link {
     /// Of the file, by `fdinfo`.
     pub(super) fn inode(&self) -> Option<Inode> {
         match self.info.as_deref()? {
-            Info::Plain { inode, .. } => Some(Big(*inode)),
+            Info::Plain(plain) => plain.inode.or_else(|| self.number().map(Big)),
             Info::Other(info) => info.inode,
         }
     }
 
     pub(super) fn flags(&self) -> Option<u32> {
         match self.info.as_deref()? {
-            Info::Plain { flags, .. } => Some(*flags),
+            Info::Plain(plain) => Some(plain.flags),
             Info::Other(info) => info.flags,
         }
     }
 
     pub(super) fn mount(&self) -> Option<u32> {
         match self.info.as_deref()? {
-            Info::Plain { mount, .. } => Some(*mount),
+            Info::Plain(plain) => Some(plain.mount),
             Info::Other(info) => info.mount,
         }
     }
@@ -144,7 +184,7 @@ impl Link {
 
     pub(super) fn detail(&self) -> Option<&FdDetail> {
         match self.info.as_deref()? {
-            Info::Plain { .. } => Some(&FdDetail::Plain),
+            Info::Plain(_) => Some(&FdDetail::Plain),
             Info::Other(info) => Some(&info.detail),
         }
     }
@@ -175,10 +215,7 @@ impl Link {
 
     /// The number of a pipe or socket.
     pub(super) fn number(&self) -> Option<u64> {
-        match self.target {
-            Target::Pipe(number) | Target::Socket(number) => Some(number),
-            Target::Name(_) => None,
-        }
+        self.target.number()
     }
 }
 
@@ -202,7 +239,7 @@ impl Seen {
                 (Kind::Link, Observed::Seen(bytes)) => {
                     self.links.push(Link { fd: Fd(part.number), target: names.target(bytes), info: None });
                 }
-                (Kind::Info, Observed::Seen(bytes)) => self.take_info(Fd(part.number), bytes),
+                (Kind::Info, Observed::Seen(bytes)) => self.take_info(Fd(part.number), bytes, names),
                 (Kind::Info, why) => taken.info_denied |= why == Observed::Denied,
                 (Kind::More, _) => taken.more = Some(part.number),
                 (_, Observed::Seen(_) | Observed::Vanished) => {}
@@ -214,9 +251,9 @@ impl Seen {
     }
 
     /// Takes over what `fdinfo` says of a descriptor.
-    pub(super) fn take_info(&mut self, fd: Fd, bytes: &[u8]) {
+    pub(super) fn take_info(&mut self, fd: Fd, bytes: &[u8], names: &mut Names) {
         if let Some(link) = self.links.iter_mut().rfind(|link| link.fd == fd) {
-            link.info = Some(Box::new(fdinfo(link.target.name(), bytes).into()));
+            link.info = Some(names.info(fdinfo(link.target.name(), bytes), &link.target));
         }
     }
 }

@@ -91,11 +91,15 @@ impl Taking {
         let mut directories: Vec<String> = Vec::new();
         for (_, seen) in self.scene.kept() {
             let is_of_run = matches!(seen.kept, Some(Belonging::Root | Belonging::Run));
-            let is_here =
-                seen.mount_namespace() == self.own_mounts && seen.root.seen().is_some_and(|root| root == "/");
+            let is_here = seen.mount_namespace() == self.own_mounts
+                && seen.root.seen().is_some_and(|root| root.as_str() == "/");
             let Some(cwd) = seen.cwd.seen().filter(|_| is_of_run && is_here) else { continue };
-            if !directories.contains(cwd) && !is_shared_place(Path::new(cwd)) && directories.len() < DIRECTORIES {
-                directories.push(cwd.clone());
+            let cwd = cwd.as_str();
+            if !directories.iter().any(|known| known == cwd)
+                && !is_shared_place(Path::new(cwd))
+                && directories.len() < DIRECTORIES
+            {
+                directories.push(cwd.to_owned());
             }
         }
         directories.retain(|path| lies_on_local_mounts(&self.mounts_here, Path::new(path)));

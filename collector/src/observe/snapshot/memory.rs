@@ -45,7 +45,7 @@ impl Taking {
             match self.readable(&pointer, mapping) {
                 Ok(len) => {
                     let what = What::Memory { address: pointer.address, len };
-                    let ask = Ask { what, ..Ask::file(pointer.pid, Hazard::Memory, "mem") };
+                    let ask = Ask { what, ..Ask::file(pointer.pid, Hazard::Memory, &self.path(pointer.pid, "mem")) };
                     wanted.push(((pointer, mapped), ask));
                 }
                 Err(why) => self.set(&pointer, why),
@@ -104,12 +104,13 @@ impl Taking {
     /// Where each pointer lies.
     async fn mappings(&self, pointers: &[Pointer]) -> Vec<Observed<Mapping>> {
         const NOWHERE: &str = "the address lies in no mapping";
-        let asks = pointers.iter().map(|pointer| mapping_ask(pointer.pid, pointer.address)).collect();
+        let asks = pointers.iter().map(|pointer| self.mapping_ask(pointer)).collect();
         let answers = self.reader.ask(asks).await;
         // Kernels before 6.11 have no query: the whole of `maps`, once a process, answers in its place.
         let without = pointers.iter().zip(&answers).filter(|(_, answer)| **answer == Observed::Unsupported);
         let pids: BTreeSet<Pid> = without.map(|(pointer, _)| pointer.pid).collect();
-        let wanted = pids.into_iter().map(|pid| (pid, Ask::file(pid, Hazard::Memory, "maps"))).collect();
+        let wanted =
+            pids.into_iter().map(|pid| (pid, Ask::file(pid, Hazard::Memory, &self.path(pid, "maps")))).collect();
         let maps: BTreeMap<Pid, Answer> = self.reader.ask_for(wanted).await.into_iter().collect();
         let one = |(pointer, answer): (&Pointer, Answer)| match maps.get(&pointer.pid) {
             Some(whole) => parsed(whole.clone(), |bytes| maps::find(bytes, pointer.address), NOWHERE),
@@ -118,6 +119,11 @@ impl Taking {
             None => parsed(answer, maps::answer, NOWHERE),
         };
         pointers.iter().zip(answers).map(one).collect()
+    }
+
+    fn mapping_ask(&self, pointer: &Pointer) -> Ask {
+        let maps = Ask::file(pointer.pid, Hazard::Memory, &self.path(pointer.pid, "maps"));
+        Ask { what: What::Mapping { address: pointer.address }, ..maps }
     }
 
     /// How many bytes may be read there, or why none.
@@ -152,10 +158,6 @@ impl Taking {
             memory.push((pointer.arg, value));
         }
     }
-}
-
-fn mapping_ask(pid: Pid, address: u64) -> Ask {
-    Ask { what: What::Mapping { address }, ..Ask::file(pid, Hazard::Memory, "maps") }
 }
 
 /// The device of shared memory (`memfd`, `MAP_SHARED | MAP_ANONYMOUS`, System V): a mount inside the

@@ -279,6 +279,11 @@ struct Taking {
 }
 
 impl Taking {
+    /// Where below `/proc/PID` a file of a process is: see [`Seen::path`].
+    fn path(&self, pid: Pid, name: &str) -> String {
+        self.scene.processes.get(&pid).map_or_else(|| name.to_owned(), |seen| seen.path(name))
+    }
+
     async fn take(mut self, begin: SnapshotBegin) {
         self.read_own().await;
         self.scan().await;
@@ -312,6 +317,7 @@ impl Seen {
             status,
             stat,
             kept: None,
+            shown_by: None,
             links: Vec::new(),
             no_links: None,
             tasks: Vec::new(),

@@ -3,8 +3,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use hangdog_schemas::fact::{Belonging, Gap};
-use hangdog_schemas::{Big, Fd, Observed, Pid, ProcessId};
+use hangdog_schemas::fact::{Belonging, Gap, TaskState};
+use hangdog_schemas::{Big, Fd, Observed, Pid, ProcessId, Tid};
 
 use super::detail::{members, parsed_bytes};
 use super::links::Taken;
@@ -13,6 +13,9 @@ use super::{Stat, Status, Taking};
 use crate::observe::parse::{dirents, stat, status};
 use crate::observe::tree::Adopted;
 use crate::observe::worker::{self, Ask, Hazard, Infos, Row, What};
+
+/// Threads of a process that are tried for one that lives.
+const MOST_TRIED: usize = 16;
 
 impl Taking {
     /// Finds all processes and marks those of the run as kept.
@@ -46,7 +49,30 @@ impl Taking {
         // Made at once it takes half the memory of one that grows.
         self.scene.processes = seen.collect();
         self.mark_run();
+        self.find_living_threads().await;
         self.read_links().await;
+    }
+
+    /// Of processes whose first thread has ended while others go on: one that shows what they share. The first has
+    /// neither descriptors nor memory nor namespaces any more.
+    async fn find_living_threads(&mut self) {
+        let has_ended = |seen: &Seen| seen.status.state == TaskState::Z && seen.status.threads > 1;
+        let headless = self.scene.processes.iter().filter(|(_, seen)| has_ended(seen));
+        let lists = headless.map(|(&pid, _)| (pid, Ask::dir(pid, "task"))).collect();
+        let mut wanted = Vec::new();
+        for (pid, list) in self.reader.ask_for(lists).await {
+            let tids = list.seen().map(|bytes| dirents::numbers(bytes)).unwrap_or_default().into_iter().map(Tid);
+            let others = tids.filter(|tid| tid.0 != pid.0).take(MOST_TRIED);
+            wanted
+                .extend(others.map(|tid| ((pid, tid), Ask::file(pid, Hazard::None, &format!("task/{tid}/status")))));
+        }
+        for ((pid, tid), answer) in self.reader.ask_for(wanted).await {
+            let status = answer.seen().and_then(|bytes| status::status(bytes));
+            let lives = status.is_some_and(|status| !matches!(status.state, TaskState::Z | TaskState::X));
+            if let Some(seen) = self.scene.processes.get_mut(&pid).filter(|seen| lives && seen.shown_by.is_none()) {
+                seen.shown_by = Some(tid);
+            }
+        }
     }
 
     /// Who is of the run: known as such, or below one of the observer's children that are.
@@ -134,8 +160,10 @@ impl Taking {
     }
 
     fn descriptors(&self, pid: Pid, from: u32) -> Ask {
-        let is_kept = self.scene.processes.get(&pid).is_some_and(|seen| seen.kept.is_some());
-        Ask::descriptors(pid, from, if is_kept { Infos::Plain } else { Infos::Servers })
+        let seen = self.scene.processes.get(&pid);
+        let is_kept = seen.is_some_and(|seen| seen.kept.is_some());
+        let infos = if is_kept { Infos::Plain } else { Infos::Servers };
+        Ask::descriptors(pid, seen.and_then(|seen| seen.shown_by), from, infos)
     }
 
     /// Reads fdinfo files into the links they belong to.
@@ -145,7 +173,7 @@ impl Taking {
         let read = self.reader.each(wanted, |(pid, fd), answer| {
             let Some(seen) = scene.processes.get_mut(&pid) else { return };
             match answer {
-                Observed::Seen(bytes) => seen.take_info(fd, &bytes),
+                Observed::Seen(bytes) => seen.take_info(fd, &bytes, &mut scene.names),
                 Observed::Denied => drop(denied.insert(pid)),
                 _ => {}
             }

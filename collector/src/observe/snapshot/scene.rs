@@ -1,6 +1,7 @@
 //! What a snapshot has seen so far.
 
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 use hangdog_schemas::fact::{
     Belonging, CgroupFact, FileLockFact, Gap, Io, LimitFact, LockFileFact, MessageQueueFact, Namespaces,
@@ -17,18 +18,21 @@ use crate::observe::parse::status::Status;
 pub(super) struct Task {
     pub(super) tid: Tid,
     pub(super) when: When,
-    pub(super) status: Status,
+    pub(super) comm: Rc<String>,
+    pub(super) state: TaskState,
+    pub(super) voluntary: u64,
+    pub(super) involuntary: u64,
     pub(super) cpu_ns: Option<u64>,
     pub(super) children: Vec<Pid>,
-    pub(super) wchan: Observed<String>,
-    pub(super) stack: Observed<Vec<String>>,
+    pub(super) wchan: Observed<Rc<String>>,
+    pub(super) stack: Observed<Rc<Vec<String>>>,
     pub(super) syscall: Observed<Syscall>,
 }
 
 impl Task {
     /// The system call that it waits in.
     pub(super) fn waits_in(&self) -> Option<&Syscall> {
-        let gone = matches!(self.status.state, TaskState::Z | TaskState::X);
+        let gone = matches!(self.state, TaskState::Z | TaskState::X);
         self.syscall.seen().filter(|call| !gone && call.name().is_some())
     }
 }
@@ -41,16 +45,18 @@ pub(super) struct Seen {
     pub(super) stat: Observed<Stat>,
     /// How it belongs, when it is kept in full.
     pub(super) kept: Option<Belonging>,
+    /// The thread that shows what all of them share, when the first has ended and the others go on.
+    pub(super) shown_by: Option<Tid>,
     pub(super) links: Vec<Link>,
     /// Why there are no links.
     pub(super) no_links: Option<Observed<()>>,
     pub(super) tasks: Vec<Task>,
     pub(super) cmdline: Observed<Vec<String>>,
-    pub(super) exe: Observed<String>,
-    pub(super) cwd: Observed<String>,
-    pub(super) root: Observed<String>,
+    pub(super) exe: Observed<Rc<String>>,
+    pub(super) cwd: Observed<Rc<String>>,
+    pub(super) root: Observed<Rc<String>>,
     pub(super) namespaces: Observed<Namespaces>,
-    pub(super) cgroups: Observed<Vec<String>>,
+    pub(super) cgroups: Observed<Rc<Vec<String>>>,
     pub(super) frozen: Observed<bool>,
     pub(super) timers: Observed<u32>,
     pub(super) io: Observed<Io>,
@@ -59,6 +65,11 @@ pub(super) struct Seen {
 impl Seen {
     pub(super) fn link(&self, fd: u32) -> Option<&Link> {
         self.links.iter().find(|link| link.fd.0 == fd)
+    }
+
+    /// Where below `/proc/PID` a file is that says something of all threads.
+    pub(super) fn path(&self, name: &str) -> String {
+        self.shown_by.map_or_else(|| name.to_owned(), |tid| format!("task/{tid}/{name}"))
     }
 
     /// Inode of its mount namespace, when known.
@@ -76,7 +87,7 @@ impl Seen {
 #[derive(Default)]
 pub(super) struct Scene {
     pub(super) processes: BTreeMap<Pid, Seen>,
-    /// What links say.
+    /// What links say, and what else is the same for many.
     pub(super) names: Names,
     /// By mount namespace.
     pub(super) mounts: BTreeMap<Inode, Vec<MountLine>>,

@@ -55,8 +55,10 @@ impl Taking {
             }
         }
         wanted.retain(|ns, _| !self.scene.mounts.contains_key(ns));
-        let wanted =
-            wanted.into_iter().map(|(ns, pid)| ((ns, pid), Ask::file(pid, Hazard::None, "mountinfo"))).collect();
+        let wanted = wanted
+            .into_iter()
+            .map(|(ns, pid)| ((ns, pid), Ask::file(pid, Hazard::None, &self.path(pid, "mountinfo"))))
+            .collect();
         for ((ns, pid), answer) in self.reader.ask_for(wanted).await {
             match answer {
                 Observed::Seen(bytes) => drop(self.scene.mounts.insert(ns, mountinfo::mountinfo(&bytes))),
@@ -102,44 +104,43 @@ impl Taking {
             if Some(ns) == self.own_network {
                 Ask { pid: None, hazard: Hazard::None, path: String::new(), what }
             } else {
-                Ask { what, ..Ask::file(pid, Hazard::Exec, "ns/net") }
+                Ask { what, ..Ask::file(pid, Hazard::Exec, &self.path(pid, "ns/net")) }
             }
         };
-        let asks = vec![
-            diag(sock_diag::tcp_request(libc::AF_INET)),
-            diag(sock_diag::tcp_request(libc::AF_INET6)),
-            diag(sock_diag::unix_request()),
-            Ask::file(pid, Hazard::None, "net/udp"),
-            Ask::file(pid, Hazard::None, "net/udp6"),
+        let of_tcp = |family| diag(sock_diag::tcp_request(family));
+        let tables = [
+            ("net/tcp", of_tcp(libc::AF_INET)),
+            ("net/tcp6", of_tcp(libc::AF_INET6)),
+            ("net/unix", diag(sock_diag::unix_request())),
+            ("net/udp", Ask::file(pid, Hazard::None, &self.path(pid, "net/udp"))),
+            ("net/udp6", Ask::file(pid, Hazard::None, &self.path(pid, "net/udp6"))),
         ];
-        let answers = self.reader.ask(asks).await;
+        // One after the other: a table of ten thousand sockets takes some room as long as it is not understood.
         let mut facts = Vec::new();
-        let mut instead = Vec::new();
-        for (answer, file) in answers.iter().zip(["net/tcp", "net/tcp6", "net/unix"]) {
-            match (answer.seen(), file) {
-                (Some(bytes), "net/unix") => facts.extend(sock_diag::unix(snapshot, ns, bytes)),
-                (Some(bytes), _) => facts.extend(sock_diag::tcp(snapshot, ns, bytes)),
-                (None, _) => instead.push((file, Ask::file(pid, Hazard::None, file))),
+        for (file, ask) in tables {
+            let is_diag = matches!(ask.what, What::SockDiag { .. });
+            let mut answer = self.reader.ask_one(ask).await;
+            if let (true, None) = (is_diag, answer.seen()) {
+                // Without IPv6 there is nothing to be missed.
+                if answer != Observed::Vanished {
+                    self.gap(Some(pid), "sock_diag", answer.map(|_| ()));
+                }
+                answer = self.reader.ask_one(Ask::file(pid, Hazard::None, &self.path(pid, file))).await;
+                let Some(bytes) = answer.seen() else { continue };
+                facts.extend(match file {
+                    "net/unix" => net::unix(snapshot, ns, bytes),
+                    _ => net::inet(snapshot, ns, SocketFamily::Tcp, bytes),
+                });
+                continue;
+            }
+            let Some(bytes) = answer.seen() else { continue };
+            match file {
+                "net/unix" => sock_diag::unix(snapshot, ns, bytes, &mut facts),
+                "net/tcp" | "net/tcp6" => sock_diag::tcp(snapshot, ns, bytes, &mut facts),
+                _ => facts.extend(net::inet(snapshot, ns, SocketFamily::Udp, bytes)),
             }
         }
-        // Without IPv6 there is nothing to be missed.
-        if let Some(missing) =
-            answers[..3].iter().find(|answer| !matches!(answer, Observed::Seen(_) | Observed::Vanished))
-        {
-            self.gap(Some(pid), "sock_diag", missing.clone().map(|_| ()));
-        }
-        for (file, answer) in self.reader.ask_for(instead).await {
-            let Some(bytes) = answer.seen() else { continue };
-            facts.extend(match file {
-                "net/unix" => net::unix(snapshot, ns, bytes),
-                _ => net::inet(snapshot, ns, SocketFamily::Tcp, bytes),
-            });
-        }
-        for answer in &answers[3..] {
-            facts.extend(
-                answer.seen().map(|bytes| net::inet(snapshot, ns, SocketFamily::Udp, bytes)).unwrap_or_default(),
-            );
-        }
+        facts.shrink_to_fit();
         self.scene.sockets.insert(ns, facts);
     }
 
@@ -148,7 +149,14 @@ impl Taking {
         let mut files: BTreeMap<Pid, Vec<String>> = BTreeMap::new();
         for &pid in pids {
             let groups = self.scene.processes.get(&pid).and_then(|seen| seen.cgroups.seen());
-            files.insert(pid, groups.into_iter().flatten().filter_map(|line| self.freezer_file(line)).collect());
+            files.insert(
+                pid,
+                groups
+                    .into_iter()
+                    .flat_map(|lines| lines.iter())
+                    .filter_map(|line| self.freezer_file(line))
+                    .collect(),
+            );
         }
         let unique: BTreeSet<String> = files.values().flatten().cloned().collect();
         let wanted = unique.into_iter().map(|path| (path.clone(), Ask::table(path))).collect();

@@ -341,3 +341,44 @@ fn posix_timers_are_counted() {
     let facts = until(own(), SnapshotExtent::Light, |facts| facts.process(own()).is_some());
     assert_eq!(timers(&facts), Observed::Seen(0));
 }
+
+/// A program whose first thread ends while another reads from its standard input.
+const HEADLESS: &str = "import ctypes, os, platform, threading
+number = 60 if platform.machine() == 'x86_64' else 93
+threading.Thread(target=lambda: (os.read(0, 1), os._exit(7))).start()
+ctypes.CDLL(None).syscall(number, 0)";
+
+#[test]
+fn a_process_whose_first_thread_has_ended_is_seen_through_another() {
+    let mut python = Command::new("python3");
+    let Ok(child) = python.args(["-c", HEADLESS]).stdin(Stdio::piped()).spawn() else {
+        println!("SKIPPED: there is no python3");
+        return;
+    };
+    let headless = Killed(child);
+    let pid = headless.0.id();
+    let facts = until(pid, SnapshotExtent::Full, |facts| {
+        facts.process(pid).is_some_and(|process| process.state == TaskState::Z) && facts.thread_in("read").is_some()
+    });
+    let process = facts.process(pid).unwrap();
+    assert_eq!(process.threads, 2);
+    assert!(facts.fd(pid, 0).unwrap().pipe().is_some(), "its descriptors");
+    assert_eq!(facts.fd(pid, 0).unwrap().access, Some(Access::Read));
+    let own_directory = std::env::current_dir().unwrap();
+    assert_eq!(process.cwd.seen().map(String::as_str), own_directory.to_str());
+    assert!(process.namespaces.seen().is_some());
+    assert!(process.cmdline.seen().unwrap().iter().any(|word| word == HEADLESS));
+    assert_eq!(process.timers, Observed::Seen(0));
+    // Whoever holds the other end is kept for it.
+    assert_eq!(facts.process(own()).unwrap().belongs, Belonging::Outside);
+    // And as the holder of what somebody else waits for.
+    let mut reader = Command::new("cat");
+    let (ours, theirs) = std::io::pipe().unwrap();
+    let reader = Killed(reader.stdin(ours).stdout(Stdio::null()).spawn().unwrap());
+    let holder = Command::new("python3").args(["-c", HEADLESS]).stdin(Stdio::piped()).stdout(theirs).spawn();
+    let holder = Killed(holder.unwrap());
+    let holder = holder.0.id();
+    until(reader.0.id(), SnapshotExtent::Light, |facts| {
+        facts.process(holder).is_some_and(|process| process.state == TaskState::Z)
+    });
+}

@@ -82,8 +82,8 @@ pub enum What {
     Dir,
     /// Several files and links of the directory that the path names; the answer is [`parts`](super::parts).
     Row(Row),
-    /// Where the descriptors of a process point, and what their `fdinfo` says; the path is `/proc/PID`, the answer is
-    /// [`parts`](super::parts).
+    /// Where the descriptors of a process point, and what their `fdinfo` says; the path is `/proc/PID` or that of a
+    /// thread, the answer is [`parts`](super::parts).
     Descriptors {
         /// From this number on.
         from: u32,
@@ -163,10 +163,10 @@ impl Ask {
         Self { pid: Some(pid), hazard: Hazard::None, path, what: What::Row(row) }
     }
 
-    /// The descriptors of a process.
-    pub fn descriptors(pid: Pid, from: u32, infos: Infos) -> Self {
+    /// The descriptors of a process; as one of its threads has them when that is named.
+    pub fn descriptors(pid: Pid, thread: Option<Tid>, from: u32, infos: Infos) -> Self {
         let what = What::Descriptors { from, infos };
-        Self { pid: Some(pid), hazard: Hazard::None, path: format!("/proc/{pid}"), what }
+        Self { what, ..Self::row(pid, thread, Row::Identity) }
     }
 
     /// A file of the whole system.

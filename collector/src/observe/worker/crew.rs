@@ -1,6 +1,7 @@
-//! Workers that share the reads of a snapshot: one for each processor, two at most.
+//! Workers that share the reads of a snapshot: two, also where there is one processor.
 //!
-//! While one reads, what another has read is understood. What one got stuck in is spared all of them.
+//! While one reads, what another has read is understood; while one is stuck, the other goes on. What one got stuck in is
+//! spared both of them.
 
 use std::cell::RefCell;
 use std::io;
@@ -13,8 +14,8 @@ use super::held::Held;
 use super::shared::Doorbell;
 use super::{Answer, Ask, Room, Stall, Worker};
 
-/// More than this many readers of `/proc` wait for each other's locks.
-const MOST: usize = 2;
+/// More readers of `/proc` than this wait for each other's locks.
+const WORKERS: usize = 2;
 
 /// Workers with one supervisor.
 pub struct Crew {
@@ -26,10 +27,9 @@ pub struct Crew {
 impl Crew {
     /// Forks the workers. Do it early: a fork of a small process is quick.
     pub fn spawn(room: Room) -> io::Result<Self> {
-        let count = std::thread::available_parallelism().map_or(1, std::num::NonZero::get).min(MOST);
         let held = Rc::new(RefCell::new(Held::default()));
         let doorbell = Rc::new(Doorbell::new()?);
-        let workers = (0..count).map(|_| Worker::sharing(room, Rc::clone(&held), Rc::clone(&doorbell)));
+        let workers = (0..WORKERS).map(|_| Worker::sharing(room, Rc::clone(&held), Rc::clone(&doorbell)));
         Ok(Self { workers: workers.collect::<io::Result<_>>()?, held, doorbell })
     }
 

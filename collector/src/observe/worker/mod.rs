@@ -61,6 +61,9 @@ const STARVED: Duration = Duration::from_secs(1);
 /// How long a killed worker may take to go.
 const REAP: Duration = Duration::from_millis(5);
 
+/// Bytes of the arena that stay when a batch is over: most need less, and a large table comes once a snapshot.
+const KEPT: usize = 256 << 10;
+
 /// What a read gave: bytes, or why not.
 pub type Answer = Observed<Vec<u8>>;
 
@@ -116,6 +119,8 @@ pub struct Worker {
     answers: Vec<Answer>,
     /// Answers that are there, from the left.
     next: usize,
+    /// How far into the arena the answers of this batch went.
+    reach: usize,
     held: Rc<RefCell<Held>>,
     /// Not to be sent to another thread: the worker gets SIGKILL when its starter's thread ends.
     _here: std::marker::PhantomData<*const ()>,
@@ -139,6 +144,7 @@ impl Worker {
             asks: Vec::new(),
             answers: Vec::new(),
             next: 0,
+            reach: 0,
             held,
             _here: std::marker::PhantomData,
         })
@@ -306,6 +312,7 @@ impl Worker {
         let done = self.shared.control().done.load(std::sync::atomic::Ordering::Acquire) as usize;
         for n in self.next..to.min(from + done) {
             let slot = self.shared.slot(n - from);
+            self.reach = self.reach.max(slot.at as usize + slot.len as usize);
             self.answers[n] = match slot.errno {
                 0 => Observed::Seen(self.shared.copy(slot.at, slot.len)),
                 number => why(number as i32),
@@ -327,6 +334,9 @@ impl Worker {
             // With the arena full it finished earlier: the rest is sent again.
             if finished {
                 self.state = State::Idle;
+                if std::mem::take(&mut self.reach) > KEPT {
+                    self.shared.give_back(KEPT);
+                }
             }
             return finished;
         }

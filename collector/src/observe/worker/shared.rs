@@ -209,6 +209,15 @@ impl Shared {
         unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), to, bytes.len()) };
     }
 
+    /// Gives the kernel back what lies in the arena beyond its first `kept` bytes, whole pages. No batch may run.
+    pub(super) fn give_back(&self, kept: usize) {
+        let len = self.arena.saturating_sub(kept);
+        let from = self.base.as_ptr().wrapping_add(ARENA_AT + self.arena - len);
+        // SAFETY: the range lies in the mapping, page-aligned at its beginning; while no batch runs there is no reference
+        // to it on either side, and zeros, as which it is read from then on, are as good as any bytes.
+        let _ = unsafe { rustix::mm::madvise(from.cast(), len, rustix::mm::Advice::LinuxRemove) };
+    }
+
     /// The arena as one slice, for the worker, which alone touches it while a batch runs.
     pub(super) fn all(&mut self) -> &mut [u8] {
         let at = self.base.as_ptr().wrapping_add(ARENA_AT);

@@ -220,7 +220,7 @@ fn descriptors_come_in_pieces_that_miss_none() {
         pieces += 1;
         // The row before it is in its way: what does not fit behind it is asked again alone.
         let before = Ask::row(own(), None, Row::Identity);
-        let answers = run(&mut worker, vec![before, Ask::descriptors(own(), first, Infos::Plain)]);
+        let answers = run(&mut worker, vec![before, Ask::descriptors(own(), None, first, Infos::Plain)]);
         for part in parts(answers[1].seen().unwrap()) {
             match (part.kind, part.value) {
                 (Kind::Link, Observed::Seen(target)) if target.ends_with(name.as_bytes()) => {
