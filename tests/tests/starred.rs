@@ -160,6 +160,14 @@ const HANGS: &[Row] = &[
         ),
     ),
     row(
+        "told-before-accept",
+        expected(
+            &["deadlock-cycle"],
+            &["server", "client"],
+            &[wait("server", &["unix"], Some("client")), wait("client", &["tcp"], Some("server"))],
+        ),
+    ),
+    row(
         "end-in-flight",
         expected(
             &["self-deadlock"],

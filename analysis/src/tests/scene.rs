@@ -642,7 +642,7 @@ fn socket(word: &str, text: &str, snapshot: SnapshotId) -> Record {
         send_queue: Some(number("sq=").unwrap_or(0)),
         peer: if is_unix { words[1].parse().ok().map(Big) } else { None },
         pending: number("pending=").map(|n| vec![Big(u64::from(n))]).unwrap_or_default(),
-        retransmits: None,
+        retransmits: number("again="),
     }))
 }
 

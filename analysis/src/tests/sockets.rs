@@ -137,3 +137,37 @@ fn a_connected_udp_socket_waits_for_whoever_has_its_peer() {
     // The server is at work.
     check(&scene.replace("<10 recvfrom(4)", "<10 clock_nanosleep()").replace("declared", ""), "nothing");
 }
+
+#[test]
+fn a_writer_into_a_connection_that_is_not_accepted() {
+    let scene = "proc 10 server <5 recvfrom(5)
+         proc 11 client <10 sendto(3)
+         fd 10.4 socket:[90]
+         fd 10.5 socket:[70]
+         fd 11.3 socket:[80]
+         fd 11.6 socket:[71]
+         unix 70 71
+         unix 71 70
+         tcp 80 127.0.0.1:5000 127.0.0.1:100 established sq=4000
+         tcp 0 127.0.0.1:100 127.0.0.1:5000 established rq=4000
+         tcp 90 127.0.0.1:100 0.0.0.0:0 listen rq=1 sq=5";
+    check(scene, "deadlock-cycle likely: 10 11; 10>11 unix-socket-data, 11>10 tcp-accept");
+    // It is sent again and again, and nobody says that it came.
+    check(&scene.replace("sq=4000", "sq=4000 again=2"), "nothing");
+}
+
+#[test]
+fn a_thread_that_has_both_ends_of_a_connection_may_have_a_limit() {
+    let scene = |call: &str| {
+        format!(
+            "proc 10 job <5 {call}
+             fd 10.3 socket:[70]
+             fd 10.4 socket:[71]
+             unix 70 71
+             unix 71 70"
+        )
+    };
+    check(&scene("recvfrom(3)"), "nothing");
+    // A poll has its own limit, which is none.
+    check(&scene("poll([3r],1,-1)"), "self-deadlock certain: 10; 10>10 unix-socket-data");
+}

@@ -188,6 +188,9 @@ fn tcp(view: &View<'_>, fact: &FdFact, socket: &SocketFact, direction: Direction
             .at_most(Confidence::Possible, "what the remote host does");
         return Outcome::Waits(vec![wait]);
     };
+    if peer.inode.0 == 0 {
+        return Outcome::Waits(vec![unaccepted(view, fact, socket, peer)]);
+    }
     if !direction.reads() {
         let text = format!(
             "fd {} -> {}: {} bytes sent and not taken",
@@ -197,9 +200,6 @@ fn tcp(view: &View<'_>, fact: &FdFact, socket: &SocketFact, direction: Direction
         );
         let wait = Wait::new(Class::TcpRoom, key, connection_name(socket)).because(text, vec![own]);
         return Outcome::Waits(vec![held_by(view, wait, peer, fact.process.pid)]);
-    }
-    if peer.inode.0 == 0 {
-        return Outcome::Waits(vec![unaccepted(view, fact, socket, peer)]);
     }
     let wait = Wait::new(Class::TcpReply, key, connection_name(socket))
         .because(format!("fd {} is connected {} -> {}", fact.fd, socket.local, socket.remote), vec![own]);

@@ -25,6 +25,8 @@ pub(crate) struct Judged {
     pub(crate) is_right: bool,
     /// From the last sample that still saw a thread of the chain move, to the first act or the end of the run.
     pub(crate) seconds: Option<f64>,
+    /// What the verdict says that it could not see.
+    pub(crate) unseen: Vec<String>,
 }
 
 impl Judged {
@@ -36,6 +38,7 @@ impl Judged {
             confidence: verdict.map(|verdict| verdict.confidence),
             is_right,
             seconds: verdict.and_then(|verdict| seconds(verdict, capture)),
+            unseen: verdict.map(|verdict| verdict.unknown.clone()).unwrap_or_default(),
         };
         let (said, word) =
             (judged.confidence.map_or("nothing", Confidence::word), if is_right { "right" } else { "WRONG" });

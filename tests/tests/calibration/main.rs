@@ -4,6 +4,7 @@
 //! ```text
 //! cargo test -p hangdog-tests --test calibration                    some minutes
 //! cargo test -p hangdog-tests --test calibration -- --zoo DIR       a folder with a program `zoo` that runs and judges
+//! cargo test -p hangdog-tests --test calibration -- --zoo-alone DIR  the same without those of this package
 //! cargo test -p hangdog-tests --test calibration -- --only WORD     scenarios with this word
 //! cargo test -p hangdog-tests --test calibration -- --hangdog FILE  another build of hangdog
 //! cargo test -p hangdog-tests --test calibration -- --quiet DURATION
@@ -46,22 +47,26 @@ const SOON: f64 = 3.0;
 fn main() -> ExitCode {
     hangdog_tests::as_in_the_foreground();
     let (mut folder, mut only, mut quiet) = (None, String::new(), "8s".to_owned());
+    let mut is_alone = false;
     let mut programs = programs!();
     let mut words = std::env::args().skip(1);
     while let Some(word) = words.next() {
         match (word.as_str(), words.next()) {
             ("--zoo", Some(value)) => folder = Some(PathBuf::from(value)),
+            ("--zoo-alone", Some(value)) => (folder, is_alone) = (Some(PathBuf::from(value)), true),
             ("--only", Some(value)) => only = value,
             ("--hangdog", Some(value)) => programs.hangdog = value.into(),
             ("--quiet", Some(value)) => quiet = value,
             _ => {
-                eprintln!("calibration: [--zoo DIR] [--only WORD] [--hangdog FILE] [--quiet DURATION]");
+                eprintln!(
+                    "calibration: [--zoo DIR | --zoo-alone DIR] [--only WORD] [--hangdog FILE] [--quiet DURATION]"
+                );
                 return ExitCode::from(2);
             }
         }
     }
     let wanted = Wanted { only, quiet };
-    let mut all = own::all(&programs, &wanted);
+    let mut all = if is_alone { Vec::new() } else { own::all(&programs, &wanted) };
     if let Some(folder) = folder {
         all.extend(zoo::all(&programs, &folder, &wanted));
     }
@@ -96,16 +101,19 @@ fn table(all: &[Judged]) -> String {
     rows.join("\n")
 }
 
-/// From the moment the last thread of the chain went to sleep to the sentence.
+/// From the moment the last thread of the chain went to sleep to the sentence; and why it is no surer.
 fn times(all: &[Judged]) -> String {
     let row = |judged: &Judged| {
         let said = judged.confidence.map_or("nothing", Confidence::word);
         let late = judged.confidence == Some(Confidence::Certain) && judged.seconds.is_some_and(|s| s > SOON);
         let seconds = judged.seconds.map_or_else(String::new, |seconds| format!("{seconds:.1}"));
-        format!("| {} | {said} | {seconds}{} |", judged.name, if late { " **late**" } else { "" })
+        let late = if late { " **late**" } else { "" };
+        format!("| {} | {said} | {seconds}{late} | {} |", judged.name, judged.unseen.join("; "))
     };
-    let mut rows =
-        vec!["\n| hang | said | seconds from the last thread's sleep |".to_owned(), "| --- | --- | --- |".to_owned()];
+    let mut rows = vec![
+        "\n| hang | said | seconds from the last thread's sleep | what could not be seen |".to_owned(),
+        "| --- | --- | --- | --- |".to_owned(),
+    ];
     rows.extend(all.iter().filter(|judged| judged.truth == Truth::Hang).map(row));
     rows.join("\n")
 }
