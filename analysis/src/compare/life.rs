@@ -41,6 +41,8 @@ pub(super) fn processes(timeline: &Timeline, who: &Who, sketch: &mut Sketch) {
                 sketch.note(Tier::Ending, text, t, Some(who.actor(tid, t)));
             }
             KernelDeed::Exit { .. } => sketch.mark(&format!("{} ends", who.one(tid, t)), t),
+            // What the one that watches did comes of the hang, and is no part of the run.
+            KernelDeed::SignalSent { .. } if tid.0 == timeline.header().observer.pid.0 => {}
             KernelDeed::SignalSent { signal, code, target, .. } => {
                 if let Some(word) = named(FATAL, *signal) {
                     sketch.note(

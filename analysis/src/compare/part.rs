@@ -14,7 +14,7 @@ use hangdog_schemas::RunNs;
 use hangdog_timeline::Timeline;
 
 use super::life;
-use super::sketch::{Measure, Seen, Sketch, Tier};
+use super::sketch::{Ending, Measure, Seen, Sketch, Tier};
 use super::who::Who;
 
 /// Something that is in one of two runs, or more often in one.
@@ -76,7 +76,18 @@ pub fn part(first: &Timeline, second: &Timeline) -> Vec<Parting> {
     };
     found.extend(missing(&one.marks, &two.marks).into_iter().map(|(text, t)| only_one(t, &text)));
     found.extend(missing(&two.marks, &one.marks).into_iter().map(|(text, t)| only_two(t, &text)));
+    if one.ending != two.ending {
+        found.push((ends.0, ends.1, format!("1 {}, 2 {}", ended(one.ending), ended(two.ending))));
+    }
     in_order(found)
+}
+
+fn ended(ending: Ending) -> &'static str {
+    match ending {
+        Ending::Passed => "passed",
+        Ending::Failed => "failed",
+        Ending::Hung => "was ended by hangdog",
+    }
 }
 
 /// Those of one moment are one difference, told in the words that came first.
