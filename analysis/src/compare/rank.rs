@@ -69,7 +69,8 @@ pub(super) fn rank(sketches: &[&Sketch]) -> (Vec<Divides>, u32) {
             .cmp(&key(b))
             .then_with(|| if d_apart(a, b) { a.chance.total_cmp(&b.chance) } else { std::cmp::Ordering::Equal })
             .then_with(|| near(a).cmp(&near(b)))
-            .then_with(|| (a.feature.tier, &a.feature.text, a.level).cmp(&(b.feature.tier, &b.feature.text, b.level)))
+            .then_with(|| (a.feature.tier, a.at).cmp(&(b.feature.tier, b.at)))
+            .then_with(|| (&a.feature.text, a.level).cmp(&(&b.feature.text, b.level)))
     });
     let weighed = patterns.values().map(BTreeSet::len).sum::<usize>();
     (all, u32::try_from(weighed).unwrap_or(u32::MAX))

@@ -162,7 +162,7 @@ fn stolen(who: &Who, path: &str, twice: Twice) -> Draft {
     Draft {
         kind: FindingKind::LockStolenTwice,
         confidence: if sure { Confidence::Likely } else { Confidence::Possible },
-        at: t,
+        at: twice.second.t,
         clause: format!(
             "two hold {} at once: {} removes it while {}, who has made it, lives, and makes it anew",
             common_path(path, &who.pids),

@@ -38,6 +38,8 @@ impl House {
             })
         };
         let temporary = unused(&std::env::temp_dir()).ok_or(io::ErrorKind::AlreadyExists)??;
+        // `hangdog clean` removes it when we are killed.
+        hangdog_collector::store::claim_house(&temporary)?;
         let kept = match kept {
             Some(path) => {
                 fs::create_dir_all(&path)?;
@@ -64,7 +66,7 @@ impl House {
     /// Removes what is empty now. Whether anything stays is seen by whoever looks.
     pub(crate) fn leave(&self) {
         let _ = fs::remove_dir(&self.kept);
-        let _ = fs::remove_dir(&self.temporary);
+        hangdog_collector::store::leave_house(&self.temporary);
     }
 }
 

@@ -12,7 +12,7 @@ use crate::{console, exit};
 /// Show what dead runs left behind; with --apply, remove it
 ///
 /// Only what is proven to be a dead run's is removed: processes, FUSE connections and mounts that it left,
-/// directories of runs in memory, recorders of programs, first facts of runs whose capture could not be written, and
+/// directories of runs in memory and those in which `flake` made its runs, recorders of programs, first facts of runs whose capture could not be written, and
 /// stale locks. Each is told with why it is the run's. Captures stay. No removal goes through a mount.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
@@ -24,6 +24,7 @@ Exit codes:
 Environment:
   XDG_RUNTIME_DIR    where runs have their directories (else /dev/shm)
   XDG_STATE_HOME     where captures are kept
+  TMPDIR             where flake made its runs (else /tmp)
 
 Example:
   hangdog clean
@@ -38,7 +39,8 @@ pub(crate) struct Arguments {
 pub(crate) fn perform(arguments: &Arguments) -> Result<u8, Failure> {
     let captures = default_place(|variable| std::env::var_os(variable));
     let uid = rustix::process::geteuid().as_raw();
-    let found = leftovers(std::env::var_os("XDG_RUNTIME_DIR"), uid, captures.as_deref())
+    let temporary = std::env::temp_dir();
+    let found = leftovers(std::env::var_os("XDG_RUNTIME_DIR"), uid, captures.as_deref(), &temporary)
         .map_err(|error| Failure::new("what runs left cannot be listed").because(&error))?;
     if !arguments.apply {
         say(&listed(&found, "would remove"))?;

@@ -3,6 +3,7 @@
 //! | what | is a dead run's when |
 //! | --- | --- |
 //! | a run's directory on tmpfs | its watcher and its command have ended: boot, pid namespace, pid, start time |
+//! | a directory in which `flake` made its runs | its hangdog has ended, and nobody has TMPDIR, working directory or a file there |
 //! | first facts that were kept | the same; they are removed by nobody else |
 //! | a process, a FUSE connection, a mount | see `remains` |
 //! | a recorder file of the user | nobody holds the lock that its program takes for life |
@@ -19,11 +20,12 @@ use std::time::Duration;
 
 use rustix::process::{Signal, pidfd_send_signal};
 
+use super::houses::{House, houses, tenants};
 use super::lock::{LOCK_NAME, Lock, LockError};
 use super::owner::{Life, Owner};
 use super::remains::{Remains, remains};
 use super::remove::remove_tree;
-use super::runs::{Run, runs};
+use super::runs::{Claim, Run, runs};
 use super::scan::{Scan, scan};
 use crate::act::{Mount, abort_connection, detach_mount};
 use crate::kernel::{ancestors, has_ended, wait_readable};
@@ -48,6 +50,8 @@ pub enum Kind {
     Recorder,
     /// A lock of the store.
     Lock,
+    /// Where `flake` made its runs.
+    House,
 }
 
 impl Kind {
@@ -61,6 +65,7 @@ impl Kind {
             Self::FirstFacts => "first facts of a run",
             Self::Recorder => "recorder of a program",
             Self::Lock => "lock of the store",
+            Self::House => "directory of flake",
         }
     }
 }
@@ -99,11 +104,17 @@ enum Thing {
     Run(Run),
     Recorder(PathBuf),
     Lock,
+    House(House),
 }
 
 /// All there is of a user: on tmpfs, and in the directory of captures, if there is one; and what dead runs left
-/// elsewhere.
-pub fn leftovers(runtime: Option<OsString>, uid: u32, captures: Option<&Path>) -> io::Result<Vec<Leftover>> {
+/// elsewhere, and in the place for temporary files.
+pub fn leftovers(
+    runtime: Option<OsString>,
+    uid: u32,
+    captures: Option<&Path>,
+    temporary: &Path,
+) -> io::Result<Vec<Leftover>> {
     let runs = runs(runtime, uid)?;
     let is_dead = |run: &&Run| run.claim.as_ref().is_some_and(|claim| claim.life() == Life::Dead);
     let dead: BTreeSet<String> = runs.iter().filter(is_dead).map(|run| run.name.clone()).collect();
@@ -116,11 +127,36 @@ pub fn leftovers(runtime: Option<OsString>, uid: u32, captures: Option<&Path>) -
         }
         found.push(of_run(run));
     }
+    found.extend(of_houses(houses(temporary, uid)));
     found.extend(recorders(uid)?);
     if let Some(captures) = captures {
         found.extend(lock(&captures.join(LOCK_NAME))?);
     }
     Ok(found)
+}
+
+fn of_houses(houses: Vec<House>) -> Vec<Leftover> {
+    let life = |house: &House| house.claim.as_ref().map(Claim::life);
+    let dead: Vec<PathBuf> =
+        houses.iter().filter(|house| life(house) == Some(Life::Dead)).map(|house| house.path.clone()).collect();
+    // Everybody is looked at for a reason only.
+    let inside = if dead.is_empty() { Some(BTreeSet::new()) } else { tenants(&dead) };
+    let leftover = |house: House| {
+        let standing = match (&house.claim, life(&house)) {
+            (Some(_), Some(Life::Dead)) => match &inside {
+                Some(inside) => {
+                    let tenant = inside.iter().find(|(_, at)| dead[*at] == house.path);
+                    tenant.map_or(Standing::Dead, |(pid, _)| Standing::InUse(*pid))
+                }
+                None => Standing::Unknown("who is in it could not be told in time".to_owned()),
+            },
+            (Some(claim), Some(life)) => standing(&claim.watcher, life),
+            _ => Standing::Unknown("it names nobody; when no hangdog runs, remove it by hand".to_owned()),
+        };
+        let (what, why) = (house.path.display().to_string(), "its hangdog has ended, and nobody is in it".to_owned());
+        Leftover { kind: Kind::House, run: what.clone(), what, why, standing, thing: Thing::House(house) }
+    };
+    houses.into_iter().map(leftover).collect()
 }
 
 fn recorders(uid: u32) -> io::Result<Vec<Leftover>> {
@@ -195,16 +231,19 @@ fn remove(leftover: &Leftover, kept: &BTreeSet<String>) -> Option<String> {
         }
         Thing::Mount(mount) => detach_mount(mount).err(),
         Thing::Run(run) if kept.contains(&run.name) => Some("it has the proof for what else stays".to_owned()),
-        Thing::Run(run) => {
-            let above = Path::new(&leftover.what).parent().unwrap_or(Path::new("/"));
-            let left = remove_tree(run.base.as_fd(), &run.entry, above);
-            let left: Vec<String> =
-                left.into_iter().map(|stays| format!("{}: {}", stays.path.display(), stays.why)).collect();
-            (!left.is_empty()).then(|| left.join("; "))
-        }
+        Thing::Run(run) => remove_at(leftover, &run.base, &run.entry),
+        Thing::House(house) => remove_at(leftover, &house.base, &house.entry),
         Thing::Recorder(path) => hangdog_flight::remove_dead_file(path).err().map(|error| error.to_string()),
         Thing::Connection(_) | Thing::Lock => None,
     }
+}
+
+fn remove_at(leftover: &Leftover, base: &OwnedFd, entry: &OsStr) -> Option<String> {
+    let above = Path::new(&leftover.what).parent().unwrap_or(Path::new("/"));
+    let left = remove_tree(base.as_fd(), entry, above);
+    let left: Vec<String> =
+        left.into_iter().map(|stays| format!("{}: {}", stays.path.display(), stays.why)).collect();
+    (!left.is_empty()).then(|| left.join("; "))
 }
 
 /// Processes first, then connections and mounts, the innermost first.

@@ -5,6 +5,7 @@
 //! | who somebody is, and whether they still live | `owner` |
 //! | who may change the store | `lock` |
 //! | which runs have a directory, and asking one of them for a look | `runs` |
+//! | which directories are of `flake`, and who is in them | `houses` |
 //! | how a tree is removed without leaving its file system | `remove` |
 //! | who serves what, and whose environment names which run | `scan` |
 //! | what a dead run left outside of its directory | `remains` |
@@ -14,6 +15,7 @@
 //! remove is told.
 
 mod clean;
+mod houses;
 mod lock;
 mod owner;
 mod remains;
@@ -22,6 +24,7 @@ mod runs;
 mod scan;
 
 pub use clean::{Kind, Leftover, Standing, apply, leftovers};
+pub use houses::{claim_house, leave_house};
 pub(crate) use lock::LOCK_NAME;
 pub use lock::{Lock, LockError};
 pub use owner::{Life, Owner};

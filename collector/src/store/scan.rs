@@ -44,7 +44,7 @@ pub(super) fn scan(runs: &BTreeSet<String>) -> Scan {
 }
 
 /// The lines that a helper finds, and whether it came to its end.
-fn told<I: Iterator<Item = String>>(look: impl FnOnce() -> I) -> (Vec<String>, bool) {
+pub(super) fn told<I: Iterator<Item = String>>(look: impl FnOnce() -> I) -> (Vec<String>, bool) {
     let Ok((read, write)) = pipe_with(PipeFlags::CLOEXEC) else { return (Vec::new(), false) };
     let work = || {
         let Ok(mut write) = write.try_clone().map(std::fs::File::from) else { return 1 };
@@ -75,7 +75,7 @@ fn told<I: Iterator<Item = String>>(look: impl FnOnce() -> I) -> (Vec<String>, b
     (text.lines().filter(|line| *line != ".").map(str::to_owned).collect(), is_whole)
 }
 
-fn everybody() -> impl Iterator<Item = u32> {
+pub(super) fn everybody() -> impl Iterator<Item = u32> {
     let entries = std::fs::read_dir("/proc").into_iter().flatten().flatten();
     entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok())
 }

@@ -7,7 +7,7 @@ mod incidents;
 use std::fs;
 
 use hangdog_schemas::{Confidence, FindingKind, Report};
-use hangdog_tests::{Bench, Ended, Needs, Programs, programs, root, trial};
+use hangdog_tests::{Bench, Ended, Needs, Programs, programs, root, trial, until};
 use libtest_mimic::{Arguments, Trial};
 
 /// More than these need: the series ends when what differs is established.
@@ -28,6 +28,11 @@ fn main() {
     trials.push(trial("a hang among the runs names itself", Needs::That(missing), hang));
     trials.push(trial("runs that pass accuse nobody, alone or two by two", Needs::That(missing), passes));
     trials.push(trial("what cannot be started is told", Needs::Nothing, not_found));
+    trials.push(trial(
+        "what a killed series leaves is taken away, when nobody is in it",
+        Needs::That(missing),
+        killed,
+    ));
     trials.push(trial("nothing is left behind", Needs::That(missing), nothing_left));
     libtest_mimic::run(&arguments, trials).exit();
 }
@@ -185,4 +190,56 @@ open(os.path.join(d, 'left'), 'w').write('x')
     let ended = bench.end_of(command.env("TMPDIR", &scratch).env("XDG_STATE_HOME", bench.path("state")));
     assert_eq!(ended.status.code(), Some(0), "{}{}", ended.stdout, ended.stderr);
     assert_eq!(fs::read_dir(&scratch).unwrap().count(), 0, "all temporary files are gone");
+}
+
+/// The run goes on when its series is killed: as long as it does, its directory stays.
+fn killed() {
+    let bench = Bench::new(programs!());
+    let scratch = bench.path("scratch");
+    fs::create_dir(&scratch).unwrap();
+    let program = bench.path("stays.py");
+    let text = "import os, time\nopen(os.environ['TMPDIR'] + '/there', 'w').write('x')\ntime.sleep(1000)\n";
+    fs::write(&program, text).unwrap();
+    let mut command = bench.hangdog(["flake", "--runs", "1", "--", python(), program.to_str().unwrap()]);
+    let quiet = || std::process::Stdio::null();
+    command.env("TMPDIR", &scratch).env("XDG_STATE_HOME", bench.path("state")).stdout(quiet()).stderr(quiet());
+    let mut series = command.spawn().unwrap();
+    let house = until("a file of the run", || {
+        let house = fs::read_dir(&scratch).ok()?.next()?.ok()?.path();
+        house.join("00001/tmp/there").exists().then_some(house)
+    });
+    // Nobody else's dead runs are touched.
+    let alone = r#"mount -t tmpfs tmpfs /dev/shm && exec "$@""#;
+    let clean = |apply: &[&str]| {
+        let clean = bench.hangdog([&["clean"], apply].concat());
+        let words = ["unshare", "-m", "sh", "-c", alone, "sh"].map(std::ffi::OsStr::new).into_iter();
+        let mut command = bench.unwatched(words.chain([clean.get_program()]).chain(clean.get_args()));
+        bench.end_of(command.env("TMPDIR", &scratch).env("XDG_STATE_HOME", bench.path("state"))).stdout
+    };
+    let line = |word: &str| format!("{word:<12}  directory of flake     {}", house.display());
+    let in_use = clean(&["--apply"]);
+    assert!(in_use.contains(&format!("{}, by process {}", line("in use"), series.id())), "{in_use}");
+    series.kill().unwrap();
+    series.wait().unwrap();
+    let goes_on = clean(&["--apply"]);
+    assert!(goes_on.contains(&line("in use")) && house.join("00001/tmp/there").exists(), "{goes_on}");
+    for pid in within(&scratch) {
+        nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), nix::sys::signal::Signal::SIGKILL).unwrap();
+    }
+    until("the end of the run", || within(&scratch).is_empty().then_some(()));
+    let listed = clean(&[]);
+    assert!(listed.contains(&line("would remove")) && house.exists(), "{listed}");
+    let removed = clean(&["--apply"]);
+    assert!(removed.contains(&line("removed")) && !house.exists(), "{removed}");
+}
+
+/// Processes whose TMPDIR is in a directory.
+fn within(place: &std::path::Path) -> Vec<i32> {
+    let start = format!("TMPDIR={}/", place.display());
+    let pids = fs::read_dir("/proc").unwrap().flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    let is_in = |pid: &i32| {
+        let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+        environment.split(|byte| *byte == 0).any(|variable| variable.starts_with(start.as_bytes()))
+    };
+    pids.filter(is_in).collect()
 }
