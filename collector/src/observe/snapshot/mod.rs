@@ -285,6 +285,7 @@ impl Taking {
     }
 
     async fn take(mut self, begin: SnapshotBegin) {
+        self.reader.crew.borrow_mut().shrink();
         self.read_own().await;
         self.scan().await;
         let mut next: Vec<Pid> = self.scene.kept().map(|(pid, _)| pid).collect();

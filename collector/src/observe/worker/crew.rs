@@ -1,7 +1,7 @@
 //! Workers that share the reads of a snapshot: two, also where there is one processor.
 //!
-//! While one reads, what another has read is understood; while one is stuck, the other goes on. What one got stuck in is
-//! spared both of them.
+//! While one reads, what another has read is understood. One that waits in the kernel leaves its turn, and what else it was
+//! to read, to another: so stuck reads are waited for side by side. What one got stuck in is spared all of them.
 
 use std::cell::RefCell;
 use std::io;
@@ -16,10 +16,13 @@ use super::{Answer, Ask, Room, Stall, Worker};
 
 /// More readers of `/proc` than this wait for each other's locks.
 const WORKERS: usize = 2;
+/// With those that wait in the kernel.
+const MOST: usize = 8;
 
 /// Workers with one supervisor.
 pub struct Crew {
     workers: Vec<Worker>,
+    room: Room,
     held: Rc<RefCell<Held>>,
     doorbell: Rc<Doorbell>,
 }
@@ -30,12 +33,32 @@ impl Crew {
         let held = Rc::new(RefCell::new(Held::default()));
         let doorbell = Rc::new(Doorbell::new()?);
         let workers = (0..WORKERS).map(|_| Worker::sharing(room, Rc::clone(&held), Rc::clone(&doorbell)));
-        Ok(Self { workers: workers.collect::<io::Result<_>>()?, held, doorbell })
+        Ok(Self { workers: workers.collect::<io::Result<_>>()?, room, held, doorbell })
     }
 
     /// How many workers there are.
     pub fn size(&self) -> usize {
         self.workers.len()
+    }
+
+    /// One more, in place of one that waits. Whether there is one.
+    pub fn grow(&mut self) -> bool {
+        if self.workers.len() >= MOST {
+            return false;
+        }
+        let worker = Worker::sharing(self.room, Rc::clone(&self.held), Rc::clone(&self.doorbell));
+        let grown = worker.map(|worker| self.workers.push(worker));
+        grown.is_ok()
+    }
+
+    /// Whether there is a turn for worker `n` beside those of `others` that do not wait in the kernel.
+    pub fn has_turn(&mut self, others: impl Iterator<Item = usize>, now: Instant) -> bool {
+        others.filter(|&other| !self.workers[other].waits(now)).count() < WORKERS
+    }
+
+    /// What worker `n` was to read and others may, when it waits in the kernel: the last asks of its batch.
+    pub fn hand_on(&mut self, n: usize, now: Instant) -> Vec<Ask> {
+        if self.workers[n].waits(now) { self.workers[n].hand_on() } else { Vec::new() }
     }
 
     /// Begins a batch with worker `n`, which must have none.
@@ -79,6 +102,14 @@ impl Crew {
     /// Files since the last call that were longer than there was room.
     pub fn take_truncated(&mut self) -> Vec<String> {
         std::mem::take(&mut self.held.borrow_mut().truncated)
+    }
+
+    /// Lets those go that came in place of others. Nothing may be going on.
+    pub fn shrink(&mut self) {
+        // One that is yet to be buried could not be waited for.
+        while self.workers.len() > WORKERS && self.workers.last().is_some_and(Worker::is_idle) {
+            self.workers.pop();
+        }
     }
 
     /// Forgets which processes are skipped: their locks may be free by now.

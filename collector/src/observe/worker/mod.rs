@@ -16,7 +16,7 @@
 //! | to know | look in |
 //! | --- | --- |
 //! | what can be asked for, and what could block it | `ask`, `row` |
-//! | how several workers share the work, and what they learn from each other | `crew`, `held` |
+//! | how several workers share the work, and what they learn from each other | `crew`, `handing_on`, `held` |
 //! | the worker's own side | `child`, with `reads`, `several`, `elsewhere` |
 //! | what lies in the shared memory | `shared`, `room`, `parts` |
 
@@ -24,6 +24,7 @@ mod ask;
 mod child;
 mod crew;
 mod elsewhere;
+mod handing_on;
 mod held;
 mod parts;
 mod path;
@@ -56,6 +57,8 @@ use self::shared::{Doorbell, SLOTS, Shared, Slot};
 const PATIENCE: Duration = Duration::from_millis(20);
 /// The same for tables of the whole system: `/proc/locks` waits for a grace period (16 ms seen).
 const TABLE_PATIENCE: Duration = Duration::from_millis(250);
+/// After so long in one read a worker that sleeps leaves what else it was to read to others.
+const SOON: Duration = Duration::from_millis(3);
 /// How long a worker that could run, but got no processor, is waited for.
 const STARVED: Duration = Duration::from_secs(1);
 /// How long a killed worker may take to go.
@@ -99,7 +102,17 @@ enum State {
     /// Nothing is asked.
     Idle,
     /// The worker has asks `from..to` of the batch.
-    Running { from: usize, to: usize, progress: u32, since: Instant, starved_since: Option<Instant> },
+    Running {
+        from: usize,
+        to: usize,
+        progress: u32,
+        since: Instant,
+        starved_since: Option<Instant>,
+        /// It has slept in one read for longer than most reads take.
+        waits: bool,
+        /// It has more than that, which others read in its stead.
+        handed_on: bool,
+    },
     /// It was killed over ask `at`.
     Killed { at: usize, wchan: String, since: Instant },
     /// There is no worker, and there will be none.
@@ -303,7 +316,8 @@ impl Worker {
         control.bell.store(self.bell, std::sync::atomic::Ordering::Release);
         let _ = futex::wake(&control.bell, futex::Flags::empty(), 1);
         let progress = control.progress.load(std::sync::atomic::Ordering::Acquire);
-        self.state = State::Running { from, to, progress, since: now, starved_since: None };
+        self.state =
+            State::Running { from, to, progress, since: now, starved_since: None, waits: false, handed_on: false };
     }
 
     /// Takes over finished answers up to `to`.
@@ -327,9 +341,15 @@ impl Worker {
 
     /// Looks at a running worker. Whether there is something to do next.
     fn watch(&mut self, now: Instant) -> bool {
-        let State::Running { to, progress, since, starved_since, .. } = self.state else { return true };
+        let State::Running { to, progress, since, starved_since, handed_on, .. } = self.state else { return true };
         let finished = self.shared.is_finished(self.bell);
         self.collect(to);
+        if handed_on && !finished && self.next == to {
+            // It would go on with what others read by now.
+            self.kill();
+            self.state = State::Killed { at: self.next, wchan: String::new(), since: now };
+            return true;
+        }
         if finished || self.next == to {
             // With the arena full it finished earlier: the rest is sent again.
             if finished {
@@ -341,11 +361,12 @@ impl Worker {
             return finished;
         }
         let seen = self.shared.control().progress.load(std::sync::atomic::Ordering::Acquire);
-        let State::Running { progress: last, since: mark, starved_since: starved, .. } = &mut self.state else {
+        let State::Running { progress: last, since: mark, starved_since: starved, waits, .. } = &mut self.state
+        else {
             return true;
         };
         if seen != progress {
-            (*last, *mark, *starved) = (seen, now, None);
+            (*last, *mark, *starved, *waits) = (seen, now, None, false);
             return false;
         }
         let patience = if self.asks[self.next].pid.is_none() { TABLE_PATIENCE } else { PATIENCE };
