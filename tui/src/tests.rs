@@ -21,6 +21,7 @@ use crate::state::{Row, State, View};
 use crate::update::update;
 use crate::{sample, theme, view};
 
+mod facts;
 mod random;
 
 fn timeline() -> Timeline {

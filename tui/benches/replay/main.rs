@@ -3,7 +3,7 @@
 //! ```text
 //! $ cargo bench -p hangdog-tui                       1,000,000 phase records, 100,000 kernel events, 12,000 lanes
 //! $ cargo bench -p hangdog-tui -- 10000000           ten times as many
-//! $ cargo bench -p hangdog-tui -- FILE.hang          a capture that was recorded: `many.py` says how to make a large one
+//! $ cargo bench -p hangdog-tui -- FILE.hang          a capture that was recorded; `many.py` makes a large one
 //! ```
 //!
 //! All times are those on a processor. The capture is made in one process and looked at in another one, so that the

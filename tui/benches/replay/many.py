@@ -1,4 +1,4 @@
-"""Forty processes of ten threads, two phases each at any time, for 45 seconds: a large capture that was really recorded.
+"""Forty processes of ten threads, two phases each at a time: a large capture that was really recorded.
 
     $ PYTHONPATH=tracer/clients/python hangdog run -o many.hang -- python3 tui/benches/replay/many.py
     $ cargo bench -p hangdog-tui -- many.hang

@@ -83,6 +83,7 @@ fn signs() -> Block {
         (EventKind::Snapshot, "snapshot"),
         (EventKind::Output, "output"),
         (EventKind::File, "a file was touched"),
+        (EventKind::Call, "a system call with a name"),
         (EventKind::Kernel, "the kernel's recorder saw something"),
         (EventKind::Action, "hangdog acted"),
         (EventKind::End, "the command ended"),
