@@ -237,7 +237,8 @@ fn diverged(sketches: &[&Sketch], all: &[Divides], cause: &Divides, (bad, passed
         is_told && is_later && !same(cause, divides) && (divides.stands || few && divides.passed == 0)
     });
     let mut follows: Vec<&Divides> = follows.collect();
-    follows.sort_by_key(|divides| divides.at);
+    // Who came in whose way says more than that a call failed.
+    follows.sort_by_key(|divides| (divides.feature.tier, divides.at));
     let mut word = "; then";
     for divides in follows.into_iter().take(3) {
         let longer = format!("{sentence}{word} {}", clause(divides));

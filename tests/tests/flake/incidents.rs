@@ -58,7 +58,7 @@ pub(crate) const ALL: &[Incident] = &[
             "run 1 has two owners at once",
             "umount2(",
             "EBUSY",
-            "kept busy by sleep",
+            "kept busy by sh[",
             "result.json as it was written for an earlier owner of the same id",
         ],
         finding: Some((FindingKind::StaleState, &["result.json", "for run 1", "by sh["])),

@@ -25,11 +25,12 @@ def begin(name):
         subprocess.run(["mount", "--bind", store, state], check=True)
     return row, state
 
-def monitor(row, state, wait):
+def monitor(row, state, listener):
     with phase("watch", entity="run %d" % row):
-        container = subprocess.Popen(["sh", "-c", "echo '{\"exit_code\": 0}' > result.json; exec sleep " + wait], cwd=state)
+        # It waits as long as a listener is connected.
+        script = "echo '{\"exit_code\": 0}' > result.json; read _"
+        container = subprocess.Popen(["sh", "-c", script], cwd=state, stdin=listener)
         container.wait()
-    time.sleep(0.25)
     # It marks "its" run finished, whoever has the id by now.
     with phase("finish", entity="run %d" % row):
         own = sqlite3.connect(path)
@@ -38,16 +39,23 @@ def monitor(row, state, wait):
 
 called("manager")
 row, state = begin("first")
-# It waits as long as a listener is connected.
-slow = random.random() < 0.5
-watcher = forked("monitor", lambda: monitor(row, state, "0.5" if slow else "0.01"))
-time.sleep(0.25)
+stays = random.random() < 0.5
+listener, connected = os.pipe()
+os.set_inheritable(connected, False)
+
+def watches():
+    os.close(connected)
+    monitor(row, state, listener)
+
+watcher = forked("monitor", watches)
+while not os.path.exists(os.path.join(state, "result.json")):
+    time.sleep(0.01)
+if not stays:
+    os.close(connected)
+    os.waitpid(watcher, 0)
 db.execute("delete from runs where id = ?", (row,))
 db.commit()
 subprocess.run(["umount", state], stderr=subprocess.DEVNULL)
-if not slow:
-    # The old actor is through with it.
-    os.waitpid(watcher, 0)
 again, state = begin("second")
 assert again == row, "SQLite gives the id out again"
 with phase("run", entity="run %d" % again):
@@ -62,7 +70,8 @@ with phase("run", entity="run %d" % again):
             succeeded = json.load(f)["exit_code"] == 0
     except FileNotFoundError:
         pass
-    if slow:
+    if stays:
+        os.close(connected)
         os.waitpid(watcher, 0)
 finished = db.execute("select state from runs where id = ?", (again,)).fetchone()[0]
 while is_mounted(state):
