@@ -8,7 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use hangdog_tests::{Bench, Needs, Programs, programs, root, trial};
+use hangdog_tests::{Bench, Needs, Programs, programs, trial};
 use libtest_mimic::{Arguments, Trial};
 
 /// At a time: they sleep nearly always.
@@ -16,19 +16,19 @@ const AT_ONCE: usize = 12;
 
 /// What some need beside that which runs them.
 const NEEDS: &[(&str, Needs)] = &[
-    ("cgroup-frozen-thawed", Needs::That(root)),
-    ("fanotify-permission", Needs::That(root)),
+    ("cgroup-frozen-thawed", Needs::That(no_namespaces)),
+    ("fanotify-permission", Needs::That(no_namespaces)),
     ("go-afterfunc", Needs::Program("go", "version")),
     ("java-abba-interrupt", Needs::Program("java", "-version")),
     ("java-pool-long-holder", Needs::Program("java", "-version")),
     ("java-process-slow-child", Needs::Program("java", "-version")),
-    ("netns-netlink-link-up", Needs::That(root)),
-    ("pidns-flock-holder", Needs::That(root)),
-    ("poll-mountinfo", Needs::That(root)),
+    ("netns-netlink-link-up", Needs::That(no_namespaces)),
+    ("pidns-flock-holder", Needs::That(no_namespaces)),
+    ("poll-mountinfo", Needs::That(no_namespaces)),
     ("socat-relay-chain", Needs::Program("socat", "-V")),
-    ("tcp-keepalive", Needs::That(root)),
-    ("time-namespace-deadline", Needs::That(root)),
-    ("userfaultfd", Needs::That(root)),
+    ("tcp-keepalive", Needs::That(no_namespaces)),
+    ("time-namespace-deadline", Needs::That(no_namespaces)),
+    ("userfaultfd", Needs::That(no_namespaces)),
 ];
 
 fn main() {
@@ -51,6 +51,12 @@ fn main() {
         })
         .collect();
     libtest_mimic::run(&arguments, trials).exit();
+}
+
+/// Why no namespaces can be made here, if so: some are of their own kind, others make what only root may.
+fn no_namespaces() -> Option<String> {
+    let made = Command::new("unshare").args(["--user", "--map-root-user", "true"]).status();
+    (!made.is_ok_and(|status| status.success())).then(|| "needs unshare and user namespaces".to_owned())
 }
 
 fn stem(file: &Path) -> String {

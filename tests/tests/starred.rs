@@ -175,6 +175,20 @@ const HANGS: &[Row] = &[
             &[wait("reader", &["pipe"], Some("receiver")), wait("receiver", &["unix"], Some("receiver"))],
         ),
     ),
+    Row {
+        name: "both-listen",
+        needs: Needs::Program("node", "--version"),
+        expected: expected(
+            &["deadlock-cycle"],
+            &["starter", "worker"],
+            &[wait("starter", &["unix"], Some("worker")), wait("worker", &["unix"], Some("starter"))],
+        ),
+    },
+    Row {
+        name: "Monitors",
+        needs: Needs::Program("java", "-version"),
+        expected: expected(&["orphan-wait"], &[], &[wait("java", &["thread-exit"], Some("java"))]),
+    },
     row("jobs-that-wait", expected(&["orphan-wait"], &[], &[wait("joiner", &["event"], Some("joiner"))])),
     row("queue-nobody-fills", expected(&["orphan-wait"], &[], &[wait("worker", &["event"], Some("worker"))])),
     row("pool-of-one", expected(&["orphan-wait"], &[], &[wait("pool", &["event"], Some("pool"))])),
@@ -230,7 +244,9 @@ const HEALTHY: &[&str] = &["lock-file-queue", "lock-file-left", "lock-made-by-co
 
 fn main() {
     hangdog_tests::as_in_the_foreground();
-    let arguments = Arguments::from_args();
+    let mut arguments = Arguments::from_args();
+    // They wait most of the time, some of them for `--timeout`.
+    arguments.test_threads.get_or_insert(6);
     let hangs = HANGS.iter().map(|row| trial(row.name, row.needs.clone(), move || check(programs!(), row)));
     let healthy = HEALTHY
         .iter()
@@ -254,8 +270,14 @@ fn no_cable() -> Option<String> {
 }
 
 fn line(bench: &Bench, name: &str) -> Vec<OsString> {
-    let script = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("scenarios").join(format!("{name}.py"));
-    let python = [OsString::from("python3"), script.into(), bench.path("resource").into()];
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("scenarios");
+    let (program, end) = match name {
+        "both-listen" => ("node", "js"),
+        "Monitors" => ("java", "java"),
+        _ => ("python3", "py"),
+    };
+    let script = folder.join(format!("{name}.{end}"));
+    let script = [OsString::from(program), script.into(), bench.path("resource").into()];
     let apart = match name {
         // Queues of System V outlive everybody: theirs go with a namespace.
         "message-queue" => Some("--ipc"),
@@ -264,7 +286,7 @@ fn line(bench: &Bench, name: &str) -> Vec<OsString> {
         _ => None,
     };
     let apart = apart.map(|namespace| ["unshare", namespace, "--"].map(OsString::from));
-    apart.into_iter().flatten().chain(python).collect()
+    apart.into_iter().flatten().chain(script).collect()
 }
 
 fn check(programs: Programs, row: &Row) {

@@ -181,7 +181,7 @@ fn holds(view: &View<'_>, holder: &FdFact, end: &str) -> Vec<Resolver> {
 /// A holder may be whoever receives a descriptor that lies in flight in a unix socket, or be among processes whose
 /// descriptors could not be read.
 pub(super) fn hidden_holders(view: &View<'_>, wait: Wait) -> Wait {
-    let wait = receivers(view, wait);
+    let wait = by_kernel(view, receivers(view, wait));
     let left_out = view.snapshot.gaps.iter().find(|gap| gap.pid.is_none() && gap.what.starts_with("fd holders"));
     if let Some(gap) = left_out {
         return wait.at_most(Confidence::Possible, gap.what.clone());
@@ -201,6 +201,23 @@ pub(super) fn hidden_holders(view: &View<'_>, wait: Wait) -> Wait {
         at_most,
         format!("descriptors of {} could not be read; one of them may hold the other end", list.join(", ")),
     )
+}
+
+/// The kernel reads and writes for a program that has asked it to (io_uring), at a time that may be set.
+fn by_kernel(view: &View<'_>, wait: Wait) -> Wait {
+    let holders: BTreeSet<Pid> = wait.resolvers.iter().map(|resolver| resolver.who.pid()).collect();
+    match holders.into_iter().find(|pid| has_ring(view, *pid)) {
+        Some(pid) => {
+            let unseen = format!("whether the io_uring of {}[{pid}] does it", view.comm(pid));
+            wait.at_most(Confidence::Possible, unseen)
+        }
+        None => wait,
+    }
+}
+
+fn has_ring(view: &View<'_>, pid: Pid) -> bool {
+    let is_ring = |fd: &FdFact| fd.target.contains("[io_uring]") || fd.target.contains("[aio]");
+    view.snapshot.fds.get(&pid).is_some_and(|fds| fds.values().any(is_ring))
 }
 
 /// Which files lie in flight in a socket says nobody: it is this one where no process has it, and may be a copy of it
@@ -223,10 +240,10 @@ fn receivers(view: &View<'_>, mut wait: Wait) -> Wait {
             wait = wait.resolved(threads.into_iter().map(Resolver::untold).collect());
         } else {
             let text = format!("no process has the other end, and descriptors wait in fd {} of {pid}", socket.fd);
-            wait = wait.because(text, facts).resolved(threads);
-            if wait.confidence == Confidence::Certain {
-                wait = wait.at_most(Confidence::Likely, "which descriptors wait to be received from a unix socket");
-            }
+            wait = wait
+                .because(text, facts)
+                .resolved(threads)
+                .at_most(Confidence::Possible, "which descriptors wait to be received from a unix socket");
         }
     }
     wait
@@ -262,8 +279,7 @@ fn eventfd(view: &View<'_>, fact: &FdFact, id: Option<u32>) -> Wait {
         };
         wait = wait.resolved(threads);
     }
-    let by_kernel = |fd: &FdFact| fd.target.contains("[io_uring]") || fd.target.contains("[aio]");
-    if view.snapshot.fds.get(&pid).is_some_and(|fds| fds.values().any(by_kernel)) {
+    if has_ring(view, pid) {
         wait = wait.at_most(Confidence::Possible, "whether a completion of io_uring sets the eventfd");
     }
     wait
