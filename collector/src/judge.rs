@@ -2,6 +2,8 @@
 //! the answer up when it is there. The command line fills this in with a child process that has limits
 //! on time and memory.
 
+use std::borrow::Cow;
+
 use hangdog_schemas::{Record, Report};
 
 /// Why a report is shown while the command still runs.
@@ -22,7 +24,7 @@ pub trait Judge {
     /// A new question: the records that matter (header, processes, open phases, the last two snapshots,
     /// triggers, actions), in an order in which a timeline can be built from them. A question that was not
     /// answered yet is dropped.
-    fn ask(&mut self, records: &[Record]);
+    fn ask(&mut self, records: &[Cow<'_, Record>]);
 
     /// The answer to the last question, once. Returns at once in any case; called every 20 ms while a
     /// question is open. A judge that failed or ran out of time answers with a report without a verdict,

@@ -9,6 +9,7 @@
 mod child;
 mod told;
 
+use std::borrow::Cow;
 use std::ffi::{OsStr, OsString};
 use std::io::{self, BufWriter, Write as _};
 use std::time::Duration;
@@ -87,7 +88,7 @@ impl ChildJudge {
         }
     }
 
-    fn start(&self, records: &[Record]) -> io::Result<Fed> {
+    fn start(&self, records: &[Cow<'_, Record>]) -> io::Result<Fed> {
         let mut food = Food::new()?;
         let mut lines = BufWriter::with_capacity(64 << 10, food.file());
         for record in records {
@@ -106,7 +107,7 @@ impl ChildJudge {
 }
 
 impl Judge for ChildJudge {
-    fn ask(&mut self, records: &[Record]) {
+    fn ask(&mut self, records: &[Cow<'_, Record>]) {
         if let Some(child) = self.asked.take().and_then(|asked| asked.child) {
             self.leaving.push(child);
         }
@@ -172,15 +173,15 @@ fn without_verdict(mut run: RunSummary, trouble: String) -> Report {
     Report { verdict: None, findings: Vec::new(), run, comparison: None, schema: REPORT_VERSION }
 }
 
-fn summary(records: &[Record]) -> RunSummary {
-    let header = records.iter().find_map(|record| if let Record::Run(header) = record { Some(header) } else { None });
-    let trigger =
-        records.iter().rev().find_map(|r| if let Record::Trigger(trigger) = r { Some(trigger) } else { None });
+fn summary(records: &[Cow<'_, Record>]) -> RunSummary {
+    let all = records.iter().map(AsRef::as_ref);
+    let header = all.clone().find_map(|record| if let Record::Run(header) = record { Some(header) } else { None });
+    let trigger = all.clone().rev().find_map(|r| if let Record::Trigger(trigger) = r { Some(trigger) } else { None });
     RunSummary {
         id: header.map(|header| header.run.clone()).unwrap_or_default(),
         command: header.map(|header| header.command.clone()).unwrap_or_default(),
         host: header.map(|header| header.host.clone()).unwrap_or_default(),
-        at: records.iter().filter_map(Record::when).max().unwrap_or(RunNs(0)),
+        at: all.filter_map(Record::when).max().unwrap_or(RunNs(0)),
         last_progress: trigger.map(|trigger| trigger.last_progress),
         progress: trigger.map(|trigger| trigger.progress.clone()),
         capture: None,
@@ -199,7 +200,7 @@ mod tests {
     fn a_child_that_answers_nonsense_gives_a_report_without_a_verdict() {
         // In a test the program that is started again is the test's own, which knows no verb.
         let mut judge = ChildJudge::new(&Thinking::default(), OnHang::Rescue);
-        judge.ask(&[Record::Run(Box::new(sample::header()))]);
+        judge.ask(&[Cow::Owned(Record::Run(Box::new(sample::header())))]);
         assert!(judge.is_busy());
         assert_eq!(judge.helpers().len(), 1);
         let report = loop {

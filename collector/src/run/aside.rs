@@ -1,5 +1,6 @@
 //! A capture of one moment, beside the run's own: what the judge was asked with, and what it answered.
 
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
 use hangdog_schemas::record::PhaseOpen;
@@ -41,7 +42,7 @@ impl Aside {
     /// Begins one in the store, or says why not.
     pub(super) fn start<'a>(
         name: &str,
-        question: &Question,
+        question: &'a Question,
         phases: impl Iterator<Item = &'a PhaseOpen>,
         others: usize,
     ) -> Result<Self, String> {
@@ -55,7 +56,7 @@ impl Aside {
             .map_err(|error| format!("no capture is written: its process cannot be started: {error}"))?;
         let mut aside = Self { feed, path, published: None, until: None, why: None };
         for mut record in question.records(phases) {
-            if let Record::Run(header) = &mut record {
+            if let Cow::Owned(Record::Run(header)) = &mut record {
                 name.clone_into(&mut header.run);
             }
             let now = record.when().unwrap_or_default();

@@ -2,6 +2,7 @@
 //! snapshots with the state of all threads beside each, and what happened. Everything in here is bounded; the
 //! capture has the rest.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, VecDeque};
 
 use hangdog_schemas::record::{
@@ -192,28 +193,29 @@ impl Question {
         (self.looks.len() == 2).then(|| self.looks.front().map(|look| look.began)).flatten()
     }
 
-    /// As records, in the order of a capture.
-    pub(super) fn records<'a>(&self, phases: impl Iterator<Item = &'a PhaseOpen>) -> Vec<Record> {
-        let mut records = vec![Record::Run(Box::new(self.header.clone()))];
-        records.extend(self.processes.values().cloned().map(Record::ProcessStart));
-        records.extend(phases.cloned().map(|phase| Record::PhaseOpen(Box::new(phase))));
+    /// As records, in the order of a capture. Two snapshots of a large run are a hundred thousand records: these are lent.
+    pub(super) fn records<'a>(&'a self, phases: impl Iterator<Item = &'a PhaseOpen>) -> Vec<Cow<'a, Record>> {
+        let owned = Cow::Owned;
+        let mut records = vec![owned(Record::Run(Box::new(self.header.clone())))];
+        records.extend(self.processes.values().cloned().map(Record::ProcessStart).map(owned));
+        records.extend(phases.cloned().map(|phase| owned(Record::PhaseOpen(Box::new(phase)))));
         for (open, close) in self.notifications.iter().chain(&self.history) {
             if let Some(close) = close {
-                records.push(Record::PhaseOpen(Box::new(open.clone())));
-                records.push(Record::PhaseClose(close.clone()));
+                records.push(owned(Record::PhaseOpen(Box::new(open.clone()))));
+                records.push(owned(Record::PhaseClose(close.clone())));
             }
         }
-        records.extend(self.ended.iter().cloned().map(Record::ProcessEnd));
-        records.extend(self.output.iter().cloned().map(Record::Output));
-        records.extend(self.triggers.iter().cloned().map(Record::Trigger));
-        records.extend(self.since_progress.iter().cloned().map(Record::Sample));
+        records.extend(self.ended.iter().cloned().map(Record::ProcessEnd).map(owned));
+        records.extend(self.output.iter().cloned().map(Record::Output).map(owned));
+        records.extend(self.triggers.iter().cloned().map(Record::Trigger).map(owned));
+        records.extend(self.since_progress.iter().cloned().map(Record::Sample).map(owned));
         for look in &self.looks {
-            records.push(Record::Sample(look.sample.clone()));
-            records.extend(look.facts.iter().cloned());
+            records.push(owned(Record::Sample(look.sample.clone())));
+            records.extend(look.facts.iter().map(Cow::Borrowed));
         }
-        records.extend(self.lost.iter().cloned().map(Record::Lost));
-        records.extend(self.actions.iter().cloned().map(Record::Action));
-        records.extend(self.end.iter().cloned().map(Record::RunEnd));
+        records.extend(self.lost.iter().cloned().map(Record::Lost).map(owned));
+        records.extend(self.actions.iter().cloned().map(Record::Action).map(owned));
+        records.extend(self.end.iter().cloned().map(Record::RunEnd).map(owned));
         records
     }
 

@@ -7,6 +7,7 @@ use hangdog_schemas::fact::{Argument, MessageQueueFact, SemaphoreFact, Syscall};
 use hangdog_schemas::{Inode, Observed, Pid};
 
 use super::Taking;
+use super::scene::Seen;
 use crate::observe::parse::text::{lines, number, words};
 use crate::observe::worker::{Ask, Hazard, What};
 
@@ -51,42 +52,57 @@ impl Taking {
         }
     }
 
-    /// The kernel shows the queues of the reader's own IPC namespace.
+    /// The queues at which threads wait. Each namespace numbers its own, and a fact names none: a number that is waited at
+    /// in two of them is told of neither.
     pub(super) async fn read_message_queues(&mut self, pids: &[Pid]) {
-        let mut wanted: BTreeSet<u32> = BTreeSet::new();
-        let mut elsewhere = false;
-        for seen in pids.iter().filter_map(|pid| self.scene.processes.get(pid)) {
-            let namespace = seen.namespaces.seen().map(|namespaces| namespaces.ipc);
-            let queues = seen.tasks.iter().filter_map(|task| task.waits_in()).filter_map(queue_of);
-            if namespace.is_some() && namespace == self.own_ipc {
-                wanted.extend(queues);
-            } else {
-                elsewhere |= queues.count() > 0;
-            }
-        }
-        if elsewhere {
-            self.gap(None, "message queues of another IPC namespace", Observed::Unsupported);
-        }
-        if wanted.is_empty() {
+        let waits =
+            |seen: &Seen| seen.tasks.iter().filter_map(|task| task.waits_in()).any(|call| queue_of(call).is_some());
+        if !pids.iter().filter_map(|pid| self.scene.processes.get(pid)).any(waits) {
             return;
         }
-        let bytes = match self.reader.ask_one(Ask::table("/proc/sysvipc/msg")).await {
-            Observed::Seen(bytes) => bytes,
-            other => return self.gap(None, "/proc/sysvipc/msg", other.map(|_| ())),
-        };
-        let snapshot = self.request.snapshot;
-        let rows = lines(&bytes).filter_map(queue_line).filter(|[queue, ..]| wanted.contains(queue));
-        self.scene.message_queues = rows
-            .map(|[queue, bytes, messages, sender, receiver]| MessageQueueFact {
+        // Of everybody, those of earlier rounds included.
+        let mut wanted: BTreeMap<u32, BTreeMap<Inode, Pid>> = BTreeMap::new();
+        for (pid, seen) in self.scene.kept() {
+            let Some(namespace) = seen.namespaces.seen().map(|namespaces| namespaces.ipc) else { continue };
+            for queue in seen.tasks.iter().filter_map(|task| task.waits_in()).filter_map(queue_of) {
+                wanted.entry(queue).or_default().insert(namespace, pid);
+            }
+        }
+        let mut by_namespace: BTreeMap<Inode, (Pid, BTreeSet<u32>)> = BTreeMap::new();
+        for (queue, namespaces) in wanted {
+            match namespaces.into_iter().collect::<Vec<_>>()[..] {
+                [(namespace, pid)] => {
+                    by_namespace.entry(namespace).or_insert((pid, BTreeSet::new())).1.insert(queue);
+                }
+                _ => self.gap(None, &format!("message queue {queue} of several namespaces"), Observed::Unsupported),
+            }
+        }
+        let (snapshot, mut facts) = (self.request.snapshot, Vec::new());
+        for (namespace, (pid, wanted)) in by_namespace {
+            let elsewhere = Some(namespace) != self.own_ipc;
+            let ask = if elsewhere {
+                Ask { what: What::MessageQueues, ..Ask::file(pid, Hazard::Exec, &self.path(pid, "ns/ipc")) }
+            } else {
+                Ask { what: What::MessageQueues, ..Ask::table("") }
+            };
+            let answer = self.reader.ask_one(ask).await;
+            let Some(bytes) = answer.seen() else {
+                self.gap(elsewhere.then_some(pid), "message queues", answer.map(|_| ()));
+                continue;
+            };
+            let rows = lines(bytes).filter_map(queue_line).filter(|[queue, ..]| wanted.contains(queue));
+            facts.extend(rows.map(|[queue, bytes, messages, sender, receiver]| MessageQueueFact {
                 snapshot,
                 queue,
                 messages,
                 bytes,
                 last_sender: Pid(sender),
                 last_receiver: Pid(receiver),
-                made_by_run: self.request.baseline.is_new_message_queue(queue),
-            })
-            .collect();
+                // The run made that namespace, or entered it.
+                made_by_run: elsewhere || self.request.baseline.is_new_message_queue(queue),
+            }));
+        }
+        self.scene.message_queues = facts;
     }
 }
 

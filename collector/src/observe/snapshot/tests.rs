@@ -5,8 +5,8 @@ use std::os::fd::OwnedFd;
 use std::process::{Child, Command, Stdio};
 
 use hangdog_schemas::fact::{
-    Access, Argument, Belonging, FdDetail, FdFact, FileLockFact, FuseFact, LimitFact, LimitKind, MountFact,
-    ProcessFact, SocketFact, SocketState, TaskState, ThreadFact,
+    Access, Argument, Belonging, FdDetail, FdFact, FileLockFact, FuseFact, LimitFact, LimitKind, MessageQueueFact,
+    MountFact, ProcessFact, SocketFact, SocketState, TaskState, ThreadFact,
 };
 use hangdog_schemas::{FuseConnection, SnapshotId};
 use nix::sys::signal::{Signal, kill};
@@ -25,6 +25,7 @@ struct Facts {
     locks: Vec<FileLockFact>,
     sockets: Vec<SocketFact>,
     limits: Vec<LimitFact>,
+    queues: Vec<MessageQueueFact>,
     stalls: u32,
 }
 
@@ -56,6 +57,7 @@ fn parted(records: Vec<Record>) -> Facts {
             Record::FileLock(fact) => facts.locks.push(fact),
             Record::Socket(fact) => facts.sockets.push(*fact),
             Record::Limit(fact) => facts.limits.push(fact),
+            Record::MessageQueue(fact) => facts.queues.push(fact),
             Record::SnapshotEnd(end) => facts.stalls = end.stalls,
             _ => {}
         }
@@ -371,14 +373,29 @@ fn a_process_whose_first_thread_has_ended_is_seen_through_another() {
     assert_eq!(process.timers, Observed::Seen(0));
     // Whoever holds the other end is kept for it.
     assert_eq!(facts.process(own()).unwrap().belongs, Belonging::Outside);
-    // And as the holder of what somebody else waits for.
-    let mut reader = Command::new("cat");
-    let (ours, theirs) = std::io::pipe().unwrap();
-    let reader = Killed(reader.stdin(ours).stdout(Stdio::null()).spawn().unwrap());
-    let holder = Command::new("python3").args(["-c", HEADLESS]).stdin(Stdio::piped()).stdout(theirs).spawn();
-    let holder = Killed(holder.unwrap());
-    let holder = holder.0.id();
-    until(reader.0.id(), SnapshotExtent::Light, |facts| {
-        facts.process(holder).is_some_and(|process| process.state == TaskState::Z)
-    });
+}
+
+/// Makes a message queue that holds one message, and waits for one of another kind.
+const RECEIVER: &str = "import ctypes
+libc = ctypes.CDLL(None)
+queue = libc.msgget(0, 0o1600)
+libc.msgsnd(queue, (1).to_bytes(8, 'little') + b'abc', 3, 0)
+libc.msgrcv(queue, ctypes.create_string_buffer(64), 8, 7, 0)";
+
+#[test]
+fn message_queues_of_another_namespace_are_read_there() {
+    if !rustix::process::geteuid().is_root() {
+        println!("SKIPPED: namespaces need root");
+        return;
+    }
+    let Ok(child) = Command::new("unshare").args(["--ipc", "python3", "-c", RECEIVER]).spawn() else {
+        println!("SKIPPED: there is no unshare");
+        return;
+    };
+    let receiver = Killed(child);
+    let facts = until(receiver.0.id(), SnapshotExtent::Light, |facts| facts.thread_in("msgrcv").is_some());
+    let told: Vec<_> =
+        facts.queues.iter().map(|fact| (fact.queue, fact.messages, fact.bytes, fact.made_by_run)).collect();
+    assert_eq!(told, [(0, 1, 3, true)]);
+    assert_eq!(facts.queues[0].last_sender, Pid(receiver.0.id()));
 }

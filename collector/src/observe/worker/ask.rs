@@ -23,6 +23,8 @@ pub(super) const STATUS: u32 = 10;
 pub(super) const HEAD: u32 = 11;
 /// A semaphore of System V: value, how many wait for more, who changed it last.
 pub(super) const SEMAPHORE: u32 = 7;
+/// All message queues of System V.
+pub(super) const MESSAGE_QUEUES: u32 = 12;
 /// Several files and links of one directory.
 pub(super) const ROW: u32 = 8;
 /// All descriptors of a process.
@@ -109,6 +111,9 @@ pub enum What {
         /// Which of the set.
         number: u16,
     },
+    /// The message queues, as `/proc/sysvipc/msg` shows them; the path is `/proc/PID/ns/ipc`, or empty for our own
+    /// namespace.
+    MessageQueues,
     /// What a path of a local file system leads to; no link is followed.
     Status,
     /// The beginning of a regular file of a local file system; no link is followed.
@@ -180,6 +185,7 @@ impl Ask {
         match (&self.what, of_process) {
             (What::SockDiag { .. }, _) => "sock_diag".to_owned(),
             (What::Semaphore { set, .. }, _) => format!("semaphore {set}"),
+            (What::MessageQueues, _) => "message queues".to_owned(),
             (_, Some(name)) => name.to_owned(),
             (_, None) => self.path.clone(),
         }
@@ -193,6 +199,7 @@ impl Ask {
             What::Mapping { .. } => MAPPING,
             What::Memory { .. } => MEMORY,
             What::Semaphore { .. } => SEMAPHORE,
+            What::MessageQueues => MESSAGE_QUEUES,
             What::Status => STATUS,
             What::Head { .. } => HEAD,
             What::SockDiag { .. } => SOCK_DIAG,

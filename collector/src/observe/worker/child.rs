@@ -12,8 +12,10 @@ use rustix::fs::{CWD, Mode, OFlags};
 use rustix::io::Errno;
 use rustix::thread::futex;
 
-use super::ask::{DESCRIPTORS, DIR, FILE, HEAD, Infos, LINK, MAPPING, MEMORY, ROW, SEMAPHORE, SOCK_DIAG, STATUS};
-use super::elsewhere::{semaphore, sock_diag};
+use super::ask::{
+    DESCRIPTORS, DIR, FILE, HEAD, Infos, LINK, MAPPING, MEMORY, MESSAGE_QUEUES, ROW, SEMAPHORE, SOCK_DIAG, STATUS,
+};
+use super::elsewhere::{message_queues, semaphore, sock_diag};
 use super::path;
 use super::reads::{dir, file, link, mapping, memory, open};
 use super::room::Room;
@@ -139,6 +141,7 @@ fn one(shared: &mut Shared, slot: Slot, at: usize, near: &Near) -> Done {
         ROW => row(path, slot.number, slot.size as usize, &mut room),
         DESCRIPTORS => descriptors(path, slot.number as u32, Infos::from_number(slot.size), &mut room),
         SEMAPHORE => semaphore(path, slot.number as u32, slot.size, &mut room),
+        MESSAGE_QUEUES => message_queues(path, &mut room),
         SOCK_DIAG => {
             let message_at = slot.message_at as usize;
             match asked.get(message_at..message_at + slot.size as usize) {

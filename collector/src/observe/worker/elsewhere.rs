@@ -1,4 +1,4 @@
-//! What is asked of the kernel in another namespace: semaphores and sockets.
+//! What is asked of the kernel in another namespace: semaphores, message queues and sockets.
 #![expect(unsafe_code, reason = "setns and semctl")]
 
 use std::ffi::CStr;
@@ -8,7 +8,7 @@ use rustix::fs::{CWD, OFlags};
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType};
 
-use super::reads::{errno, open};
+use super::reads::{errno, file, open};
 use super::room::Room;
 
 /// Value, how many wait for it to grow, and the process that changed it last. None of the three waits for anything.
@@ -26,6 +26,11 @@ pub(super) fn semaphore(namespace: &CStr, set: u32, number: u32, room: &mut Room
         }
         Ok(())
     })
+}
+
+/// The kernel shows the queues of the reader's own namespace.
+pub(super) fn message_queues(namespace: &CStr, room: &mut Room<'_>) -> Result<(), Errno> {
+    within(c"/proc/self/ns/ipc", namespace, libc::CLONE_NEWIPC, room, |room| file(CWD, c"/proc/sysvipc/msg", room))
 }
 
 /// Does something in another namespace, unless its path is empty.
