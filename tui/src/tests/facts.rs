@@ -88,6 +88,7 @@ fn calls_with_names_stand_among_the_events() {
     let call = Call {
         when,
         pid: Pid(4999),
+        inner: None,
         tid: Tid(4999),
         parent: Pid(4380),
         comm: "python3".to_owned(),
