@@ -67,7 +67,7 @@ pub use command::keys_markdown;
 pub use compare::{Comparer, Divergence};
 pub use key::{BadKeys, parse_keys};
 pub use keymap::{BadKeymap, Keymap};
-pub use load::{Growth, Judge, LoadError, Source, first_part};
+pub use load::{Growth, Judge, LIMITS, LoadError, Source, first_part};
 pub use options::{Colours, Glyphs, Options};
 pub use screenshot::{Rehearsal, Screenshot, screenshot};
 pub use terminal::{Error, run};

@@ -19,7 +19,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TryRecvError, TryS
 use std::time::{Duration, Instant};
 
 use hangdog_schemas::file::{Limits, OpenError, Reader};
-use hangdog_schemas::{Record, Report, RunNs};
+use hangdog_schemas::{Record, Report};
 use hangdog_timeline::{BuildError, Timeline};
 
 use crate::compare::{Beside, Comparer};
@@ -42,8 +42,8 @@ const LOOK: Duration = Duration::from_millis(500);
 /// processor from those who are watched.
 const REST: u32 = 4;
 
-/// Text of all frames that is read: four times what others take, since ten million records are more than that.
-pub(crate) const LIMITS: Limits = Limits { line: 4 << 20, frame: 64 << 20, total: 4 << 30, window_log: 23 };
+/// What is read of a capture: four times as much text as others take, since ten million records are more than that.
+pub const LIMITS: Limits = Limits { line: 4 << 20, frame: 64 << 20, total: 4 << 30, window_log: 23 };
 
 /// Whether a capture is read once or followed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -261,9 +261,9 @@ fn part_of(mut file: File, growth: Growth) -> Option<(Timeline, Report)> {
                 text += frame.text;
                 text <= PART
             });
-            let from = last.map(|frame| frame.t.0).min()?;
+            let from = last.map(|frame| frame.at).min()?;
             let own = reader.report().ok()?;
-            let window = reader.records_between(from, RunNs(u64::MAX)).ok()?;
+            let window = reader.records_from(from).ok()?;
             let own = own.map(|report| Record::Report(Box::new(report)));
             std::iter::once(header).chain(window.records).chain(own).collect()
         }

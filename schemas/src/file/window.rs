@@ -47,6 +47,23 @@ impl<R: Read + Seek> Reader<R> {
         self.select(overlaps, keep)
     }
 
+    /// The records of the frames that begin at byte `at` of the file or later, facts only of snapshots that begin there,
+    /// without those that have no moment and no snapshot. Records come late into a file when they were held in a program's memory: a frame by its place is read alone,
+    /// where by its time half the file could overlap with it. Does not move the iterator.
+    pub fn records_from(&mut self, at: u64) -> io::Result<Window> {
+        let mut snapshots = BTreeSet::<SnapshotId>::new();
+        let keep = |record: &Record| {
+            if let Record::SnapshotBegin(begin) = record {
+                snapshots.insert(begin.snapshot);
+            }
+            match record.snapshot() {
+                Some(snapshot) => snapshots.contains(&snapshot),
+                None => record.when().is_some(),
+            }
+        };
+        self.select(|frame| frame.at >= at, keep)
+    }
+
     /// The last report of the capture, read without the rest where there is an index.
     /// Does not move the iterator.
     pub fn report(&mut self) -> io::Result<Option<Report>> {

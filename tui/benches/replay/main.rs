@@ -80,7 +80,7 @@ fn write(records: &str, file: &Path) -> Result<(), Box<dyn Error>> {
 fn measure(file: &Path, text: u64) -> Result<(), Box<dyn Error>> {
     first_screen(file)?;
     let begin = Clock::start();
-    let reader = Reader::open(BufReader::with_capacity(1 << 20, File::open(file)?))?;
+    let reader = Reader::with_limits(BufReader::with_capacity(1 << 20, File::open(file)?), hangdog_tui::LIMITS)?;
     let timeline = Timeline::from_capture(reader)?;
     let read = begin.elapsed();
     let phases = timeline.phases().len();

@@ -40,7 +40,8 @@ pub(super) fn header(model: &Model, state: &State, area: Rect, buffer: &mut Buff
     let snapshot = match model.snapshot(state.cursor) {
         Some(snapshot) => {
             let age = state.cursor.0 - snapshot.begin.0;
-            let of = model.timeline.snapshots().len();
+            // By its number, not by how many there are: of a part, and of a cut capture, the first ones are missing.
+            let of = model.timeline.snapshots().iter().map(|known| known.id).max().unwrap_or(snapshot.id);
             if age == 0 {
                 format!("snapshot {} of {of}", snapshot.id)
             } else {

@@ -43,6 +43,27 @@ fn a_window_is_read_without_the_rest() {
 }
 
 #[test]
+fn the_last_frames_are_read_alone_whatever_their_times() {
+    let bytes = ten_seconds();
+    let mut reader = Reader::open(Cursor::new(&bytes[..])).unwrap();
+    let index = reader.index().unwrap().unwrap();
+    let mut from = |frame: usize| {
+        let window = reader.records_from(index.frames[frame].at).unwrap();
+        let first = window.records.first().and_then(Record::when).map(|t| t.0 / 1_000_000);
+        (window.summary.frames, first, window.records.iter().filter(|record| record.snapshot().is_some()).count())
+    };
+    assert_eq!(from(9), (1, Some(9000), 0));
+    assert_eq!(from(4), (6, Some(4000), 0), "the fact's snapshot began before");
+    assert_eq!(from(3), (7, Some(3000), 2));
+    // Old records that came late: the frame is read, and not all others with it.
+    let late = capture(&[&[header(), output(0, 1)], &[output(5000, 1)], &[output(100, 1), output(9000, 1)]]);
+    let mut reader = Reader::open(Cursor::new(&late[..])).unwrap();
+    let last = reader.index().unwrap().unwrap().frames[2].at;
+    let window = reader.records_from(last).unwrap();
+    assert_eq!((window.summary.frames, window.records.len()), (1, 2));
+}
+
+#[test]
 fn a_window_does_not_move_the_iterator() {
     let bytes = ten_seconds();
     let (all, _) = read(&bytes);
