@@ -175,9 +175,9 @@ fn pairs() {
     let program = bench.path("noisy.py");
     fs::write(&program, flakes::NOISY).unwrap();
     let made = (1..=count).map(|n| {
-        let temporary = bench.path(&format!("hangdog-flake-1-0/{n:05}/tmp"));
+        let temporary = bench.path(format!("hangdog-flake-1-0/{n:05}/tmp"));
         fs::create_dir_all(&temporary).unwrap();
-        let capture = bench.path(&format!("run-{n}.hang"));
+        let capture = bench.path(format!("run-{n}.hang"));
         let words = ["internal-trial", "--quiet-after=60s", "--capture", capture.to_str().unwrap(), "--", python()];
         let mut command = bench.hangdog(words);
         command.args(["-S", "-E"]).arg(&program).env("TMPDIR", &temporary).env("HANGDOG_CLOCK", "tsc");
