@@ -37,6 +37,8 @@ pub fn analyse(timeline: &Timeline, options: &Options) -> Report {
         Some(snapshot) => findings_at(timeline, snapshot, options.patience),
         None => Findings::default(),
     };
+    // What was done wrong before is told beside a hang, and is not proven to be its cause.
+    let judged = all.len();
     let has_met = all.iter().any(|finding| finding.kind == FindingKind::DeadlockCycle);
     // That two locks could meet is no news once they have.
     all.extend(
@@ -44,7 +46,7 @@ pub fn analyse(timeline: &Timeline, options: &Options) -> Report {
     );
     all.extend(leftover::findings(timeline));
     explain::number(&mut all);
-    let verdict = verdict(timeline, &all, of_command);
+    let verdict = verdict(timeline, &all[..judged], of_command);
     let findings = all;
     Report { verdict, findings, run: summary(timeline, at), comparison: None, schema: REPORT_VERSION }
 }

@@ -21,7 +21,6 @@ use std::fs::File;
 use std::io::{self, BufReader, BufWriter};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
-use std::time::Instant;
 
 use hangdog_analysis::{Compared, Sketch, compare};
 use hangdog_schemas::file::{Reader, Writer};
@@ -60,7 +59,7 @@ fn table(part: usize) -> io::Result<()> {
     for run in 0..RUNS {
         write(&directory.path().join(format!("{run:02}.hang")), run, records)?;
     }
-    let (mut wall, mut peak, mut said) = (f64::MAX, f64::MAX, String::new());
+    let (mut took, mut peak, mut said) = (f64::MAX, f64::MAX, String::new());
     for _ in 0..ROUNDS {
         let output = Command::new(std::env::current_exe()?).arg("--compare").arg(directory.path()).output()?;
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
@@ -69,13 +68,13 @@ fn table(part: usize) -> io::Result<()> {
         let (Some(own), Some(memory)) = (number(), number()) else {
             return Err(io::Error::other(format!("{text}{}", String::from_utf8_lossy(&output.stderr))));
         };
-        (wall, peak) = (wall.min(own), peak.min(memory));
+        (took, peak) = (took.min(own), peak.min(memory));
         said = words.next().unwrap_or_default().trim().to_owned();
     }
     println!("{RUNS} runs of {records} records; it says: {said}");
     println!("| what | is | target |");
     println!("| --- | --- | --- |");
-    println!("| time | {:.1} s | ≤ 10 s |", wall / 1e3);
+    println!("| time on a processor | {:.1} s | ≤ 10 s |", took / 1e3);
     println!("| memory at most | {peak:.0} MiB | ≤ 1024 MiB |");
     Ok(())
 }
@@ -84,14 +83,14 @@ fn table(part: usize) -> io::Result<()> {
 fn compared(directory: &Path) -> io::Result<()> {
     let mut files: Vec<PathBuf> = std::fs::read_dir(directory)?.flatten().map(|entry| entry.path()).collect();
     files.sort();
-    let began = Instant::now();
+    let began = processor()?;
     let sketches = files.iter().map(|file| -> io::Result<Sketch> {
         let reader = Reader::open(BufReader::new(File::open(file)?)).map_err(io::Error::other)?;
         Ok(Sketch::of(&Timeline::from_capture(reader).map_err(io::Error::other)?))
     });
     let sketches = sketches.collect::<io::Result<Vec<Sketch>>>()?;
     let Compared { verdict, .. } = compare(&sketches);
-    let took = began.elapsed().as_secs_f64() * 1e3;
+    let took = processor()? - began;
     let status = std::fs::read_to_string("/proc/self/status")?;
     let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap_or_default();
     let kib: f64 = peak.trim().trim_end_matches(" kB").parse().map_err(io::Error::other)?;
@@ -101,6 +100,13 @@ fn compared(directory: &Path) -> io::Result<()> {
     }
     println!("{took} {} {sentence}", kib / 1024.0);
     Ok(())
+}
+
+/// Time on a processor so far, ms: what else the machine does is left out.
+fn processor() -> io::Result<f64> {
+    let text = std::fs::read_to_string("/proc/self/schedstat")?;
+    let ns: f64 = text.split(' ').next().unwrap_or_default().parse().map_err(io::Error::other)?;
+    Ok(ns / 1e6)
 }
 
 /// Writes one run.

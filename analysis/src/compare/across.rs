@@ -238,7 +238,9 @@ fn in_mounts(traces: &Traces, sketches: &[&Sketch]) -> Vec<Across> {
             return None;
         }
         let is_there = |(path, once): &(&String, &Once)| is_within(path, place) && (*from..=*to).contains(&once.t);
-        let (path, once) = traces.names.iter().find(is_there)?;
+        // What lies below a place stands behind it in the alphabet, among what begins like it.
+        let below = traces.names.range(place.clone()..).take_while(|(path, _)| path.starts_with(place.as_str()));
+        let (path, once) = below.take(MOST).find(is_there)?;
         let sentence = format!(
             "{} goes into {place}, which another run has mounted and uses at that time: it names {path} {}",
             name_of(once),

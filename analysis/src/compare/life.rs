@@ -7,7 +7,7 @@ use hangdog_schemas::{Actor, Tid};
 use hangdog_timeline::{Phase, Timeline};
 
 use super::name;
-use super::sketch::{Sketch, Tier};
+use super::sketch::{Feature, Measure, Sketch, Tier};
 use super::sockets::overlap;
 use super::who::Who;
 
@@ -62,28 +62,54 @@ pub(super) fn processes(timeline: &Timeline, who: &Who, sketch: &mut Sketch) {
     }
 }
 
+/// What is said of phases that are called alike.
+struct Alike<'t> {
+    text: String,
+    begins: String,
+    ends: String,
+    entered: Feature,
+    phases: Vec<&'t Phase>,
+}
+
+impl Alike<'_> {
+    fn new(role: &str, key: &str, path: &[&str], who: &Who) -> Self {
+        let path: Vec<String> = path.iter().map(|part| name::word(part, &who.pids)).collect();
+        let key = if key.is_empty() { String::new() } else { format!(" ({})", name::word(key, &who.pids)) };
+        let text = format!("phase {}{key} of {}", path.join(" > "), name::word(role, &who.pids));
+        let entered = Feature { tier: Tier::Deed, measure: Measure::Times, text: format!("{text} is entered") };
+        let (begins, ends) = (format!("{text} begins"), format!("{text} ends"));
+        Self { text, begins, ends, entered, phases: Vec::new() }
+    }
+}
+
 /// Notes phases by their path, what they came to, and how many were open at once.
 pub(super) fn phases(timeline: &Timeline, who: &Who, sketch: &mut Sketch) {
-    let mut open: BTreeMap<String, Vec<&Phase>> = BTreeMap::new();
+    // A run has many phases and few kinds of them: they are worded once.
+    let mut all: BTreeMap<(&str, &str, Vec<&str>), Alike<'_>> = BTreeMap::new();
     for phase in timeline.phases() {
-        let path: Vec<String> =
-            timeline.phase_path(phase).iter().map(|part| name::word(&part.name, &who.pids)).collect();
-        let key = phase.hang.op.as_deref().or(phase.hang.entity.as_deref());
-        let key = key.map(|key| format!(" ({})", name::word(key, &who.pids))).unwrap_or_default();
-        let process = timeline.process(phase.id.process).map_or("?", |process| process.comm_at(phase.open.t));
-        let role = name::word(process, &who.pids);
-        let text = format!("phase {}{key} of {role}", path.join(" > "));
-        sketch.mark(&format!("{text} begins"), phase.open.t);
+        let path: Vec<&str> = timeline.phase_path(phase).iter().map(|part| part.name.as_str()).collect();
+        let key = phase.hang.op.as_deref().or(phase.hang.entity.as_deref()).unwrap_or_default();
+        let role = timeline.process(phase.id.process).map_or("?", |process| process.comm_at(phase.open.t));
+        let alike =
+            all.entry((role, key, path)).or_insert_with_key(|(role, key, path)| Alike::new(role, key, path, who));
+        sketch.mark(&alike.begins, phase.open.t);
         if let Some(close) = phase.close {
-            sketch.mark(&format!("{text} ends"), close.t);
+            sketch.mark(&alike.ends, close.t);
         }
-        let actor = actor(timeline, phase);
-        sketch.note(Tier::Deed, format!("{text} is entered"), phase.open.t, Some(actor.clone()));
+        if !sketch.again(&alike.entered, phase.open.t) {
+            let text = alike.entered.text.clone();
+            sketch.note(Tier::Deed, text, phase.open.t, Some(actor(timeline, phase)));
+        }
         if let Some(outcome) = phase.outcome.as_deref().filter(|outcome| *outcome != "ok") {
             let t = phase.close.map_or(phase.open.t, |close| close.t);
-            sketch.note(Tier::Error, format!("{text} ends as {outcome}"), t, Some(actor));
+            sketch.note(Tier::Error, format!("{} ends as {outcome}", alike.text), t, Some(actor(timeline, phase)));
         }
-        open.entry(text).or_default().push(phase);
+        alike.phases.push(phase);
+    }
+    // What is worded alike is one thing, whatever it was before.
+    let mut open: BTreeMap<String, Vec<&Phase>> = BTreeMap::new();
+    for alike in all.into_values() {
+        open.entry(alike.text).or_default().extend(alike.phases);
     }
     for (text, phases) in open {
         let end = |phase: &Phase| phase.close.map_or(timeline.end(), |close| close.t);

@@ -127,6 +127,16 @@ impl Sketch {
         self.add(feature, Seen { level: 1, first: t, last: t, detail, actors });
     }
 
+    /// The same of something that was noted with as many actors as are kept; `false` when it was not.
+    pub(super) fn again(&mut self, feature: &Feature, t: RunNs) -> bool {
+        let Some(known) = self.features.get_mut(feature).filter(|known| known.actors.len() == ACTORS) else {
+            return false;
+        };
+        known.level += 1;
+        known.first = known.first.min(t);
+        true
+    }
+
     /// So many were so at once, since `t`.
     pub(super) fn at_once(&mut self, tier: Tier, text: String, many: u32, t: RunNs, actors: Vec<Actor>) {
         let feature = Feature { tier, measure: Measure::AtOnce, text };

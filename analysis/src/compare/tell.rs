@@ -222,14 +222,14 @@ fn diverged(sketches: &[&Sketch], all: &[Divides], cause: &Divides, (bad, passed
     // What went wrong before it in the same runs, first of all.
     let earlier = all.iter().filter(|divides| {
         let is_told = matches!(divides.feature.tier, Tier::Race | Tier::Error) && divides.polarity == Polarity::Is;
-        is_told && divides.stands && divides.at < cause.at && divides.pattern == cause.pattern
+        let is_in_all = cause.pattern.iter().zip(&divides.pattern).all(|(cause, own)| !cause || *own);
+        is_told && divides.stands && divides.at < cause.at && is_in_all
     });
     if let Some(earlier) = earlier.min_by_key(|divides| divides.at) {
-        let more = detail(sketches, earlier).0.map(|more| format!(": {more}")).unwrap_or_default();
-        let longer = format!("{sentence}; before that, {}{more}", clause(earlier));
-        if longer.chars().count() <= words::SENTENCE_LIMIT {
-            sentence = longer;
-        }
+        let short = format!("{sentence}; before that, {}", clause(earlier));
+        let more = detail(sketches, earlier).0.map(|more| format!("{short}: {more}"));
+        let fits = |text: &String| text.chars().count() <= words::SENTENCE_LIMIT;
+        sentence = more.into_iter().chain([short]).find(fits).unwrap_or(sentence);
     }
     let follows = all.iter().filter(|divides| {
         let is_told = matches!(divides.feature.tier, Tier::Race | Tier::Error);

@@ -1,7 +1,7 @@
 //! `dead-mount`: a mount whose server has ended. Every call at it fails (`ENOTCONN`), and a directory with it in it
 //! cannot be removed. No path is looked up for this: it is what callers were told, and what the mount table says.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use hangdog_schemas::fact::MountFact;
 use hangdog_schemas::record::SnapshotExtent;
@@ -14,14 +14,21 @@ use crate::words;
 
 /// `ENOTCONN`: of a path, the server of its file system is gone.
 const GONE: i32 = 107;
+/// Names on dead mounts that are looked at.
+const MOST: usize = 64;
 const ADVICE: &str = "unmount before the server ends, also when it fails or is killed: a trap, a guard, or a mount namespace that \
                       goes with the test";
 
 /// All of a run: at most one a place.
 pub(super) fn drafts(timeline: &Timeline, who: &Who) -> Vec<Draft> {
     let mut found: BTreeMap<String, Draft> = BTreeMap::new();
+    // Somebody may ask for the same one for ever.
+    let mut asked: BTreeSet<&str> = BTreeSet::new();
     for done in timeline.calls() {
         let Some(path) = done.call.paths.last().filter(|_| done.errno() == Some(GONE)) else { continue };
+        if asked.len() >= MOST || !asked.insert(path) {
+            continue;
+        }
         let draft = of_call(timeline, who, done, path);
         found.entry(draft.0).or_insert(draft.1);
     }

@@ -1,4 +1,4 @@
-//! What runs leave behind and trip over. Pure, and never the verdict of a hang but for a lock file of the dead.
+//! What runs leave behind and trip over. Pure, and never the verdict of a hang.
 //!
 //! | finding | rests on | decided in |
 //! | --- | --- | --- |

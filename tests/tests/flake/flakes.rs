@@ -302,15 +302,37 @@ def child():
         os._exit(0)
     os.waitpid(pid, 0)
 
-tests = [file, folder, server, child] * 3
+def turn():
+    # A lock file as it should be used: who finds it there comes again.
+    def work():
+        while True:
+            try:
+                os.close(os.open(os.path.join(tmp, "turn.lock"), os.O_CREAT | os.O_EXCL | os.O_WRONLY))
+                break
+            except FileExistsError:
+                time.sleep(0.002)
+        time.sleep(random.uniform(0, 0.005))
+        os.unlink(os.path.join(tmp, "turn.lock"))
+        os._exit(0)
+    pids = []
+    for _ in range(3):
+        pid = os.fork()
+        if pid == 0:
+            work()
+        pids.append(pid)
+    for pid in pids:
+        os.waitpid(pid, 0)
+
+alone = [child, turn]
+tests = [file, folder, server, child, turn] * 3
 random.shuffle(tests)
-threads = [threading.Thread(target=test) for test in tests if test is not child]
+threads = [threading.Thread(target=test) for test in tests if test not in alone]
 for thread in threads:
     thread.start()
     time.sleep(random.uniform(0, 0.003))
 for thread in threads:
     thread.join()
 for test in tests:
-    if test is child:
-        child()
+    if test in alone:
+        test()
 "#;

@@ -27,6 +27,7 @@ fn main() {
     trials.push(trial("neighbours of a gate are accused of nothing", Needs::That(missing), neighbours));
     trials.push(trial("a hang among the runs names itself", Needs::That(missing), hang));
     trials.push(trial("runs that pass accuse nobody, alone or two by two", Needs::That(missing), passes));
+    trials.push(trial("any two runs that pass differ in no cause", Needs::That(missing), pairs));
     trials.push(trial("what cannot be started is told", Needs::Nothing, not_found));
     trials.push(trial(
         "what a killed series leaves is taken away, when nobody is in it",
@@ -165,6 +166,39 @@ fn passes() {
     let report: Report = serde_json::from_str(&ended.stdout).unwrap();
     assert_eq!(report.verdict, None);
     assert!(report.comparison.unwrap().differences.is_empty());
+}
+
+/// A few runs, each held against each; with `HANGDOG_ALL_PAIRS=1` fifty, which takes some ten minutes.
+fn pairs() {
+    let bench = Bench::new(programs!());
+    let count = if std::env::var_os("HANGDOG_ALL_PAIRS").is_some() { 50 } else { 5 };
+    let program = bench.path("noisy.py");
+    fs::write(&program, flakes::NOISY).unwrap();
+    let made = (1..=count).map(|n| {
+        let temporary = bench.path(format!("hangdog-flake-1-0/{n:05}/tmp"));
+        fs::create_dir_all(&temporary).unwrap();
+        let capture = bench.path(format!("run-{n}.hang"));
+        let words = ["internal-trial", "--quiet-after=60s", "--capture", capture.to_str().unwrap(), "--", python()];
+        let mut command = bench.hangdog(words);
+        command.args(["-S", "-E"]).arg(&program).env("TMPDIR", &temporary).env("HANGDOG_CLOCK", "tsc");
+        let ended = bench.end_of(&mut command);
+        assert_eq!(ended.status.code(), Some(0), "{}{}", ended.stdout, ended.stderr);
+        capture.to_str().unwrap().to_owned()
+    });
+    let captures: Vec<String> = made.collect();
+    let found = |words: &[&str]| {
+        let ended = bench.end_of(&mut bench.hangdog([words, &["--format", "json"]].concat()));
+        assert_eq!(ended.status.code(), Some(0), "{}{}", ended.stdout, ended.stderr);
+        let report: Report = serde_json::from_str(&ended.stdout).unwrap();
+        let told: Vec<String> = report.findings.into_iter().map(|finding| finding.sentence).collect();
+        assert!(report.verdict.is_none() && told.is_empty(), "{words:?}: {told:#?}");
+    };
+    for (n, one) in captures.iter().enumerate() {
+        found(&["report", one]);
+        for other in &captures[n + 1..] {
+            found(&["diff", one, other]);
+        }
+    }
 }
 
 fn not_found() {

@@ -27,7 +27,7 @@ def worker(n):
             except (FileNotFoundError, ValueError):
                 continue
             if owner and not alive(owner):
-                time.sleep(0.002)
+                time.sleep(0.004)
                 try:
                     os.unlink(lock)
                 except FileNotFoundError:
