@@ -31,6 +31,10 @@ struct Player {
     sides: Vec<(usize, bool)>,
     holds: Option<usize>,
     catches: bool,
+    /// Descriptors wait to be received in its sockets.
+    carries: bool,
+    /// It has an `io_uring`.
+    has_ring: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -63,8 +67,20 @@ fn player() -> impl Strategy<Value = Player> {
     ];
     let sides = prop::collection::vec((one(), any::<bool>()), 0..3);
     let ends = prop::collection::vec((one(), any::<bool>()), 0..4);
-    (prop::collection::vec(call, 1..3), ends, sides, prop::option::weighted(0.4, one()), prop::bool::weighted(0.2))
-        .prop_map(|(calls, ends, sides, holds, catches)| Player { calls, ends, sides, holds, catches })
+    let calls = prop::collection::vec(call, 1..3);
+    let holds = prop::option::weighted(0.4, one());
+    let seldom = prop::bool::weighted;
+    (calls, ends, sides, holds, seldom(0.2), seldom(0.1), seldom(0.1)).prop_map(
+        |(calls, ends, sides, holds, catches, carries, has_ring)| Player {
+            calls,
+            ends,
+            sides,
+            holds,
+            catches,
+            carries,
+            has_ring,
+        },
+    )
 }
 
 /// Descriptors of a player: those that it was given, and those that its calls name.
@@ -83,7 +99,12 @@ fn descriptors(player: &Player, scene: &mut String, pid: usize) {
         _ => None,
     });
     for (pair, side) in sides.chain(player.sides.iter().copied()) {
-        writeln!(scene, "fd {pid}.{} socket:[{}]", side_fd(pair, side), 70 + 2 * pair + usize::from(side)).unwrap();
+        let flight = if player.carries { " flight=1" } else { "" };
+        let inode = 70 + 2 * pair + usize::from(side);
+        writeln!(scene, "fd {pid}.{} socket:[{inode}]{flight}", side_fd(pair, side)).unwrap();
+    }
+    if player.has_ring {
+        writeln!(scene, "fd {pid}.6 anon_inode:[io_uring]").unwrap();
     }
     let locked = player.calls.iter().filter_map(|call| if let Call::Locks(file) = call { Some(*file) } else { None });
     for file in locked {

@@ -209,6 +209,8 @@ mod tests {
         check("/dev/ptmx", "flags:\t02\ntty-index:\t3\n", &FdDetail::PtyMaster { index: 3 });
         check("/dev/fuse", "flags:\t02\n", &FdDetail::FuseServer { connection: None });
         check("pipe:[12]", "flags:\t01\n", &FdDetail::Plain);
+        check("", "flags:\t02\nscm_fds: 2\n", &FdDetail::UnixSocket { in_flight: 2 });
+        check("", "flags:\t02\nscm_fds: 0\n", &FdDetail::Plain);
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! Snapshots of real processes: pipes, locks, sockets, a stopped process, a dead FUSE mount.
 
-use std::io::{BufRead as _, Write as _};
-use std::os::fd::OwnedFd;
+use std::io::{BufRead as _, IoSlice, Write as _};
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd as _, OwnedFd};
 use std::process::{Child, Command, Stdio};
 
 use hangdog_schemas::fact::{
@@ -11,6 +12,7 @@ use hangdog_schemas::fact::{
 use hangdog_schemas::{FuseConnection, SnapshotId};
 use nix::sys::signal::{Signal, kill};
 use rustix::fs::FlockOperation;
+use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
 
 use super::*;
 
@@ -215,6 +217,20 @@ fn unix_sockets_know_their_other_end() {
     let peer = socket.peer.unwrap();
     assert!(facts.fds.iter().any(|fd| fd.process.pid == Pid(own()) && fd.socket() == Some(peer)));
     drop(other);
+}
+
+#[test]
+fn a_unix_socket_tells_of_descriptors_in_its_queue() {
+    let (one, other) = std::os::unix::net::UnixStream::pair().unwrap();
+    let fds = [other.as_fd()];
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+    let mut control = SendAncillaryBuffer::new(&mut space);
+    assert!(control.push(SendAncillaryMessage::ScmRights(&fds)));
+    sendmsg(&other, &[IoSlice::new(b"x")], &mut control, SendFlags::empty()).unwrap();
+    let sleep = Killed(Command::new("sleep").arg("600").stdin(OwnedFd::from(one)).spawn().unwrap());
+    let pid = sleep.0.id();
+    let facts = until(pid, SnapshotExtent::Light, |facts| facts.thread_in("clock_nanosleep").is_some());
+    assert_eq!(facts.fd(pid, 0).unwrap().detail, FdDetail::UnixSocket { in_flight: 1 });
 }
 
 #[test]
