@@ -69,7 +69,7 @@ fn table(part: usize) -> io::Result<()> {
             return Err(io::Error::other(format!("{text}{}", String::from_utf8_lossy(&output.stderr))));
         };
         (took, peak) = (took.min(own), peak.min(memory));
-        said = words.next().unwrap_or_default().trim().to_owned();
+        words.next().unwrap_or_default().trim().clone_into(&mut said);
     }
     println!("{RUNS} runs of {records} records; it says: {said}");
     println!("| what | is | target |");
@@ -187,7 +187,8 @@ fn phase(
 ) -> io::Result<()> {
     let pid = 5_000 + worker as u32;
     let id = PhaseId { process: sample::process(pid), phase: Big(n as u64) };
-    let hang = PhaseMeaning { op: (n % 100 == 0).then(|| format!("item {}", n % 3_000)), ..PhaseMeaning::default() };
+    let hang =
+        PhaseMeaning { op: n.is_multiple_of(100).then(|| format!("item {}", n % 3_000)), ..PhaseMeaning::default() };
     put(Record::PhaseOpen(Box::new(PhaseOpen {
         when: open,
         id,

@@ -168,7 +168,7 @@ fn passes() {
     assert!(report.comparison.unwrap().differences.is_empty());
 }
 
-/// A few runs, each held against each; with `HANGDOG_ALL_PAIRS=1` fifty, which takes some ten minutes.
+/// A few runs, each held against each; with `HANGDOG_ALL_PAIRS=1` fifty, which takes a minute or two.
 fn pairs() {
     let bench = Bench::new(programs!());
     let count = if std::env::var_os("HANGDOG_ALL_PAIRS").is_some() { 50 } else { 5 };
