@@ -21,13 +21,18 @@ pub(super) fn capabilities() -> Check {
     let uid = rustix::process::geteuid().as_raw();
     let lacking: Vec<&str> =
         WANTED.iter().filter(|(number, _)| effective >> number & 1 == 0).map(|(_, name)| *name).collect();
-    if lacking.is_empty() {
+    if lacking.is_empty() && is_initial_user_namespace() {
         return Check::ok(name, format!("user {uid} with all capabilities that are used"));
     }
+    let found = if lacking.is_empty() {
+        format!("user {uid} of a user namespace, whose capabilities count for what is in it alone")
+    } else {
+        format!("user {uid} without {}", lacking.join(", "))
+    };
     Check::short(
         name,
         State::Limited,
-        format!("user {uid} without {}", lacking.join(", ")),
+        found,
         "of processes of other users (or with other rights) only names and states are seen: a resolver among them is named at most `possible`",
         "run hangdog as root where the run has processes of several users",
     )
@@ -49,8 +54,13 @@ fn has(capability: u32) -> bool {
 /// Whether files of everybody can be read and written: the capability counts for those alone who exist in this user
 /// namespace.
 pub(super) fn reads_all_files() -> bool {
+    has(CAP_DAC_OVERRIDE) && is_initial_user_namespace()
+}
+
+/// Whether all users are ours: any other user namespace has but some of them, or other numbers for them.
+fn is_initial_user_namespace() -> bool {
     let map = fs::read_to_string("/proc/self/uid_map").unwrap_or_default();
-    has(CAP_DAC_OVERRIDE) && map.split_whitespace().eq(["0", "0", "4294967295"])
+    map.split_whitespace().eq(["0", "0", "4294967295"])
 }
 
 fn status_field(name: &str) -> Option<String> {

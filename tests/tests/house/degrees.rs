@@ -13,7 +13,7 @@ use hangdog_schemas::{Confidence, FindingKind, Record};
 use hangdog_tests::{Bench, Undo, programs, until};
 use serde_json::Value;
 
-/// Needs `H`, `S`, `D`, `C`: hangdog, the scenarios, a directory, a FUSE connection of somebody else.
+/// Needs `H`, `S`, `D`, `C`, `P`: hangdog, the scenarios, a directory, a FUSE connection of somebody else, its server.
 const SCRIPT: &str = r#"
 export XDG_STATE_HOME="$D/state" HOME="$D" SCENARIO_ROLES="$D/roles"
 unset XDG_RUNTIME_DIR
@@ -29,6 +29,8 @@ try fuse-connections cat "/sys/fs/fuse/connections/$C/waiting"
 try control-groups test -e /sys/fs/cgroup/cgroup.controllers -o -d /sys/fs/cgroup/freezer
 try hidepid cat /proc/1/status
 try user-namespaces sh -c 'unshare -m true || unshare -Urm true'
+# In a pid namespace of its own the server is not there, or another process has its number.
+if test "$(cat /proc/$P/comm)" = server; then try rights readlink /proc/$P/cwd; fi 2> /dev/null
 try memory-files "$H" run -- sh -c 'test -n "${HANGDOG_RUN_DIR-}"'
 "$H" run -- false 2> "$D/err.false"
 try captures sh -c 'ls "$XDG_STATE_HOME"/hangdog/*.hang'
@@ -39,7 +41,7 @@ echo "unix $?"
 "#;
 
 /// Before the script: what makes the place.
-const PLACES: [(&str, &[&str]); 6] = [
+const PLACES: [(&str, &[&str]); 7] = [
     ("root", &[]),
     ("ordinary user", USER),
     (
@@ -56,6 +58,10 @@ const PLACES: [(&str, &[&str]); 6] = [
             "--mount-proc",
             "--kill-child",
         ],
+    ),
+    (
+        "user namespace among others' processes",
+        &["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", "unshare", "-Urmf", "--kill-child"],
     ),
     (
         "container",
@@ -99,11 +105,17 @@ const HIDE: &str = "mount -o remount,hidepid=2 /proc && \"$@\"; exit $?";
 const WITHOUT: &str = "for place in /sys/kernel/tracing /sys/kernel/debug; do mount -t tmpfs tmpfs $place; done
 umount -l /sys/fs/fuse/connections; exec \"$@\"";
 
+/// Claims that show in a capture, in what the kernel says of somebody else, by the kernel's version alone, or where others'
+/// processes are there.
+const SHOWN_ELSEWHERE: [&str; 7] =
+    ["file-events", "kernel-recorder", "socket-diagnosis", "yama", "fuse-servers", "kernel", "rights"];
+
 /// Somebody else's mount, whose requests wait.
 struct Foreign {
     bench: Bench,
     starter: Child,
     connection: String,
+    server: u32,
     _undo: Undo,
 }
 
@@ -120,7 +132,18 @@ impl Foreign {
             Some(line.split(' ').nth(2)?.split_once(':')?.1.to_owned())
         });
         until("the victim", || bench.roles().iter().any(|(role, _)| role == "victim").then_some(()));
-        Self { bench, starter, connection, _undo: undo }
+        let server = bench.roles().into_iter().find_map(|(role, pid)| (role == "server").then_some(pid));
+        Self { bench, starter, connection, server: server.expect("a server"), _undo: undo }
+    }
+
+    /// Whether the kernel says which connection a server of FUSE has.
+    fn says_whose(&self) -> bool {
+        let infos = fs::read_dir(format!("/proc/{}/fdinfo", self.server)).expect("it lives");
+        let wanted = ["fuse_connection:", self.connection.as_str()];
+        infos.flatten().any(|info| {
+            let text = fs::read_to_string(info.path()).unwrap_or_default();
+            text.lines().any(|line| line.split_whitespace().eq(wanted))
+        })
     }
 }
 
@@ -144,7 +167,7 @@ pub(crate) fn claims_are_true() {
     let foreign = Foreign::new();
     std::thread::scope(|scope| {
         for (name, place) in PLACES {
-            scope.spawn(|| Visit::new(name, place, &foreign.connection).check());
+            scope.spawn(|| Visit::new(name, place, &foreign).check(&foreign));
         }
     });
 }
@@ -159,7 +182,7 @@ struct Visit {
 }
 
 impl Visit {
-    fn new(name: &'static str, place: &[&str], connection: &str) -> Self {
+    fn new(name: &'static str, place: &[&str], foreign: &Foreign) -> Self {
         let bench = Bench::new(programs!());
         fs::set_permissions(bench.path(""), fs::Permissions::from_mode(0o777)).expect("our own directory");
         let scenario = bench.scenario("x", &[])[0].clone();
@@ -167,7 +190,7 @@ impl Visit {
         let line: Vec<OsString> = words.chain(["sh", "-c", SCRIPT].map(OsString::from)).collect();
         let mut command = bench.unwatched(line);
         command.env("H", bench.hangdog([""; 0]).get_program()).env("S", &scenario);
-        command.env("D", bench.path("")).env("C", connection);
+        command.env("D", bench.path("")).env("C", &foreign.connection).env("P", foreign.server.to_string());
         let ended = bench.end_of(&mut command);
         let json = fs::read_to_string(bench.path("doctor.json")).unwrap_or_default();
         let checks: Vec<Value> = serde_json::from_str(&json).unwrap_or_else(|error| {
@@ -183,10 +206,11 @@ impl Visit {
         Self { name, bench, told: ended.stdout, errors: errors.concat(), claims }
     }
 
-    fn check(&self) {
+    fn check(&self, foreign: &Foreign) {
         for (claim, state) in &self.claims {
             self.check_claim(claim, state == "ok");
         }
+        assert_eq!(self.claims.get("fuse-servers").is_some_and(|state| state == "ok"), foreign.says_whose());
         self.check_capture();
         assert!(self.told.contains("run 124\n"), "{}: {}{}", self.name, self.told, self.errors);
         assert!(self.told.contains("unix 124\n"), "{}: {}{}", self.name, self.told, self.errors);
@@ -196,12 +220,14 @@ impl Visit {
         assert_eq!(self.bench.alive(), [""; 0], "{}", self.name);
     }
 
-    /// What was tried came out as the claim says.
+    /// What was tried came out as the claim says. No claim is left out, but one that shows elsewhere.
     #[track_caller]
     fn check_claim(&self, claim: &str, is_ok: bool) {
         let told = |answer: &str| self.told.lines().any(|line| line == format!("{claim} {answer}"));
         if told("yes") || told("no") {
             assert_eq!(told("yes"), is_ok, "{}: {claim}: {}{}", self.name, self.told, self.errors);
+        } else {
+            assert!(SHOWN_ELSEWHERE.contains(&claim), "{}: {claim} is not tried: {}", self.name, self.told);
         }
     }
 
@@ -216,10 +242,16 @@ impl Visit {
         let by_fanotify =
             run.iter().any(|record| matches!(record, Record::FileWatch(watch) if watch.by == WatchedBy::Fanotify));
         let from_kernel = run.iter().any(|record| matches!(record, Record::KernelEvent(_)));
+        let calls_seen = run.iter().any(|record| {
+            matches!(record, Record::Thread(thread) if thread.syscall.seen().is_some_and(|call| call.name().is_some()))
+        });
         let gap = |what: &str| unix.iter().any(|record| matches!(record, Record::Gap(gap) if gap.what == what));
-        for (claim, was_so) in
-            [("file-events", by_fanotify), ("kernel-recorder", from_kernel), ("socket-diagnosis", !gap("sock_diag"))]
-        {
+        for (claim, was_so) in [
+            ("file-events", by_fanotify),
+            ("kernel-recorder", from_kernel),
+            ("socket-diagnosis", !gap("sock_diag")),
+            ("yama", calls_seen),
+        ] {
             let is_ok = self.claims.get(claim).is_some_and(|state| state == "ok");
             assert_eq!(is_ok, was_so, "{}: {claim}: {}", self.name, self.errors);
         }
