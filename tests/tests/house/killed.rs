@@ -18,7 +18,7 @@ use crate::{descendants, rounds};
 /// What the command prints, one line every two milliseconds.
 const LINES: u64 = 100;
 /// Tells that the command was started, and how it ended, all at once.
-const TELLING: &str = r#": > "$0.started"; "$@"; echo $? > "$0.new"; mv "$0.new" "$0""#;
+const TELLING: &str = r#": > "$0.started"; "$@"; code=$?; echo $code > "$0.new"; mv "$0.new" "$0"; exit $code"#;
 
 pub(crate) fn at_random_moments() {
     rounds::each(|seed| {
