@@ -11,7 +11,7 @@
 use std::fmt::Write as _;
 use std::fs;
 use std::os::unix::fs::symlink;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use hangdog_tests::{Bench, Ended, Needs, programs, root, trial};
@@ -118,6 +118,10 @@ impl Incident {
             }
         }
         symlink(&programs!().hangdog, bench.path("hangdog")).expect("a link");
+        // What is called so may be a script that starts a dozen programs to find the interpreter (pyenv).
+        if let Some(python) = interpreter() {
+            symlink(python, bench.path("python3")).expect("a link");
+        }
         let mut script = String::new();
         for command in &self.commands {
             _ = writeln!(script, "{command}");
@@ -125,6 +129,8 @@ impl Incident {
         let path = std::env::var("PATH").unwrap_or_default();
         let mut command = bench.unwatched(["sh", "-c", &script]);
         command.current_dir(bench.path("")).env("PATH", format!("{}:{path}", bench.path("").display()));
+        // Of cargo: each program of the page would look for its libraries there first.
+        command.env_remove("LD_LIBRARY_PATH");
         let status = command.stdout(Stdio::null()).status();
         let all: Vec<_> = self.captures.iter().map(|capture| bench.path(capture)).collect();
         let told = fs::read_to_string(bench.path("verdict.txt")).unwrap_or_default();
@@ -155,6 +161,14 @@ impl Incident {
         }
         panic!("the facts never stand on the screen together: {cause:?}");
     }
+}
+
+/// The program that interprets Python.
+fn interpreter() -> Option<PathBuf> {
+    let said =
+        std::process::Command::new("python3").args(["-c", "import sys; print(sys.executable)"]).output().ok()?;
+    let path = PathBuf::from(String::from_utf8(said.stdout).ok()?.trim());
+    path.is_absolute().then_some(path)
 }
 
 /// The same text with one blank between words and one sign for each number.

@@ -72,17 +72,25 @@ impl Recorder {
             return false;
         }
         let all = self.chunk_owners.len() as u64;
-        let wanted = book.next_chunks.get().clamp(1, MOST_AT_ONCE);
+        let mut wanted = book.next_chunks.get().clamp(1, MOST_AT_ONCE);
         let used = &self.used[CHUNKS];
-        let claim = |used: u64| (used < all).then(|| used + wanted.min(all - used));
-        let Ok(first) = used.fetch_update(Relaxed, Relaxed, claim) else { return false };
-        let (first, count) = (first as usize, wanted.min(all - first) as usize);
-        if !self.give_memory(self.places.slots + first * PAGE, count * PAGE) {
+        let (first, count) = loop {
+            let claim = |used: u64| (used < all).then(|| used + wanted.min(all - used));
+            let Ok(first) = used.fetch_update(Relaxed, Relaxed, claim) else { return false };
+            let (first, count) = (first as usize, wanted.min(all - first) as usize);
+            if self.give_memory(self.places.slots + first * PAGE, count * PAGE) {
+                break (first, count);
+            }
             // The tmpfs is full. Without memory nobody may touch them: they go back, unless others were taken since.
             let _or_unused = used.compare_exchange((first + count) as u64, first as u64, Relaxed, Relaxed);
-            book.pause.set(PAUSE);
-            return false;
-        }
+            if wanted == 1 {
+                book.pause.set(PAUSE);
+                book.next_chunks.set(1);
+                return false;
+            }
+            // Not for so many; for a few there may be room.
+            wanted /= 2;
+        };
         self.header[header::CHUNKS_USED].fetch_max((first + count) as u64, Relaxed);
         for owner in &self.chunk_owners[first..first + count] {
             owner.store(u64::from(book.entry.get()) + 1, Relaxed);
