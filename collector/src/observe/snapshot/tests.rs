@@ -313,6 +313,8 @@ fn a_wait_for_a_dead_mount_names_path_mount_and_server() {
         println!("SKIPPED a_wait_for_a_dead_mount: mounting needs root");
         return;
     }
+    // The mount goes first, also when this fails: until then nothing ends who waits for it.
+    let cat;
     let mount = match DeadMount::new() {
         Ok(mount) => mount,
         Err(why) => {
@@ -321,11 +323,14 @@ fn a_wait_for_a_dead_mount_names_path_mount_and_server() {
         }
     };
     let path = mount.dir.path().join("some file");
-    let cat = Killed(Command::new("cat").arg(&path).stdout(Stdio::null()).spawn().unwrap());
+    cat = Killed(Command::new("cat").arg(&path).stdout(Stdio::null()).spawn().unwrap());
     let pid = cat.0.id();
     let wanted = path.to_str().unwrap();
-    let waits =
-        |facts: &Facts| facts.thread_in("openat").is_some_and(|t| t.syscall.seen().unwrap().path(1) == Some(wanted));
+    let waits = |facts: &Facts| {
+        let thread = facts.thread_in("openat");
+        // Its state is read before the rest: it may have gone to sleep in between.
+        thread.is_some_and(|t| t.state != TaskState::R && t.syscall.seen().unwrap().path(1) == Some(wanted))
+    };
     let facts = until(pid, SnapshotExtent::Full, waits);
     let thread = facts.thread_in("openat").unwrap();
     assert_eq!((thread.state, thread.wchan.seen().map(String::as_str)), (TaskState::S, Some("request_wait_answer")));
