@@ -283,6 +283,25 @@ fn why_follows_the_waits_until_the_loop_closes_and_back() {
 }
 
 #[test]
+fn a_filter_begins_with_no_words_and_gives_the_old_ones_back() {
+    let (timeline, report) = (timeline(), sample::report());
+    let model = model_of(&timeline, &report);
+    assert_eq!(pressed(&model, "t&walk<Enter>&send<Enter>").filter, "send");
+    assert_eq!(pressed(&model, "t&walk<Enter>&send<Esc>").filter, "walk");
+    assert_eq!(pressed(&model, "t&walk<Enter>&<Enter>").filter, "");
+}
+
+#[test]
+fn why_goes_on_from_a_socket_and_from_a_lock() {
+    let (timeline, report) = (timeline(), sample::report());
+    let model = model_of(&timeline, &report);
+    let of_sockets = (0..8).any(|row| !pressed(&model, &format!("S{}w", "j".repeat(row))).trail.is_empty());
+    assert!(of_sockets, "somebody waits at a socket of the sample");
+    let of_locks = (0..8).any(|row| !pressed(&model, &format!("L{}w", "j".repeat(row))).trail.is_empty());
+    assert!(of_locks, "somebody waits for a lock of the sample");
+}
+
+#[test]
 fn a_hop_reaches_a_folded_or_filtered_lane() {
     let (timeline, report) = (timeline(), sample::report());
     let model = model_of(&timeline, &report);

@@ -195,7 +195,9 @@ fn perform(model: &Model, state: &mut State, command: Command) -> Effect {
         C::Details => details(model, state),
         C::Filter => {
             state.overlay = None;
-            state.prompt = Some(Prompt::Filter { before: state.filter.clone() });
+            // Other words, not more of the same: Esc brings those back.
+            state.prompt = Some(Prompt::Filter { before: std::mem::take(&mut state.filter) });
+            refold(model, state);
         }
         C::Search => {
             state.overlay = None;

@@ -1,6 +1,6 @@
 //! "Why?": from a waiting thread to whoever could end its wait, and back, along the edges of the report.
 
-use hangdog_schemas::{Pid, Tid};
+use hangdog_schemas::{Pid, RunNs, Tid};
 
 use crate::fold;
 use crate::graph::At;
@@ -43,13 +43,28 @@ fn lane_thread(model: &Model, lane: usize) -> Option<(Pid, Tid)> {
     }
 }
 
+/// Who waits at a lock or a socket.
+fn waiter_at(model: &Model, t: RunNs, row: Row) -> Option<(Pid, Tid)> {
+    let snapshot = model.snapshot(t)?;
+    match row {
+        Row::Lock(i) => model.waiter_of(Pid(u32::try_from(snapshot.locks.get(i)?.pid).ok()?)),
+        Row::Socket(i) => {
+            let mut owners = snapshot.socket_holders(snapshot.sockets.get(i)?.inode);
+            owners.find_map(|fd| model.waiter_of(fd.process.pid))
+        }
+        _ => None,
+    }
+}
+
 /// One hop on.
 pub(crate) fn on(model: &Model, state: &mut State) {
     state.overlay = None;
     if let (View::Graph, Some(Row::Hop(hop))) = (state.view, state.selected()) {
         return along(model, state, hop);
     }
-    let Some(from) = state.selected().and_then(|row| thread_of(model, row)) else {
+    let selected = state.selected();
+    let Some(from) = selected.and_then(|row| thread_of(model, row).or_else(|| waiter_at(model, state.cursor, row)))
+    else {
         state.note = Some("select a thread or a process that waits, then ask why".to_owned());
         return;
     };

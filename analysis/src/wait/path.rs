@@ -195,7 +195,8 @@ fn fuse_reply(
     }
     if let Some(waiting) = view.snapshot.fuse.get(&connection).and_then(|fuse| fuse.waiting.seen()) {
         let reference = vec![FactRef::fuse(view.snapshot.id, connection)];
-        wait = wait.because(format!("connection {connection} has {waiting} requests without an answer"), reference);
+        let requests = if *waiting == 1 { "request" } else { "requests" };
+        wait = wait.because(format!("connection {connection} has {waiting} {requests} without an answer"), reference);
         if *waiting == 0 {
             return Outcome::Opaque(format!("connection {connection} has no request without an answer"));
         }

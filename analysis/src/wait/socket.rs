@@ -301,12 +301,11 @@ fn unaccepted(view: &View<'_>, fact: &FdFact, socket: &SocketFact, peer: &Socket
 
 fn accepts(view: &View<'_>, wait: Wait, listener: &SocketFact) -> Wait {
     let facts = vec![FactRef::socket(view.snapshot.id, listener.inode)];
-    let text = format!(
-        "{} has {} connections that wait to be accepted, of at most {}",
-        listener.local,
-        listener.receive_queue.unwrap_or(0),
-        listener.send_queue.unwrap_or(0)
-    );
+    let text = match listener.receive_queue.unwrap_or(0) {
+        1 => format!("{} has a connection that waits to be accepted", listener.local),
+        waiting => format!("{} has {waiting} connections that wait to be accepted", listener.local),
+    };
+    let text = format!("{text}, of at most {}", listener.send_queue.unwrap_or(0));
     let wait = wait.because(text, facts.clone());
     owners(view, listener.inode).fold(wait, |wait, holder| {
         wait.resolved(view.all_threads(holder, &format!("listens on {}", listener.local), &facts))
