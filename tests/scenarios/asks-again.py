@@ -13,7 +13,7 @@ def ask():
     connection = socket.create_connection(listener.getsockname())
     listener.close()
     connection.sendall(b"ask")
-    while not select.select([connection], [], [], 0.3)[0]:
+    while not select.select([connection], [], [], 1)[0]:
         pass
     connection.recv(1)
 
