@@ -35,19 +35,8 @@ pub(crate) const SPOOL: &str = "spool.jsonl";
 pub(crate) const CONNECTIONS_BEFORE: &str = "connections-before.json";
 pub(crate) const NOTED_MOUNTS: &str = "mounts.json";
 const NEW_NOTES: &str = "notes.new";
-/// All files of the directory itself, removed at the end.
-const ALL_FILES: [&str; 10] = [
-    "phases.jsonl",
-    SPOOL,
-    OWNER,
-    NEW_OWNER,
-    KEPT_OWNER,
-    ASKED,
-    NEW_ASKED,
-    CONNECTIONS_BEFORE,
-    NOTED_MOUNTS,
-    NEW_NOTES,
-];
+/// All files of the directory itself, removed at the end: what hangdog makes in it, but for the directory of recorders.
+const ALL_FILES: &[&str] = OWN_NAMES.split_at(1).1;
 /// Whose the directory is.
 pub(crate) const OWNER: &str = "owner";
 const NEW_OWNER: &str = "owner.new";
@@ -60,7 +49,7 @@ const NEW_ASKED: &str = "asked.json.new";
 const MOST_PROOFS: usize = 16;
 /// More than this is not told in the directory: a tmpfs is memory.
 const MOST_ASKED: usize = 4 << 20;
-/// What hangdog itself makes in it.
+/// What hangdog itself makes in it; the directory of recorders first.
 pub(super) const OWN_NAMES: [&str; 11] = [
     "flight",
     "phases.jsonl",
@@ -184,7 +173,7 @@ impl RunDirectory {
         }
         let _ = unlinkat(&self.own, "flight", AtFlags::REMOVEDIR);
         let _ = renameat(&self.own, OWNER, &self.own, KEPT_OWNER);
-        for file in ALL_FILES.into_iter().filter(|file| !matches!(*file, SPOOL | KEPT_OWNER)) {
+        for file in ALL_FILES.iter().copied().filter(|file| !matches!(*file, SPOOL | KEPT_OWNER)) {
             let _ = unlinkat(&self.own, file, AtFlags::empty());
         }
         self.path.join(SPOOL)
@@ -275,7 +264,7 @@ fn clear(own: &OwnedFd, flight: &OwnedFd) {
         let _ = unlinkat(flight, name, AtFlags::empty());
     }
     let _ = unlinkat(own, "flight", AtFlags::REMOVEDIR);
-    for file in ALL_FILES {
+    for &file in ALL_FILES {
         let _ = unlinkat(own, file, AtFlags::empty());
     }
 }
