@@ -30,8 +30,6 @@ pub(crate) struct Entered {
     pub(crate) phase: Cell<u64>,
     /// By what its caller knows it; 0 for its number alone.
     pub(crate) key: Cell<u64>,
-    /// The same of a phase that was opened here and that nobody was in yet; 0 when somebody was.
-    pub(crate) new_key: Cell<u64>,
     /// `None` when it was not open.
     pub(crate) slot: Cell<Option<&'static Slot>>,
     /// Its slot's commit word.
@@ -40,21 +38,27 @@ pub(crate) struct Entered {
     pub(crate) entry: Cell<u64>,
     /// What was current before.
     pub(crate) before: Cell<u64>,
-    /// A panic was on its way.
-    pub(crate) while_panicking: Cell<bool>,
+    /// One of the following.
+    pub(crate) state: Cell<u8>,
 }
 
 impl Entered {
+    /// Nothing more is to be known of it.
+    pub(crate) const USUAL: u8 = 0;
+    /// It was opened here, and nobody was in it yet.
+    pub(crate) const NEW: u8 = 1;
+    /// When it was entered, a panic was on its way.
+    pub(crate) const WHILE_PANICKING: u8 = 2;
+
     /// Becomes the same as another one.
     pub(crate) fn become_like(&self, other: &Self) {
         self.phase.set(other.phase.get());
         self.key.set(other.key.get());
-        self.new_key.set(other.new_key.get());
         self.slot.set(other.slot.get());
         self.commit.set(other.commit.get());
         self.entry.set(other.entry.get());
         self.before.set(other.before.get());
-        self.while_panicking.set(other.while_panicking.get());
+        self.state.set(other.state.get());
     }
 }
 
@@ -92,6 +96,8 @@ pub(crate) struct Book {
     /// clock is the tick or the counter, and only phases that say what they mean go into the history.
     pub(crate) quick: Cell<Option<&'static [Slot; slot::STACK]>>,
     pub(crate) stack: Cell<Option<&'static [Slot; slot::STACK]>>,
+    /// The last slot of the stack, where a look at the clock is no call.
+    pub(crate) quick_home: Cell<Option<&'static Slot>>,
     /// All slots that are in no stack.
     pub(crate) slots: Cell<Option<&'static [Slot]>>,
     /// The thread's entry in the file.
@@ -106,6 +112,10 @@ pub(crate) struct Book {
     pub(crate) fresh: Cell<u64>,
     /// … to here.
     pub(crate) fresh_end: Cell<u64>,
+    /// The newest slots of its own that are in one row, from here …
+    pub(crate) own: Cell<u64>,
+    /// … so many. Others are found by whose chunk they are of.
+    pub(crate) own_count: Cell<u64>,
     /// How many chunks it asks for next time.
     pub(crate) next_chunks: Cell<u64>,
     /// How often it does not ask, after there was no memory.
@@ -115,6 +125,8 @@ pub(crate) struct Book {
     /// Its entry's index.
     pub(crate) entry: Cell<u32>,
     pub(crate) tid: Cell<u32>,
+    /// What slots say of whose they are: the thread's number, without a task.
+    pub(crate) whose: Cell<u64>,
     pub(crate) look: Cell<Look>,
     /// Whether the recorder is the one of the process: sites remember their numbers in it.
     pub(crate) is_own: Cell<bool>,
@@ -259,17 +271,13 @@ impl Book {
     /// Now, by the recorder's clock.
     #[inline(always)]
     pub(crate) fn now(&self) -> u64 {
-        self.now_at_once().unwrap_or_else(|| self.ask_now())
+        if self.look.get() == Look::Call { self.ask_now() } else { self.now_at_once() }
     }
 
     /// The same where it is no call.
     #[inline(always)]
-    pub(crate) fn now_at_once(&self) -> Option<u64> {
-        match self.look.get() {
-            Look::Tick => Some(tick::now()),
-            Look::Counter => Some(tsc::now()),
-            Look::Call => None,
-        }
+    pub(crate) fn now_at_once(&self) -> u64 {
+        if self.look.get() == Look::Counter { tsc::now() } else { tick::now() }
     }
 
     #[inline(never)]
@@ -294,6 +302,12 @@ impl Book {
     #[inline(always)]
     pub(crate) fn home(&self) -> Option<&'static Slot> {
         self.stack.get().map(|stack| &stack[slot::STACK_DEPTH])
+    }
+
+    /// The phase that was entered last, of those that were not left.
+    #[inline(always)]
+    pub(crate) fn entered_last(&self) -> Option<&Entered> {
+        self.entered.get(self.entered_depth.get().wrapping_sub(1))
     }
 
     /// The async task that this thread polls; 0 for none.

@@ -201,9 +201,9 @@ pub(crate) mod slot {
     pub(crate) const PARENT_MASK: u64 = (1 << PARENT_BITS) - 1;
     pub(crate) const INSIDE: u64 = 1 << PARENT_BITS;
     const POLLS_SHIFT: u32 = PARENT_BITS + 1;
-    /// Most polls that are counted.
+    /// Most polls that are counted: the uppermost bit is set from there on, and nothing is added.
     #[cfg(test)]
-    pub(crate) const POLLS_MAX: u32 = u32::MAX >> (32 - (64 - POLLS_SHIFT));
+    pub(crate) const POLLS_MAX: u32 = 1 << (63 - POLLS_SHIFT);
 
     pub(crate) fn polls(parent: u64) -> u32 {
         (parent >> POLLS_SHIFT) as u32
@@ -212,8 +212,8 @@ pub(crate) mod slot {
     /// Entered once more.
     #[inline(always)]
     pub(crate) fn entered(parent: u64) -> u64 {
-        // The count is in the uppermost bits: beyond the most it would carry out of the word.
-        parent.checked_add(1 << POLLS_SHIFT).unwrap_or(parent) | INSIDE
+        let once_more = if (parent as i64) < 0 { parent } else { parent.wrapping_add(1 << POLLS_SHIFT) };
+        once_more | INSIDE
     }
 
     pub(crate) const TID_BITS: u32 = 22;

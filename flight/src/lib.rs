@@ -129,9 +129,10 @@ pub use place::{
 pub use process::{State, current, state};
 pub use reader::{ReadError, Reader};
 pub use recorder::{
-    Before, Here, History, Name, Opening, OpeningHere, Options, Recorder, StartError, Taken, abandon, begin,
-    begin_here, begin_here_quickly, begin_in, begin_quickly, close, current_phase, enter, enter_as, exit, exit_as,
-    field, note, outcome, presume, resource, resume, set_role, set_task, suspend, used, wait, wake,
+    Before, Here, History, Name, Opening, OpeningFields, OpeningHere, Options, Recorder, StartError, Taken, abandon,
+    begin, begin_here, begin_here_quickly, begin_in, begin_quickly, close, current_phase, enter, enter_as,
+    enter_quickly, exit, exit_as, exit_quickly, field, note, outcome, presume, resource, resume, set_role, set_task,
+    suspend, used, wait, wake,
 };
 pub use recording::{Event, EventKind, Hang, OpenPhase, Recording, Thread, ThreadRole};
 pub use resource::{Primitive, ResourceId, Role};

@@ -7,6 +7,7 @@ use crate::layout::slot;
 use crate::sync::AtomicU64;
 
 /// See [`crate::layout::slot`].
+#[derive(Debug)]
 #[repr(C, align(64))]
 pub(crate) struct Slot([AtomicU64; slot::WORDS]);
 
@@ -22,6 +23,12 @@ impl Index<usize> for Slot {
 impl Slot {
     pub(crate) fn words(&self) -> &[AtomicU64; slot::WORDS] {
         &self.0
+    }
+
+    /// Which one of these slots it is.
+    pub(crate) fn index_in(&self, slots: &[Self]) -> Option<usize> {
+        let bytes = std::ptr::from_ref(self).addr().checked_sub(slots.as_ptr().addr())?;
+        Some(bytes / size_of::<Self>()).filter(|index| *index < slots.len())
     }
 
     /// Whether `phase` is open here. The slot's index was taken from its number.

@@ -3,7 +3,7 @@
 use std::fmt::{self, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use hangdog_flight::{MAX_VALUE, Opening, PhaseId, Text, Value};
+use hangdog_flight::{MAX_VALUE, OpeningFields, PhaseId, Text, Value};
 use tracing::field::{Field, Visit};
 
 /// What can be the value of a field of [`phase!`](crate::phase!).
@@ -92,7 +92,7 @@ pub(crate) fn formatted(arguments: fmt::Arguments<'_>) -> Text<MAX_VALUE> {
 }
 
 /// Takes the fields of a span into a phase that does not show yet.
-pub(crate) struct NewFields(pub(crate) Opening);
+pub(crate) struct NewFields(pub(crate) OpeningFields);
 
 /// Takes later values into an open one.
 pub(crate) struct LaterFields(pub(crate) PhaseId);
@@ -104,7 +104,7 @@ impl NewFields {
     )]
     #[inline(always)]
     fn put(&mut self, field: &Field, value: Value<'_>) {
-        self.0.value_by_reference(field.index(), value);
+        self.0.value(field.index(), value);
     }
 }
 

@@ -59,7 +59,7 @@ where
         if self.recorded.wants(attributes.metadata()) {
             let parent =
                 if attributes.is_contextual() { Parent::Current } else { self.parent(attributes.parent(), &context) };
-            self.recorded.open(attributes, parent, id);
+            self.recorded.open::<S>(attributes, parent, id);
         }
     }
 

@@ -47,7 +47,7 @@ impl Own {
     #[inline]
     pub(crate) fn open(attributes: &Attributes<'_>, parent: Parent) -> Self {
         let call_site = CallSite::of(attributes.metadata());
-        match recorded::begin(call_site, attributes, parent, Key::Number) {
+        match recorded::begin(call_site, attributes, parent, || Key::Number) {
             Some(phase) => Self::of(call_site, phase),
             None => Self::without_phase(call_site),
         }

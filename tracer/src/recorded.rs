@@ -48,14 +48,15 @@ impl Recorded {
         self.spans.get(span.into_u64())
     }
 
-    /// A phase for a new span.
+    /// A phase for a new span. A function of its own; see [`begin`]. And of the subscriber `S`, as all the others are by
+    /// being inlined: so it is compiled with the program. In a library a look at a thread-local is a call, for which
+    /// registers are saved, also when the linker takes the call out.
+    #[expect(clippy::extra_unused_type_parameters, reason = "15 instructions less a span, counted")]
     #[inline(never)]
-    pub(crate) fn open(&self, attributes: &Attributes<'_>, parent: Parent, span: &Id) {
+    pub(crate) fn open<S>(&self, attributes: &Attributes<'_>, parent: Parent, span: &Id) {
         let call_site = CallSite::of(attributes.metadata());
-        let span = span.into_u64();
-        let key = if self.is_first { Key::Span(span) } else { Key::None };
-        let Some(phase) = begin(call_site, attributes, parent, key) else { return };
-        if !self.spans.insert(span, phase) {
+        let Some(phase) = begin(call_site, attributes, parent, || Key::Span(self.key(span))) else { return };
+        if !self.spans.insert(span.into_u64(), phase) {
             // Nobody could ever close it.
             hangdog_flight::abandon(phase);
         }
@@ -67,46 +68,41 @@ impl Recorded {
         }
     }
 
-    /// A function of its own, as the next one: within that of a subscriber with more to do it would have to save
-    /// registers.
-    #[inline(never)]
+    /// What a span is entered and left by; 0 for nothing.
+    #[inline]
+    fn key(&self, span: &Id) -> u64 {
+        if self.is_first { span.into_u64() } else { 0 }
+    }
+
+    /// What is rare is a function of its own that takes the same arguments: then no register has to be saved for it.
+    #[inline]
     pub(crate) fn enter(&self, span: &Id) {
-        let key = span.into_u64();
-        if self.is_first {
-            hangdog_flight::enter_as(key, move || self.spans.get(key), crate::phase::task);
-        } else {
-            self.enter_unknown(key);
-        }
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn enter_unknown(&self, span: u64) {
-        if let Some(phase) = self.spans.get(span) {
-            hangdog_flight::enter(phase, crate::phase::task);
+        let is_in = self.is_first && hangdog_flight::enter_quickly(span.into_non_zero_u64(), crate::phase::task);
+        if !is_in {
+            self.enter_otherwise(span);
         }
     }
 
     #[inline(never)]
+    fn enter_otherwise(&self, span: &Id) {
+        hangdog_flight::enter_as(self.key(span), || self.phase(span), crate::phase::task);
+    }
+
+    #[inline]
     pub(crate) fn exit(&self, span: &Id) {
-        let key = span.into_u64();
-        if self.is_first {
-            hangdog_flight::exit_as(key, move || self.spans.get(key));
-        } else {
-            self.exit_unknown(key);
+        let is_out = self.is_first && hangdog_flight::exit_quickly(span.into_non_zero_u64());
+        if !is_out {
+            self.exit_otherwise(span);
         }
     }
 
-    #[cold]
     #[inline(never)]
-    fn exit_unknown(&self, span: u64) {
-        if let Some(phase) = self.spans.get(span) {
-            hangdog_flight::exit(phase);
-        }
+    fn exit_otherwise(&self, span: &Id) {
+        hangdog_flight::exit_as(self.key(span), || self.phase(span));
     }
 
     /// The span is over.
-    #[inline(never)]
+    #[inline]
     pub(crate) fn close(&self, span: &Id) {
         // Taken out even when there is no recorder any more: ids are used again.
         match self.spans.remove_from_its_place(span.into_u64()) {
@@ -127,7 +123,6 @@ impl Recorded {
 /// By what a phase will be entered.
 #[derive(Clone, Copy)]
 pub(crate) enum Key {
-    None,
     Number,
     Span(u64),
 }
@@ -140,7 +135,7 @@ pub(crate) fn begin(
     call_site: &'static CallSite,
     attributes: &Attributes<'_>,
     parent: Parent,
-    key: Key,
+    key: impl FnOnce() -> Key,
 ) -> Option<PhaseId> {
     let opening = match parent {
         Parent::Current => match hangdog_flight::begin_quickly(&call_site.site) {
@@ -149,11 +144,12 @@ pub(crate) fn begin(
         },
         Parent::Known(parent) => hangdog_flight::begin_in(&call_site.site, parent),
     }?;
-    let mut fields = NewFields(opening);
-    attributes.record(&mut fields);
-    let opening = fields.0;
-    Some(match key {
-        Key::None => opening.publish(),
+    let opening = opening.with_fields(|fields| {
+        let mut fields = NewFields(fields);
+        attributes.record(&mut fields);
+        fields.0
+    });
+    Some(match key() {
         Key::Number => opening.publish_as_itself(),
         Key::Span(span) => opening.publish_as(span),
     })

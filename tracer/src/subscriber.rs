@@ -42,11 +42,14 @@ impl HangdogSubscriber {
     /// # Panics
     ///
     /// When there is one already.
+    #[inline]
     pub fn init(self) {
         self.try_init().expect("the program has no subscriber yet");
     }
 
     /// Makes it the subscriber of all threads, unless there is one already.
+    // Inlined, as what makes, enters and ends spans: compiled with the program, see `Recorded::open`.
+    #[inline]
     pub fn try_init(self) -> Result<(), SetGlobalDefaultError> {
         tracing::subscriber::set_global_default(self)
     }

@@ -269,7 +269,7 @@ impl<S: Subscriber> Subscriber for Tee<S> {
                 None => Parent::Known(None),
                 Some(parent) => Parent::Known(self.phase(parent)),
             };
-            self.recorded.open(attributes, parent, &id);
+            self.recorded.open::<S>(attributes, parent, &id);
         }
         id
     }

@@ -27,15 +27,15 @@ impl Recorder {
     /// Takes a free slot; counted as `loss` when there is none.
     #[inline(always)]
     pub(super) fn take_slot(&'static self, book: &Book, loss: Loss) -> Option<(usize, &'static Slot)> {
-        self.take_kept(book).or_else(|| self.take_slowly(book, loss))
+        Self::take_kept(book).or_else(|| self.take_slowly(book, loss))
     }
 
     /// Takes a slot from the thread's own list. Nothing is lost when there is none: [`Self::take_slot`] looks further.
     #[inline(always)]
-    pub(super) fn take_kept(&'static self, book: &Book) -> Option<(usize, &'static Slot)> {
+    pub(super) fn take_kept(book: &Book) -> Option<(usize, &'static Slot)> {
         let index = (book.free.get() as usize).checked_sub(1)?;
-        let slot =
-            self.slots.get(index).filter(|slot| slot::state(slot[slot::COMMIT].load(Relaxed)) == slot::FREE)?;
+        let slots = book.slots.get()?;
+        let slot = slots.get(index).filter(|slot| slot::state(slot[slot::COMMIT].load(Relaxed)) == slot::FREE)?;
         book.free.set(slot[slot::PARENT].load(Relaxed));
         Some((index, slot))
     }
@@ -95,18 +95,30 @@ impl Recorder {
         for owner in &self.chunk_owners[first..first + count] {
             owner.store(u64::from(book.entry.get()) + 1, Relaxed);
         }
-        book.fresh.set((first * slot::CHUNK) as u64);
-        book.fresh_end.set(((first + count) * slot::CHUNK) as u64);
+        let (begin, slots) = ((first * slot::CHUNK) as u64, (count * slot::CHUNK) as u64);
+        if begin == book.own.get() + book.own_count.get() {
+            book.own_count.set(book.own_count.get() + slots);
+        } else {
+            book.own.set(begin);
+            book.own_count.set(slots);
+        }
+        book.fresh.set(begin);
+        book.fresh_end.set(begin + slots);
         book.next_chunks.set(wanted * 2);
         true
     }
 
     /// Whether a slot is of one of the thread's own chunks.
-    #[inline(always)]
     pub(super) fn owns(&self, book: &Book, index: usize) -> bool {
         self.chunk_owners
             .get(index / slot::CHUNK)
             .is_some_and(|owner| owner.load(Relaxed) == u64::from(book.entry.get()) + 1)
+    }
+
+    /// The same by the book alone. It may be one of its own nevertheless.
+    #[inline(always)]
+    pub(super) fn owns_surely(book: &Book, index: usize) -> bool {
+        (index as u64).wrapping_sub(book.own.get()) < book.own_count.get()
     }
 
     /// Puts a slot of the thread's own into its list. It is free already.

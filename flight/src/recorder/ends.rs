@@ -16,7 +16,7 @@ impl ResourceId {
     pub fn begin(self, site: &'static Site, role: Role, task: u64) -> Option<PhaseId> {
         let mut opening = begin(site)?;
         opening.resource(role, self);
-        opening.slot[slot::ENTRY].store(slot::entry(opening.book.tid.get(), task), Relaxed);
+        opening.slot[slot::ENTRY].store(opening.book.whose.get() | slot::entry(0, task), Relaxed);
         Some(opening.publish())
     }
 
@@ -50,7 +50,7 @@ pub fn used(phase: PhaseId, task: u64) {
     let Some((book, recorder)) = book::mine().and_then(|book| Some((book, book.recorder.get()?))) else { return };
     let slot = recorder.slots.get(slot::index(phase.word())).filter(|slot| slot.is_open(phase.word()));
     if let Some(slot) = slot {
-        let entry = slot::entry(book.tid.get(), task);
+        let entry = book.whose.get() | slot::entry(0, task);
         if slot[slot::ENTRY].load(Relaxed) != entry {
             slot[slot::ENTRY].store(entry, Release);
         }

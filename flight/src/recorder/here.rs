@@ -106,7 +106,8 @@ impl OpeningHere {
     pub fn enter(self) -> Here {
         let Self { opening, depth, home } = self;
         let id = opening.id;
-        let word = if std::thread::panicking() { opening.commit_while_panicking() } else { opening.commit() };
+        let [_, word] =
+            if std::thread::panicking() { [0, opening.commit_while_panicking()] } else { opening.commit() };
         home[home::CURRENT].store(id, Release);
         Here { word: if depth == DEEPER { id } else { word }, depth, not_send: PhantomData }
     }

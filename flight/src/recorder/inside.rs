@@ -12,6 +12,7 @@
 //! which is the same as long as nothing was said of the phase, and one at its thread and task do for finding it, and
 //! for asking the runtime for its task.
 
+use std::num::NonZeroU64;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 
 use crate::book::{self, Book, DEPTH, Entered};
@@ -33,15 +34,30 @@ pub struct Before {
 /// task that it belongs to, 0 for none. Cheaper than [`enter`], for whoever keeps what was before.
 #[inline(always)]
 pub fn resume(phase: PhaseId, task: impl FnOnce() -> u64) -> Before {
-    let Some((book, home)) = book::mine().and_then(|book| Some((book, book.home()?))) else {
-        return Before::default();
-    };
-    let before = home[home::CURRENT].load(Relaxed);
+    match book::any().and_then(|book| Some((book, book.home()?))) {
+        Some((book, home)) => resume_in(book, home, phase, task),
+        None => resume_first(phase, task),
+    }
+}
+
+#[inline(always)]
+fn resume_in(book: &'static Book, home: &Slot, phase: PhaseId, task: impl FnOnce() -> u64) -> Before {
+    let current = home[home::CURRENT].load(Relaxed);
     let slot = open_slot(book, phase.word());
     if let Some(slot) = slot {
         go_in(book, home, slot, phase.word(), task);
     }
-    Before { book: Some(book), slot, current: before }
+    Before { book: Some(book), slot, current }
+}
+
+/// On a thread that has no book yet, or in a forked child.
+#[cold]
+#[inline(never)]
+fn resume_first(phase: PhaseId, task: impl FnOnce() -> u64) -> Before {
+    match book::mine().and_then(|book| Some((book, book.home()?))) {
+        Some((book, home)) => resume_in(book, home, phase, task),
+        None => Before::default(),
+    }
 }
 
 /// The calling thread comes out of a phase that it [`resume`]d.
@@ -67,9 +83,9 @@ fn go_in(book: &Book, home: &Slot, slot: &Slot, phase: u64, task: impl FnOnce() 
     slot[slot::PARENT].store(slot::entered(parent), Release);
     let entry = slot[slot::ENTRY].load(Relaxed);
     if slot::polls(parent) == 0 && entry >> slot::TID_BITS == 0 {
-        slot[slot::ENTRY].store(slot::entry(book.tid.get(), task()), Relaxed);
-    } else if entry & slot::TID_MASK != u64::from(book.tid.get()) {
-        slot[slot::ENTRY].store(entry & !slot::TID_MASK | slot::entry(book.tid.get(), 0), Relaxed);
+        slot[slot::ENTRY].store(book.whose.get() | slot::entry(0, task()), Relaxed);
+    } else if entry & slot::TID_MASK != book.whose.get() {
+        slot[slot::ENTRY].store(entry & !slot::TID_MASK | book.whose.get(), Relaxed);
     }
     home[home::CURRENT].store(phase, Release);
 }
@@ -82,31 +98,30 @@ fn leave(slot: &Slot, now: u64) {
 
 /// The calling thread goes into a phase, until [`exit`]. `task` as with [`resume`].
 #[inline]
-pub fn enter(phase: PhaseId, task: impl FnOnce() -> u64) {
-    if !enter_again(|place| place.phase.get() == phase.word() && place.new_key.get() == 0) {
-        enter_new(
-            0,
-            move |place| place.phase.get() == phase.word() && place.new_key.get() != 0,
-            move || Some(phase),
-            task,
-        );
+pub fn enter(phase: PhaseId, task: impl Fn() -> u64 + Copy) {
+    if !enter_if(|place| place.phase.get() == phase.word(), task) {
+        enter_anew(0, move || Some(phase), task);
     }
 }
 
 /// The same for a phase that its caller knows by a key of its own, which is never that of another open phase: `find`
 /// is asked only when this is not the phase that the thread was in last at this depth, nor the one that it opened
 /// since by [`publish_as`](crate::Opening::publish_as). A key of 0 is none.
-#[inline(always)]
-pub fn enter_as(key: u64, find: impl FnOnce() -> Option<PhaseId>, task: impl FnOnce() -> u64) {
-    if !enter_again(|place| key != 0 && place.key.get() == key) {
-        enter_new(key, move |place| key != 0 && place.new_key.get() == key, find, task);
+pub fn enter_as(key: u64, find: impl FnOnce() -> Option<PhaseId>, task: impl Fn() -> u64 + Copy) {
+    if !NonZeroU64::new(key).is_some_and(|key| enter_quickly(key, task)) {
+        enter_anew(key, find, task);
     }
 }
 
-/// Whether it was the phase that the thread was in last at this depth, and nothing was said of it since. No call is
-/// on this way but at its end, so that no register has to be saved for one.
+/// The same. Whether it was that phase, and is entered: else [`enter_as`] does it, and takes a little longer.
 #[inline(always)]
-fn enter_again(is_it: impl FnOnce(&Entered) -> bool) -> bool {
+pub fn enter_quickly(key: NonZeroU64, task: impl Fn() -> u64) -> bool {
+    enter_if(|place| place.key.get() == key.get(), task)
+}
+
+/// No call is on this way but at its end, and nothing is kept over that one, so that no register has to be saved.
+#[inline(always)]
+fn enter_if(is_it: impl FnOnce(&Entered) -> bool, task: impl Fn() -> u64) -> bool {
     let Some((book, home)) = book::any().and_then(|book| Some((book, book.home()?))) else { return false };
     let depth = book.entered_depth.get();
     let Some(place) = book.entered.get(depth).filter(|place| is_it(place)) else { return false };
@@ -119,46 +134,44 @@ fn enter_again(is_it: impl FnOnce(&Entered) -> bool) -> bool {
     place.before.set(home[home::CURRENT].load(Relaxed));
     home[home::CURRENT].store(place.phase.get(), Release);
     book.entered_depth.set(depth + 1);
-    place.while_panicking.set(false);
-    if std::thread::panicking() {
-        place.while_panicking.set(true);
+    if place.state.get() != Entered::USUAL {
+        enter_first(task);
+    } else if std::thread::panicking() {
+        entered_while_panicking();
     }
     true
 }
 
-/// A new phase, if it is the one that the thread opened last at this depth and nobody was in it yet.
+/// The thread is in a phase that it opened, for the first time: only now is it certain which task that is. Or when it
+/// went in there last, a panic was on its way.
 #[inline(never)]
-fn enter_new(
-    key: u64,
-    is_it: impl FnOnce(&Entered) -> bool,
-    find: impl FnOnce() -> Option<PhaseId>,
-    task: impl FnOnce() -> u64,
-) {
-    if let Some((book, home)) = book::any().and_then(|book| Some((book, book.home()?)))
-        && let depth = book.entered_depth.get()
-        && let Some(place) = book.entered.get(depth)
-        && is_it(place)
+fn enter_first(task: impl Fn() -> u64) {
+    // Before all else, so that nothing is kept over that call.
+    let task = task();
+    let Some(place) = book::any().and_then(Book::entered_last) else { return };
+    if place.state.get() == Entered::NEW
         && let Some(slot) = place.slot.get()
-        && slot[slot::COMMIT].load(Acquire) == place.commit.get()
-        && slot[slot::ENTRY].load(Relaxed) == place.entry.get()
     {
-        slot[slot::PARENT].store(slot::entered(slot[slot::PARENT].load(Relaxed)), Release);
-        let entry = place.entry.get() | slot::entry(0, task());
+        let entry = place.entry.get() | slot::entry(0, task);
         slot[slot::ENTRY].store(entry, Relaxed);
         place.entry.set(entry);
-        place.key.set(key);
-        place.new_key.set(0);
-        place.before.set(home[home::CURRENT].load(Relaxed));
-        home[home::CURRENT].store(place.phase.get(), Release);
-        book.entered_depth.set(depth + 1);
-        place.while_panicking.set(std::thread::panicking());
-    } else {
-        enter_anew(key, find, task);
+    }
+    place.state.set(Entered::USUAL);
+    if std::thread::panicking() {
+        entered_while_panicking();
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn entered_while_panicking() {
+    if let Some(place) = book::any().and_then(Book::entered_last) {
+        place.state.set(Entered::WHILE_PANICKING);
     }
 }
 
 #[inline(never)]
-fn enter_anew(key: u64, find: impl FnOnce() -> Option<PhaseId>, task: impl FnOnce() -> u64) {
+fn enter_anew(key: u64, find: impl FnOnce() -> Option<PhaseId>, task: impl Fn() -> u64) {
     let Some((book, home)) = book::mine().and_then(|book| Some((book, book.home()?))) else { return };
     let before = home[home::CURRENT].load(Relaxed);
     let depth = book.entered_depth.get();
@@ -176,13 +189,12 @@ fn enter_anew(key: u64, find: impl FnOnce() -> Option<PhaseId>, task: impl FnOnc
     place.phase.set(phase);
     place.before.set(before);
     place.key.set(key);
-    place.new_key.set(0);
     place.slot.set(slot);
     if let Some(slot) = slot {
         place.commit.set(slot[slot::COMMIT].load(Relaxed));
         place.entry.set(slot[slot::ENTRY].load(Relaxed));
     }
-    place.while_panicking.set(std::thread::panicking());
+    place.state.set(if std::thread::panicking() { Entered::WHILE_PANICKING } else { Entered::USUAL });
     book.entered_depth.set(depth + 1);
 }
 
@@ -202,18 +214,23 @@ pub fn exit(phase: PhaseId) {
 }
 
 /// The same for a phase that was entered by a key.
-#[inline(always)]
 pub fn exit_as(key: u64, find: impl FnOnce() -> Option<PhaseId>) {
-    if !leave_top(|place| key != 0 && place.key.get() == key) {
+    if !NonZeroU64::new(key).is_some_and(exit_quickly) {
         exit_found(key, find);
     }
+}
+
+/// The same. Whether it was that phase, and is left: else [`exit_as`] does it, and takes a little longer.
+#[inline(always)]
+pub fn exit_quickly(key: NonZeroU64) -> bool {
+    leave_top(|place| place.key.get() == key.get())
 }
 
 /// Something was said of it, it is not the one that the thread went into last, or the clock is a call.
 #[cold]
 #[inline(never)]
 fn exit_found(key: u64, find: impl FnOnce() -> Option<PhaseId>) {
-    let top = book::any().and_then(|book| Some((book, book.entered.get(book.entered_depth.get().wrapping_sub(1))?)));
+    let top = book::any().and_then(|book| Some((book, book.entered_last()?)));
     let top = top.filter(|(_, place)| key != 0 && place.key.get() == key);
     let known =
         top.map(|(book, place)| (book, place.phase.get())).filter(|(book, at)| open_slot(book, *at).is_some());
@@ -226,29 +243,38 @@ fn exit_found(key: u64, find: impl FnOnce() -> Option<PhaseId>) {
 /// but at its end.
 #[inline(always)]
 fn leave_top(is_it: impl FnOnce(&Entered) -> bool) -> bool {
-    let Some((book, home)) = book::any().and_then(|book| Some((book, book.home()?))) else { return false };
+    let Some((book, home)) = book::any().and_then(|book| Some((book, book.quick_home.get()?))) else { return false };
     let top = book.entered_depth.get().wrapping_sub(1);
     let Some(place) = book.entered.get(top).filter(|place| is_it(place)) else { return false };
-    let Some((slot, now)) = place.slot.get().zip(book.now_at_once()) else { return false };
+    let Some(slot) = place.slot.get() else { return false };
     if slot[slot::COMMIT].load(Acquire) != place.commit.get()
         || home[home::CURRENT].load(Relaxed) != place.phase.get()
     {
         return false;
     }
-    leave(slot, now);
+    leave(slot, book.now_at_once());
     book.entered_depth.set(top);
     home[home::CURRENT].store(place.before.get(), Release);
     if std::thread::panicking() {
-        left_by_panic(place);
+        left_last_by_panic();
     }
     true
+}
+
+/// The phase that the thread was in just now.
+#[cold]
+#[inline(never)]
+fn left_last_by_panic() {
+    if let Some(place) = book::any().and_then(|book| book.entered.get(book.entered_depth.get())) {
+        left_by_panic(place);
+    }
 }
 
 /// It was left while a panic is on its way, and it was not while it was entered.
 #[cold]
 #[inline(never)]
 fn left_by_panic(place: &Entered) {
-    if let Some(recorder) = book::recorder().filter(|_| !place.while_panicking.get()) {
+    if let Some(recorder) = book::recorder().filter(|_| place.state.get() != Entered::WHILE_PANICKING) {
         recorder.presume_in(place.phase.get(), Outcome::Panicked);
     }
 }

@@ -2,15 +2,17 @@
 
 use std::sync::atomic::Ordering::{Relaxed, Release};
 
+use super::Recorder;
 use super::rings::Event;
-use crate::book::{self, Book, Look};
+use crate::book::{self, Book, Entered, Look};
 use crate::clock::{tick, tsc};
 use crate::layout::{WORD, cell, home, slot};
 use crate::slot::Slot;
 use crate::sync::fence;
 use crate::{Loss, PhaseId, ResourceId, Role, Site, Value, names, value};
 
-/// Among the flags of an opening, not of the commit word: that it began stands in the history already.
+/// Among the flags of an opening, not of the commit word: that it began stands in the history already. Never without
+/// [`slot::SAID`].
 const NOTED: u64 = 1 << 63;
 
 /// A phase that does not show yet.
@@ -64,11 +66,11 @@ pub fn begin_in(site: &'static Site, parent: Option<PhaseId>) -> Option<Opening>
 impl Opening {
     #[inline(always)]
     pub(super) fn anywhere<const QUICK: bool>(book: &'static Book, site: &'static Site, parent: u64) -> Option<Self> {
-        let recorder = book.recorder.get()?;
         // Who comes quickly and finds none comes again, and is counted then.
-        let (index, slot) = if QUICK { recorder.take_kept(book) } else { recorder.take_slot(book, Loss::Slot) }?;
+        let taken = if QUICK { Recorder::take_kept(book) } else { book.recorder.get()?.take_slot(book, Loss::Slot) };
+        let (index, slot) = taken?;
         let opening = Self::fill::<QUICK>(book, slot, index as u64, site, parent & slot::PARENT_MASK);
-        slot[slot::ENTRY].store(slot::entry(book.tid.get(), 0), Relaxed);
+        slot[slot::ENTRY].store(book.whose.get(), Relaxed);
         Some(opening)
     }
 
@@ -120,26 +122,12 @@ impl Opening {
         }
     }
 
-    /// The same for an opening that is in memory and not in registers: what is rare is a call with it as it is, so that
-    /// a function with nothing else in it has no register to save.
+    /// Sets fields as somebody gives them one by one, by calls.
     #[inline(always)]
-    pub fn value_by_reference(&mut self, key: usize, value: Value<'_>) {
-        let is_taken = !self.site.has_meaning(key)
-            && match value {
-                Value::Text(text) => self.text_within(key, text),
-                Value::U64(word) => self.within(key, slot::shape(value::U64, WORD), word),
-                Value::I64(number) => self.within(key, slot::shape(value::I64, WORD), number as u64),
-                Value::F64(number) => self.within(key, slot::shape(value::F64, WORD), number.to_bits()),
-                Value::Bool(is) => self.within(key, slot::shape(value::BOOL, WORD), u64::from(is)),
-            };
-        if !is_taken {
-            self.value_slowly(key, value);
-        }
-    }
-
-    #[inline(never)]
-    fn value_slowly(&mut self, key: usize, value: Value<'_>) {
-        self.value(key, value);
+    pub fn with_fields(mut self, give: impl FnOnce(OpeningFields) -> OpeningFields) -> Self {
+        let fields = OpeningFields { slot: self.slot, site: self.site, shapes: self.shapes, flags: self.flags };
+        OpeningFields { shapes: self.shapes, flags: self.flags, .. } = give(fields);
+        self
     }
 
     /// Says what the phase has to do with a traced lock or the like.
@@ -154,7 +142,7 @@ impl Opening {
     /// entered finds its task by itself.
     #[inline(always)]
     pub fn in_its_task(&mut self) {
-        self.slot[slot::ENTRY].store(slot::entry(self.book.tid.get(), self.book.task()), Relaxed);
+        self.slot[slot::ENTRY].store(self.book.whose.get() | slot::entry(0, self.book.task()), Relaxed);
     }
 
     #[inline(always)]
@@ -167,18 +155,7 @@ impl Opening {
     /// Whether there was room in the slot.
     #[inline(always)]
     fn within(&mut self, key: usize, shape: u8, word: u64) -> bool {
-        if self.shapes & slot::SHAPE_0_MASK == 0 {
-            self.slot[slot::VALUE_0].store(word, Relaxed);
-            self.shapes |= u64::from(shape) << slot::SHAPE_0_SHIFT;
-            self.flags |= (key as u64 & slot::KEY_MASK) << slot::KEY_0_SHIFT;
-        } else if self.shapes & slot::SHAPE_1_MASK == 0 {
-            self.slot[slot::VALUE_1].store(word, Relaxed);
-            self.shapes |= u64::from(shape) << slot::SHAPE_1_SHIFT;
-            self.flags |= (key as u64 & slot::KEY_MASK) << slot::KEY_1_SHIFT;
-        } else {
-            return false;
-        }
-        true
+        within(self.slot, &mut self.shapes, &mut self.flags, key, shape, word)
     }
 
     #[inline(always)]
@@ -191,66 +168,52 @@ impl Opening {
     /// Whether there was room in the slot.
     #[inline(always)]
     fn text_within(&mut self, key: usize, text: &str) -> bool {
-        let bytes = text.as_bytes();
-        if bytes.len() <= 2 * WORD && self.shapes & slot::SHAPE_1_MASK == 0 {
-            let [first, last] = two_words(bytes);
-            self.slot[slot::VALUE_1].store(first, Relaxed);
-            self.slot[slot::VALUE_1 + 1].store(last, Relaxed);
-            self.shapes |= u64::from(slot::shape(value::TEXT, bytes.len())) << slot::SHAPE_1_SHIFT;
-            self.flags |= (key as u64 & slot::KEY_MASK) << slot::KEY_1_SHIFT;
-            return true;
-        }
-        bytes.len() <= WORD && self.within(key, slot::shape(value::TEXT, bytes.len()), names::word_of(bytes))
+        text_within(self.slot, &mut self.shapes, &mut self.flags, key, text)
     }
 
     /// The phase is open from now on.
     #[inline(always)]
     pub fn publish(self) -> PhaseId {
-        let _word = self.commit();
+        let _words = self.commit();
         PhaseId::from_word(self.id).unwrap_or(PhaseId::FIRST)
     }
 
-    /// The same, when it is likely that the calling thread goes into it next, by that key, which is not 0; see
-    /// [`enter_as`](crate::enter_as).
+    /// The same, when it is likely that the calling thread goes into it next, by that key; see
+    /// [`enter_as`](crate::enter_as). A key of 0 is none.
     #[inline(always)]
     pub fn publish_as(self, key: u64) -> PhaseId {
+        let [commit, _] = self.commit();
         if let Some(place) = self.book.entered.get(self.book.entered_depth.get()) {
             place.phase.set(self.id);
-            place.key.set(0);
-            place.new_key.set(key);
+            place.key.set(key);
+            place.state.set(Entered::NEW);
             place.slot.set(Some(self.slot));
-            place.commit.set(self.last_commit());
-            place.entry.set(slot::entry(self.book.tid.get(), 0));
+            place.commit.set(commit);
+            place.entry.set(self.book.whose.get());
         }
-        self.publish()
+        PhaseId::from_word(self.id).unwrap_or(PhaseId::FIRST)
     }
 
     /// The same, by its number.
     #[inline(always)]
     pub fn publish_as_itself(self) -> PhaseId {
-        let number = self.id;
-        self.publish_as(number)
+        self.publish_as(0)
     }
 
+    /// The commit word that it has now, and the same without [`slot::SAID`].
     #[inline(always)]
-    fn last_commit(&self) -> u64 {
-        self.generation | self.flags & slot::INDEX_MASK | slot::OPEN
-    }
-
-    /// The commit word that it has now, without [`slot::SAID`].
-    #[inline(always)]
-    pub(super) fn commit(&self) -> u64 {
+    pub(super) fn commit(&self) -> [u64; 2] {
         self.slot[slot::SHAPE].store(self.number | self.shapes, Relaxed);
-        let commit = self.last_commit();
-        // Which is what it is already when nothing was said.
-        let without = if self.flags & slot::SAID == 0 {
-            commit
-        } else {
-            note_begin(self.book, self.slot, self.id, self.number as u16, self.flags);
-            commit & !slot::SAID
-        };
+        // Without it there is nothing among the flags that is none of the commit word.
+        if self.flags & slot::SAID == 0 {
+            let commit = self.generation | self.flags | slot::OPEN;
+            self.slot[slot::COMMIT].store(commit, Release);
+            return [commit, commit];
+        }
+        note_begin(self.book, self.slot, self.id, self.number as u16, self.flags);
+        let commit = self.generation | self.flags & slot::INDEX_MASK | slot::OPEN;
         self.slot[slot::COMMIT].store(commit, Release);
-        without
+        [commit, commit & !slot::SAID]
     }
 
     /// The same, when a panic is on its way already.
@@ -258,7 +221,115 @@ impl Opening {
     #[inline(never)]
     pub(super) fn commit_while_panicking(mut self) -> u64 {
         self.flags |= slot::WHILE_PANICKING | slot::SAID;
-        self.commit()
+        let [_, word] = self.commit();
+        word
+    }
+}
+
+/// What is needed of an opening to set its fields, where each is given by a call: so little that it may be in memory,
+/// while the rest stays in registers.
+#[derive(Debug)]
+pub struct OpeningFields {
+    slot: &'static Slot,
+    site: &'static Site,
+    shapes: u64,
+    flags: u64,
+}
+
+impl OpeningFields {
+    /// As [`Opening::value`]. What is rare is a call at the end, so that a function with nothing else in it has no
+    /// register to save.
+    #[inline(always)]
+    pub fn value(&mut self, key: usize, value: Value<'_>) {
+        match value {
+            Value::Text(text) => self.text(key, text),
+            Value::U64(word) => self.number(key, value::U64, word),
+            Value::I64(number) => self.number(key, value::I64, number as u64),
+            Value::F64(number) => self.number(key, value::F64, number.to_bits()),
+            Value::Bool(is) => self.number(key, value::BOOL, u64::from(is)),
+        }
+    }
+
+    #[inline(always)]
+    fn number(&mut self, key: usize, kind: u8, word: u64) {
+        if self.site.has_meaning(key)
+            || !within(self.slot, &mut self.shapes, &mut self.flags, key, slot::shape(kind, WORD), word)
+        {
+            self.number_otherwise(key, kind, word);
+        }
+    }
+
+    #[inline(always)]
+    fn text(&mut self, key: usize, text: &str) {
+        if self.site.has_meaning(key) || !text_within(self.slot, &mut self.shapes, &mut self.flags, key, text) {
+            self.text_otherwise(key, text);
+        }
+    }
+
+    #[inline(never)]
+    fn number_otherwise(&mut self, key: usize, kind: u8, word: u64) {
+        self.otherwise(key, number(kind, word));
+    }
+
+    #[inline(never)]
+    fn text_otherwise(&mut self, key: usize, text: &str) {
+        self.otherwise(key, Value::Text(text));
+    }
+
+    /// A `hang.*` field, or one that does not fit into the slot.
+    fn otherwise(&mut self, key: usize, value: Value<'_>) {
+        let Some((book, slots)) = book::any().and_then(|book| Some((book, book.slots.get()?))) else { return };
+        let Some(index) = self.slot.index_in(slots) else { return };
+        // As `fill` made them.
+        let generation = self.slot[slot::COMMIT].load(Relaxed).wrapping_add(1 << slot::INDEX_BITS);
+        let id = generation | index as u64;
+        let Self { slot, site, shapes, flags } = *self;
+        let mut opening = Opening { book, slot, site, id, generation, number: 0, shapes, flags };
+        opening.value(key, value);
+        Opening { shapes: self.shapes, flags: self.flags, .. } = opening;
+    }
+}
+
+/// Whether there was room in the slot.
+#[inline(always)]
+fn within(slot: &Slot, shapes: &mut u64, flags: &mut u64, key: usize, shape: u8, word: u64) -> bool {
+    if *shapes & slot::SHAPE_0_MASK == 0 {
+        slot[slot::VALUE_0].store(word, Relaxed);
+        *shapes |= u64::from(shape) << slot::SHAPE_0_SHIFT;
+        *flags |= (key as u64 & slot::KEY_MASK) << slot::KEY_0_SHIFT;
+    } else if *shapes & slot::SHAPE_1_MASK == 0 {
+        slot[slot::VALUE_1].store(word, Relaxed);
+        *shapes |= u64::from(shape) << slot::SHAPE_1_SHIFT;
+        *flags |= (key as u64 & slot::KEY_MASK) << slot::KEY_1_SHIFT;
+    } else {
+        return false;
+    }
+    true
+}
+
+/// The same.
+#[inline(always)]
+fn text_within(slot: &Slot, shapes: &mut u64, flags: &mut u64, key: usize, text: &str) -> bool {
+    let bytes = text.as_bytes();
+    if bytes.len() <= 2 * WORD && *shapes & slot::SHAPE_1_MASK == 0 {
+        let [first, last] = two_words(bytes);
+        slot[slot::VALUE_1].store(first, Relaxed);
+        slot[slot::VALUE_1 + 1].store(last, Relaxed);
+        *shapes |= u64::from(slot::shape(value::TEXT, bytes.len())) << slot::SHAPE_1_SHIFT;
+        *flags |= (key as u64 & slot::KEY_MASK) << slot::KEY_1_SHIFT;
+        return true;
+    }
+    let word = || names::word_of(bytes);
+    bytes.len() <= WORD && within(slot, shapes, flags, key, slot::shape(value::TEXT, bytes.len()), word())
+}
+
+/// A number as a value.
+fn number(kind: u8, word: u64) -> Value<'static> {
+    match kind {
+        value::I64 => Value::I64(word as i64),
+        value::F64 => Value::F64(f64::from_bits(word)),
+        value::BOOL => Value::Bool(word != 0),
+        _ => Value::U64(word),
     }
 }
 
@@ -293,13 +364,7 @@ fn meaning(book: &Book, slot: &Slot, site: &'static Site, id: u64, flags: u64, k
 #[cold]
 #[inline(never)]
 fn number_beyond(book: &Book, site: &Site, id: u64, flags: u64, key: usize, kind: u8, word: u64) -> u64 {
-    let value = match kind {
-        value::I64 => Value::I64(word as i64),
-        value::F64 => Value::F64(f64::from_bits(word)),
-        value::BOOL => Value::Bool(word != 0),
-        _ => Value::U64(word),
-    };
-    beyond(book, site, id, flags, key, value)
+    beyond(book, site, id, flags, key, number(kind, word))
 }
 
 #[cold]

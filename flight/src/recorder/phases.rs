@@ -80,17 +80,17 @@ pub fn close(phase: PhaseId) {
     }
 }
 
-/// Whether it was a phase of the thread's own slots with nothing more to do at its end. No call is on this way.
+/// Whether it was a phase of the thread's newest own slots with nothing more to do at its end. No call is on this way,
+/// and no look at the recorder: that a phase ended now and then finds in no cache.
 #[inline(always)]
 fn close_at_once(phase: u64) -> bool {
-    let Some((book, recorder)) = book::peek().and_then(|book| Some((book, book.recorder.get()?))) else {
-        return false;
-    };
+    // A book without slots is none of a thread that records.
+    let Some((book, slots)) = book::any().and_then(|book| Some((book, book.slots.get()?))) else { return false };
     let index = slot::index(phase);
-    let Some(slot) = recorder.slots.get(index) else { return false };
+    let Some(slot) = slots.get(index) else { return false };
     let commit = slot[slot::COMMIT].load(Relaxed);
     let is_plain = (commit ^ slot::generation(phase)) & !slot::BOTH_KEYS == slot::OPEN;
-    if is_plain && recorder.owns(book, index) {
+    if is_plain && Recorder::owns_surely(book, index) {
         slot.free(commit);
         Recorder::keep(book, slot, index);
         return true;
@@ -105,15 +105,18 @@ fn close_otherwise(phase: u64) {
     let index = slot::index(phase);
     let Some(slot) = recorder.slots.get(index) else { return recorder.close_with(Some(book), phase) };
     let commit = slot[slot::COMMIT].load(Relaxed);
+    let said = commit & slot::STATE_AND_SAID;
     if slot::generation(commit) == slot::generation(phase)
-        && commit & slot::STATE_AND_SAID == slot::ONLY_HISTORY
+        && (said == slot::ONLY_HISTORY || said == slot::OPEN)
         && recorder.owns(book, index)
     {
         let (name, start) = (slot[slot::SHAPE].load(Relaxed) as u16, slot[slot::START].load(Relaxed));
         slot.free(commit);
         Recorder::keep(book, slot, index);
-        let now = book.now();
-        recorder.push_plain(book, Event { now, kind: cell::CLOSE, argument: 0, name, phase, last: start });
+        if said == slot::ONLY_HISTORY {
+            let now = book.now();
+            recorder.push_plain(book, Event { now, kind: cell::CLOSE, argument: 0, name, phase, last: start });
+        }
     } else {
         recorder.close_with(Some(book), phase);
     }

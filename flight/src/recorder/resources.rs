@@ -37,7 +37,7 @@ impl ResourceId {
         words[resource::PHASE].store(home[home::CURRENT].load(Relaxed), Relaxed);
         words[resource::SINCE].store(book.now(), Relaxed);
         words[resource::COUNT].store(words[resource::COUNT].load(Relaxed).wrapping_add(1), Relaxed);
-        words[resource::HOLDER].store(slot::entry(book.tid.get(), task), Release);
+        words[resource::HOLDER].store(book.whose.get() | slot::entry(0, task), Release);
         Some(Taken(words))
     }
 

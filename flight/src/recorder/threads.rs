@@ -84,6 +84,7 @@ impl Recorder {
         book.is_own.set(self.is_own);
         book.look.set(Look::at(self.clock));
         book.quick.set(is_usual.then_some(stack));
+        book.quick_home.set((book.look.get() != Look::Call).then_some(&stack[slot::STACK_DEPTH]));
         book.slots.set(Some(self.slots));
         book.stack_begin.set((self.slots.len() + begin) as u64);
         book.depth.set(0);
@@ -95,6 +96,7 @@ impl Recorder {
         book.thread.set(Some(words));
         book.entry.set(at as u32);
         book.tid.set(tid);
+        book.whose.set(slot::entry(tid, 0));
         book.flags.set(if self.history == History::All { slot::MEANS | slot::SAID } else { 0 });
         book.recorder.set(Some(self));
         words[thread::TID].store(u64::from(tid), Relaxed);
@@ -115,6 +117,7 @@ impl Recorder {
         book.depth.set(0);
         // Guards that were forgotten.
         book.quick.set(None);
+        book.quick_home.set(None);
         book.ring.set(None);
         book.slots.set(None);
         for (depth, slot) in book.stack.take().into_iter().flatten().enumerate() {

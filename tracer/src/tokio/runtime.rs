@@ -54,8 +54,9 @@ pub fn thread_parks() {
     }
 }
 
-/// The calling thread is in a task: the moment at which tokio knows what it is.
-#[inline]
+/// The calling thread is in a task: the moment at which tokio knows what it is. A call, so that a thread that is in
+/// none does not look.
+#[inline(never)]
 pub(super) fn in_task() {
     if KNOWN.get() != Known::Told {
         ask();
