@@ -34,14 +34,15 @@ pub(super) fn all(
         for (pid, _) in children.reap() {
             done.push((Deed::Reap(identity(identify, pid)), None));
         }
-        if alive.is_empty() && children.of_run().is_empty() {
+        if alive.is_empty() && children.of_run().is_empty() && !children.is_undecided() {
             return;
         }
         if begun.elapsed() >= limit {
             return;
         }
         if alive.is_empty() {
-            // Only zombies are left whose parents are about to hand them over.
+            // Only zombies are left whose parents are about to hand them over, or some of whom it is not known yet whose
+            // they are.
             std::thread::sleep(Duration::from_millis(1));
         }
     }

@@ -1,14 +1,20 @@
 //! What a run leaves behind.
 
+use std::time::Duration;
+
 use hangdog_schemas::record::Deed;
 
 use super::owned::{Before, Owned, connections, is_on_top, own_mounts};
 use super::{Done, Identify, identity};
 use crate::kernel::Children;
 
+/// How long it is asked whose an adopted process is.
+const TIME_TO_DECIDE: Duration = Duration::from_millis(200);
+
 /// Processes, mounts and FUSE connections that are proven to be the run's, with the command that frees each.
 pub(super) fn census(owned: &Owned, before: &Before, children: &mut Children, identify: Identify<'_>) -> Vec<Done> {
     let mut left = Vec::new();
+    children.settle(TIME_TO_DECIDE);
     for pid in children.of_run() {
         let Some(process) = alive(pid) else { continue };
         let who = identity(identify, pid);

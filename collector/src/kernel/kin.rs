@@ -19,7 +19,7 @@
 //! 3. It never is if it was seen so below a child that is not the run's.
 //! 4. If it was seen nowhere, since it was forked twice between two looks, its environment decides:
 //!    `HANGDOG_RUN_ID` of this run is given to the command alone. That it was adopted is the other half of the
-//!    proof. What cannot be read is not proven. One case is misjudged: a server from before that
+//!    proof. What cannot be read is not proven, and until it was read nothing is decided (`marks`). One case is misjudged: a server from before that
 //!    starts, with its client's environment, a daemon for a client in the run, faster than it can be seen.
 //!
 //! A child of ours keeps its number until it is waited for, which happens here alone: decisions about our own
@@ -27,16 +27,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::fd::{AsRawFd, OwnedFd};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use hangdog_schemas::record::ExitStatus;
 
+use super::marks::Marks;
 use super::tree::{below, children_of, reap_one};
-use super::{children_cpu, fork_helper, has_ended, open_process};
+use super::{children_cpu, open_process};
 use crate::observe::Adopted;
-
-/// How long a look into an environment may take: it blocks where its owner hangs in an exec.
-const LOOK: Duration = Duration::from_millis(200);
 
 /// Our children, who of them is of the run, and how those ended that were waited for.
 #[derive(Debug)]
@@ -52,6 +50,7 @@ pub(crate) struct Children {
     foreign: BTreeSet<u32>,
     seen_of_run: Seen,
     seen_foreign: Seen,
+    marks: Marks,
     ended: BTreeMap<u32, ExitStatus>,
     foreign_cpu_ns: u64,
 }
@@ -69,6 +68,7 @@ impl Children {
             foreign,
             seen_of_run: Seen::default(),
             seen_foreign: Seen::default(),
+            marks: Marks::default(),
             ended: BTreeMap::new(),
             foreign_cpu_ns: 0,
         }
@@ -119,7 +119,7 @@ impl Children {
         self.decide();
         let mut ended = Vec::new();
         for pid in children_of(std::process::id()) {
-            if self.helpers.contains(&pid) {
+            if self.helpers.contains(&pid) || self.marks.is_helper(pid) {
                 continue;
             }
             let before = children_cpu();
@@ -152,6 +152,21 @@ impl Children {
         self.foreign_cpu_ns
     }
 
+    /// Whether of some child it is not known yet whose it is.
+    pub(crate) fn is_undecided(&self) -> bool {
+        self.marks.is_open()
+    }
+
+    /// Waits until of every child it is known whose it is, for at most `limit`.
+    pub(crate) fn settle(&mut self, limit: Duration) {
+        let begun = Instant::now();
+        self.decide();
+        while self.is_undecided() && begun.elapsed() < limit {
+            std::thread::sleep(Duration::from_millis(1));
+            self.decide();
+        }
+    }
+
     fn decide(&mut self) {
         if self.is_sure {
             return;
@@ -159,42 +174,29 @@ impl Children {
         let there = children_of(std::process::id());
         self.foreign.retain(|pid| there.contains(pid));
         self.adopted.retain(|pid| there.contains(pid));
+        let mut unseen = BTreeSet::new();
         for pid in there {
             let is_known = self.helpers.contains(&pid) || self.foreign.contains(&pid) || self.adopted.contains(&pid);
-            if !is_known && self.root != Some(pid) {
-                let is_of_run = self.is_of_run(pid);
-                if is_of_run { &mut self.adopted } else { &mut self.foreign }.insert(pid);
+            if is_known || self.root == Some(pid) || self.marks.is_helper(pid) {
+                continue;
+            }
+            // Rules 2 to 4, for a child of ours that was adopted.
+            if self.seen_of_run.is(pid) {
+                self.adopted.insert(pid);
+            } else if self.mark.is_empty() || self.seen_foreign.is(pid) {
+                self.foreign.insert(pid);
+            } else {
+                unseen.insert(pid);
             }
         }
+        for (pid, is_of_run) in self.marks.ask(&unseen, &self.mark) {
+            if is_of_run { &mut self.adopted } else { &mut self.foreign }.insert(pid);
+        }
+        self.foreign.extend(self.marks.take_late());
         self.seen_foreign.note(|| below(self.foreign.clone(), &self.helpers));
         let mut seen = std::mem::take(&mut self.seen_of_run);
         seen.note(|| self.below_root());
         self.seen_of_run = seen;
-    }
-
-    /// Rules 2 to 4, for a child of ours that was adopted.
-    fn is_of_run(&mut self, pid: u32) -> bool {
-        self.seen_of_run.is(pid) || !self.mark.is_empty() && !self.seen_foreign.is(pid) && self.has_mark(pid)
-    }
-
-    /// Whether its environment names this run.
-    fn has_mark(&mut self, pid: u32) -> bool {
-        if open_process(pid).is_none_or(has_ended) {
-            return false;
-        }
-        let mark = &self.mark;
-        let look = || {
-            let environment = std::fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
-            i32::from(environment.split(|byte| *byte == 0).any(|variable| variable == mark))
-        };
-        let Ok(helper) = fork_helper(c"hangdog-look", &[], look) else { return false };
-        let answer = helper.wait(LOOK);
-        if answer.is_none() {
-            helper.kill();
-            // Whenever it ends, it is waited for with the others.
-            self.foreign.insert(helper.pid);
-        }
-        answer == Some(1)
     }
 
     fn below_root(&self) -> BTreeSet<u32> {

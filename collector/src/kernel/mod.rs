@@ -4,6 +4,7 @@
 
 mod helper;
 mod kin;
+mod marks;
 mod mount_ids;
 mod tree;
 mod user_namespace;
