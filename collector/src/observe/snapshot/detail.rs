@@ -22,9 +22,11 @@ impl Taking {
         self.read_plain_infos(pids).await;
         self.read_mounts(pids).await;
         self.read_memory(pids).await;
+        self.read_awaited_infos().await;
         self.read_semaphores(pids).await;
         self.read_message_queues(pids).await;
         self.read_epoll_infos(pids).await;
+        self.read_awaited_infos().await;
         self.read_sockets(pids).await;
         self.read_queued_infos(pids).await;
         self.read_frozen(pids).await;
@@ -104,7 +106,7 @@ impl Taking {
     async fn read_plain_infos(&mut self, pids: &[Pid]) {
         let mut wanted = Vec::new();
         for &pid in pids {
-            let Some(seen) = self.scene.processes.get(&pid) else { continue };
+            let Some(seen) = self.scene.processes.get(&pid).filter(|seen| !seen.is_spared()) else { continue };
             let plain = seen.links.iter().filter(|link| link.has_plain_info() && !link.has_info());
             wanted.extend(plain.map(|link| seen.info(link.fd, Hazard::None)));
         }
@@ -126,17 +128,6 @@ impl Taking {
         for seen in pids.iter().filter_map(|pid| scene.processes.get(pid)) {
             let queued = seen.links.iter().filter(|link| !link.has_info() && may_carry(link));
             wanted.extend(queued.map(|link| seen.info(link.fd, Hazard::None)));
-        }
-        self.read_infos(wanted).await;
-    }
-
-    /// fdinfo of epoll sets: the one that can even be unkillable, so it comes last.
-    async fn read_epoll_infos(&mut self, pids: &[Pid]) {
-        let mut wanted = Vec::new();
-        for &pid in pids {
-            let Some(seen) = self.scene.processes.get(&pid) else { continue };
-            let sets = seen.links.iter().filter(|link| link.is_epoll() && !link.has_info());
-            wanted.extend(sets.map(|link| seen.info(link.fd, Hazard::Epoll)));
         }
         self.read_infos(wanted).await;
     }

@@ -11,7 +11,7 @@ use rustix::io::Errno;
 
 use super::ask::Infos;
 use super::parts::Kind;
-use super::reads::{at_once, errno, file, link, open};
+use super::reads::{at_once, errno, file, link, mode, open};
 use super::room::Room;
 use super::row::{How, Row};
 
@@ -56,13 +56,17 @@ pub(super) fn descriptors(path: &CStr, from: u32, infos: Infos, room: &mut Room<
             let Some(fd) = number(name).filter(|fd| *fd >= from) else { continue };
             let before = room.len;
             let target = room.part(Kind::Link, fd, |room| link(list.as_fd(), name, room));
-            if !room.cut && target.is_some_and(|target| infos.wants(room.last(target))) {
+            let target = target.filter(|_| !room.cut).map(|target| room.last(target));
+            let wants_mode = target.is_some_and(|target| infos.wants_mode(target));
+            if target.is_some_and(|target| infos.wants(target)) {
                 if info_dir.is_none() {
                     info_dir = open(dir.as_fd(), c"fdinfo", OFlags::PATH | OFlags::DIRECTORY).ok();
                 }
                 // It went away just now: then the link is all there is.
                 let Some(info_dir) = &info_dir else { continue };
                 room.part(Kind::Info, fd, |room| at_once(info_dir.as_fd(), name, room));
+            } else if wants_mode {
+                room.part(Kind::Mode, fd, |room| mode(list.as_fd(), name, room));
             }
             if room.cut {
                 // Whoever asks goes on from here: with the link again, when there was room for that.
