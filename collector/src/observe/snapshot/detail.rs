@@ -11,7 +11,7 @@ use super::links::{Link, ListOf, Names};
 use super::scene::{Seen, Task};
 use super::{Status, Taking};
 use crate::observe::parse::text::{lines, number, text, words};
-use crate::observe::parse::{dirents, mountinfo, status};
+use crate::observe::parse::{dirents, limits, mountinfo, status};
 use crate::observe::syscalls;
 use crate::observe::worker::{Answer, Ask, Hazard, Kind, Row, parts};
 
@@ -41,16 +41,16 @@ impl Taking {
     /// Threads with what they wait in, and of each process the namespaces, directories, control groups and timers.
     async fn read_threads(&mut self, pids: &[Pid]) {
         let full = self.request.extent == SnapshotExtent::Full;
-        let place = if full { Row::Program } else { Row::Place };
+        let (place, alone) = if full { (Row::Program, Row::AloneInProgram) } else { (Row::Place, Row::AloneInPlace) };
         let mut wanted = Vec::new();
         for (pid, tids) in self.threads_of(pids).await {
-            match tids {
+            let Some(tids) = tids else {
                 // `status` of a process is that of its first thread, and was read already.
-                None => wanted.push(((pid, About::Only), Ask::row(pid, Some(Tid(pid.0)), Row::Wait))),
-                Some(tids) => wanted.extend(
-                    tids.into_iter().map(|tid| ((pid, About::Thread(tid)), Ask::row(pid, Some(tid), Row::Thread))),
-                ),
-            }
+                wanted.push(((pid, About::Alone), Ask::row(pid, None, alone)));
+                continue;
+            };
+            let rows = tids.into_iter().map(|tid| ((pid, About::Thread(tid)), Ask::row(pid, Some(tid), Row::Thread)));
+            wanted.extend(rows);
             let shown_by = self.scene.processes.get(&pid).and_then(|seen| seen.shown_by);
             wanted.push(((pid, About::Place), Ask::row(pid, shown_by, place)));
             // The timers are shown for the process alone.
@@ -63,10 +63,16 @@ impl Taking {
         let read = self.reader.each(wanted, |(pid, about), answer| {
             let Some(seen) = scene.processes.get_mut(&pid) else { return };
             match about {
-                About::Only => {
+                About::Alone => {
+                    let [schedstat, children, cgroup, timers, wchan, call, stack, place @ ..] =
+                        members::<17>(&answer);
+                    let [cwd, root, mnt, net, pids, user, ipc, exe, io, cmdline] = place;
                     let status = Observed::Seen(seen.status.clone());
                     let task = (Tid(pid.0), seen.when);
-                    seen.take_thread(task, status, members(&answer), ticks, &mut scene.names);
+                    let wait = [schedstat, children, wchan, call, stack];
+                    seen.take_thread(task, status, wait, ticks, &mut scene.names);
+                    let place = [cgroup, timers, cwd, root, mnt, net, pids, user, ipc, exe, io, cmdline];
+                    seen.take_place(place, has_timers, &mut scene.names);
                 }
                 About::Thread(tid) => {
                     let [status, schedstat, children, wchan, call, stack] = members(&answer);
@@ -205,8 +211,8 @@ impl Seen {
     }
 
     /// Takes over what was read of the process as a whole.
-    fn take_place(&mut self, members: [Observed<&[u8]>; 11], has_timers: bool, names: &mut Names) {
-        let [cgroup, timers, cwd, root, mnt, net, pid, user, ipc, exe, cmdline] = members;
+    fn take_place(&mut self, members: [Observed<&[u8]>; 12], has_timers: bool, names: &mut Names) {
+        let [cgroup, timers, cwd, root, mnt, net, pid, user, ipc, exe, io, cmdline] = members;
         self.cgroups =
             cgroup.map(|bytes| names.list(ListOf::Groups, bytes, |bytes| lines(bytes).map(cgroup_line).collect()));
         self.timers = match self.shown_by {
@@ -219,6 +225,7 @@ impl Seen {
         self.root = root.map(|bytes| names.name(bytes));
         self.namespaces = namespaces([mnt, net, pid, user, ipc]);
         self.exe = exe.map(|bytes| names.name(bytes));
+        self.io = parsed_bytes(io, limits::io, "no counters");
         self.cmdline = cmdline.map(|bytes| {
             let whole = bytes.strip_suffix(b"\0").unwrap_or(bytes);
             if whole.is_empty() { Vec::new() } else { whole.split(|&b| b == 0).map(text).collect() }
@@ -252,8 +259,8 @@ pub(super) fn task(
 /// What a row is about.
 #[derive(Clone, Copy)]
 enum About {
-    /// The only thread of a process.
-    Only,
+    /// A process and its only thread.
+    Alone,
     /// One of several.
     Thread(Tid),
     /// The process.

@@ -4,7 +4,7 @@
 #![expect(unsafe_code, reason = "getdents64 into a buffer of our own")]
 
 use std::ffi::CStr;
-use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd};
+use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd, OwnedFd};
 
 use rustix::fs::{CWD, OFlags};
 use rustix::io::Errno;
@@ -15,6 +15,9 @@ use super::reads::{at_once, errno, file, link, mode, open};
 use super::room::Room;
 use super::row::{How, Row};
 
+/// `task/4194304/children`, with some room.
+const LONGEST_OF_THREAD: usize = 64;
+
 /// Reads the first `count` members of a row.
 pub(super) fn row(path: &CStr, row: u64, count: usize, room: &mut Room<'_>) -> Result<(), Errno> {
     let row = Row::from_number(row).ok_or(Errno::INVAL)?;
@@ -24,6 +27,7 @@ pub(super) fn row(path: &CStr, row: u64, count: usize, room: &mut Room<'_>) -> R
         room.part(Kind::Member, n as u32, |room| match member.how {
             How::AtOnce => at_once(dir.as_fd(), member.name, room),
             How::ToItsEnd => file(dir.as_fd(), member.name, room),
+            How::OfFirstThread => of_first_thread(dir.as_fd(), path, member.name, room),
             How::Link => link(dir.as_fd(), member.name, room),
         });
         if room.cut {
@@ -31,6 +35,19 @@ pub(super) fn row(path: &CStr, row: u64, count: usize, room: &mut Room<'_>) -> R
         }
     }
     Ok(())
+}
+
+/// A file below `task/PID/`, of the process to which `path` leads.
+fn of_first_thread(dir: BorrowedFd<'_>, path: &CStr, name: &CStr, room: &mut Room<'_>) -> Result<(), Errno> {
+    let process = path.to_bytes();
+    let number = process.iter().rposition(|&byte| byte == b'/').map_or(process, |at| &process[at + 1..]);
+    let mut whole = [0; LONGEST_OF_THREAD];
+    let mut len = 0;
+    for piece in [b"task/", number, b"/", name.to_bytes()] {
+        whole.get_mut(len..len + piece.len()).ok_or(Errno::NAMETOOLONG)?.copy_from_slice(piece);
+        len += piece.len();
+    }
+    file(dir, CStr::from_bytes_until_nul(&whole).map_err(|_| Errno::NAMETOOLONG)?, room)
 }
 
 /// Reads where the descriptors of a process point, from number `from` on, and the `fdinfo` of those that `infos` wants.
