@@ -11,7 +11,7 @@ use super::links::{Link, ListOf, Names};
 use super::scene::{Seen, Task};
 use super::{Status, Taking};
 use crate::observe::parse::text::{lines, number, text, words};
-use crate::observe::parse::{dirents, mountinfo, status};
+use crate::observe::parse::{dirents, limits, mountinfo, status};
 use crate::observe::syscalls;
 use crate::observe::worker::{Answer, Ask, Hazard, Kind, Row, parts};
 
@@ -22,9 +22,11 @@ impl Taking {
         self.read_plain_infos(pids).await;
         self.read_mounts(pids).await;
         self.read_memory(pids).await;
+        self.read_awaited_infos().await;
         self.read_semaphores(pids).await;
         self.read_message_queues(pids).await;
         self.read_epoll_infos(pids).await;
+        self.read_awaited_infos().await;
         self.read_sockets(pids).await;
         self.read_queued_infos(pids).await;
         self.read_frozen(pids).await;
@@ -39,16 +41,16 @@ impl Taking {
     /// Threads with what they wait in, and of each process the namespaces, directories, control groups and timers.
     async fn read_threads(&mut self, pids: &[Pid]) {
         let full = self.request.extent == SnapshotExtent::Full;
-        let place = if full { Row::Program } else { Row::Place };
+        let (place, alone) = if full { (Row::Program, Row::AloneInProgram) } else { (Row::Place, Row::AloneInPlace) };
         let mut wanted = Vec::new();
         for (pid, tids) in self.threads_of(pids).await {
-            match tids {
+            let Some(tids) = tids else {
                 // `status` of a process is that of its first thread, and was read already.
-                None => wanted.push(((pid, About::Only), Ask::row(pid, Some(Tid(pid.0)), Row::Wait))),
-                Some(tids) => wanted.extend(
-                    tids.into_iter().map(|tid| ((pid, About::Thread(tid)), Ask::row(pid, Some(tid), Row::Thread))),
-                ),
-            }
+                wanted.push(((pid, About::Alone), Ask::row(pid, None, alone)));
+                continue;
+            };
+            let rows = tids.into_iter().map(|tid| ((pid, About::Thread(tid)), Ask::row(pid, Some(tid), Row::Thread)));
+            wanted.extend(rows);
             let shown_by = self.scene.processes.get(&pid).and_then(|seen| seen.shown_by);
             wanted.push(((pid, About::Place), Ask::row(pid, shown_by, place)));
             // The timers are shown for the process alone.
@@ -61,10 +63,16 @@ impl Taking {
         let read = self.reader.each(wanted, |(pid, about), answer| {
             let Some(seen) = scene.processes.get_mut(&pid) else { return };
             match about {
-                About::Only => {
+                About::Alone => {
+                    let [schedstat, children, cgroup, timers, wchan, call, stack, place @ ..] =
+                        members::<17>(&answer);
+                    let [cwd, root, mnt, net, pids, user, ipc, exe, io, cmdline] = place;
                     let status = Observed::Seen(seen.status.clone());
                     let task = (Tid(pid.0), seen.when);
-                    seen.take_thread(task, status, members(&answer), ticks, &mut scene.names);
+                    let wait = [schedstat, children, wchan, call, stack];
+                    seen.take_thread(task, status, wait, ticks, &mut scene.names);
+                    let place = [cgroup, timers, cwd, root, mnt, net, pids, user, ipc, exe, io, cmdline];
+                    seen.take_place(place, has_timers, &mut scene.names);
                 }
                 About::Thread(tid) => {
                     let [status, schedstat, children, wchan, call, stack] = members(&answer);
@@ -104,7 +112,7 @@ impl Taking {
     async fn read_plain_infos(&mut self, pids: &[Pid]) {
         let mut wanted = Vec::new();
         for &pid in pids {
-            let Some(seen) = self.scene.processes.get(&pid) else { continue };
+            let Some(seen) = self.scene.processes.get(&pid).filter(|seen| !seen.is_spared()) else { continue };
             let plain = seen.links.iter().filter(|link| link.has_plain_info() && !link.has_info());
             wanted.extend(plain.map(|link| seen.info(link.fd, Hazard::None)));
         }
@@ -126,17 +134,6 @@ impl Taking {
         for seen in pids.iter().filter_map(|pid| scene.processes.get(pid)) {
             let queued = seen.links.iter().filter(|link| !link.has_info() && may_carry(link));
             wanted.extend(queued.map(|link| seen.info(link.fd, Hazard::None)));
-        }
-        self.read_infos(wanted).await;
-    }
-
-    /// fdinfo of epoll sets: the one that can even be unkillable, so it comes last.
-    async fn read_epoll_infos(&mut self, pids: &[Pid]) {
-        let mut wanted = Vec::new();
-        for &pid in pids {
-            let Some(seen) = self.scene.processes.get(&pid) else { continue };
-            let sets = seen.links.iter().filter(|link| link.is_epoll() && !link.has_info());
-            wanted.extend(sets.map(|link| seen.info(link.fd, Hazard::Epoll)));
         }
         self.read_infos(wanted).await;
     }
@@ -214,8 +211,8 @@ impl Seen {
     }
 
     /// Takes over what was read of the process as a whole.
-    fn take_place(&mut self, members: [Observed<&[u8]>; 11], has_timers: bool, names: &mut Names) {
-        let [cgroup, timers, cwd, root, mnt, net, pid, user, ipc, exe, cmdline] = members;
+    fn take_place(&mut self, members: [Observed<&[u8]>; 12], has_timers: bool, names: &mut Names) {
+        let [cgroup, timers, cwd, root, mnt, net, pid, user, ipc, exe, io, cmdline] = members;
         self.cgroups =
             cgroup.map(|bytes| names.list(ListOf::Groups, bytes, |bytes| lines(bytes).map(cgroup_line).collect()));
         self.timers = match self.shown_by {
@@ -228,6 +225,7 @@ impl Seen {
         self.root = root.map(|bytes| names.name(bytes));
         self.namespaces = namespaces([mnt, net, pid, user, ipc]);
         self.exe = exe.map(|bytes| names.name(bytes));
+        self.io = parsed_bytes(io, limits::io, "no counters");
         self.cmdline = cmdline.map(|bytes| {
             let whole = bytes.strip_suffix(b"\0").unwrap_or(bytes);
             if whole.is_empty() { Vec::new() } else { whole.split(|&b| b == 0).map(text).collect() }
@@ -261,8 +259,8 @@ pub(super) fn task(
 /// What a row is about.
 #[derive(Clone, Copy)]
 enum About {
-    /// The only thread of a process.
-    Only,
+    /// A process and its only thread.
+    Alone,
     /// One of several.
     Thread(Tid),
     /// The process.

@@ -97,7 +97,7 @@ fn wants(scene: &Scene, seen: &Seen, task: &Task, into: &mut BTreeSet<Key>) {
 }
 
 /// Descriptors that the call waits on, sets and epoll targets included.
-fn waited_fds(seen: &Seen, call: &Syscall) -> Vec<u32> {
+pub(super) fn waited_fds(seen: &Seen, call: &Syscall) -> Vec<u32> {
     let mut fds = syscalls::descriptors(call);
     for fd in fds.clone() {
         epoll_targets(seen, fd, 2, &mut fds);
@@ -203,7 +203,7 @@ fn wants_path(scene: &Scene, seen: &Seen, call: &Syscall, arg: u8, path: &str, i
 }
 
 /// A path argument joined with the directory it belongs to. As a text: nothing is looked up.
-fn absolute(seen: &Seen, call: &Syscall, arg: u8, path: &str) -> Option<String> {
+pub(super) fn absolute(seen: &Seen, call: &Syscall, arg: u8, path: &str) -> Option<String> {
     if path.starts_with('/') {
         return Some(path.to_owned());
     }

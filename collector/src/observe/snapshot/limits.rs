@@ -8,7 +8,6 @@ use hangdog_schemas::record::SnapshotExtent;
 use hangdog_schemas::{Big, Fd, Observed, Pid};
 
 use super::Taking;
-use super::detail::parsed;
 use super::scene::Seen;
 use crate::observe::parse::limits;
 use crate::observe::parse::text::number;
@@ -26,7 +25,6 @@ impl Taking {
         if self.request.extent != SnapshotExtent::Full {
             return;
         }
-        self.read_io().await;
         self.read_descriptor_limits().await;
         self.read_inotify_limit().await;
         self.read_groups().await;
@@ -35,15 +33,6 @@ impl Taking {
     fn of_run(&self) -> Vec<Pid> {
         let is_of_run = |seen: &Seen| matches!(seen.kept, Some(Belonging::Root | Belonging::Run));
         self.scene.kept().filter(|(_, seen)| is_of_run(seen)).map(|(pid, _)| pid).collect()
-    }
-
-    async fn read_io(&mut self) {
-        let wanted = self.of_run().into_iter().map(|pid| (pid, Ask::file(pid, Hazard::Exec, "io"))).collect();
-        for (pid, answer) in self.reader.ask_for(wanted).await {
-            if let Some(seen) = self.scene.processes.get_mut(&pid) {
-                seen.io = parsed(answer, limits::io, "no counters");
-            }
-        }
     }
 
     async fn read_descriptor_limits(&mut self) {

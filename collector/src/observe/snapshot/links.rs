@@ -55,6 +55,8 @@ pub(super) struct Names {
     /// By the bytes that they were read from.
     lists: HashMap<(ListOf, Vec<u8>), Rc<Vec<String>>>,
     infos: HashMap<Plain, Rc<Info>>,
+    /// By what the owner of a link may do.
+    opened: HashMap<u32, Rc<Info>>,
 }
 
 /// What a list of names is.
@@ -98,6 +100,11 @@ impl Names {
         Rc::clone(self.lists.entry((of, bytes.to_vec())).or_insert_with(|| Rc::new(read(bytes))))
     }
 
+    fn opened(&mut self, mode: u32) -> Rc<Info> {
+        let mode = mode & (libc::S_IRUSR | libc::S_IWUSR);
+        Rc::clone(self.opened.entry(mode).or_insert_with(|| Rc::new(Info::Opened(access_by_mode(mode)))))
+    }
+
     fn info(&mut self, info: FdInfo, target: &Target) -> Rc<Info> {
         match (info.position, info.inode, info.flags, info.mount) {
             (Some(position), Some(inode), Some(flags), Some(mount))
@@ -125,9 +132,11 @@ pub(super) struct Plain {
     mount: u32,
 }
 
-/// What `fdinfo` says.
+/// What `fdinfo` says, or the link itself.
 #[derive(Debug)]
 pub(super) enum Info {
+    /// For what a pipe was opened, by the mode of the link.
+    Opened(Access),
     /// What it says of every open file, and nothing more.
     Plain(Plain),
     /// More than that, or less.
@@ -150,6 +159,7 @@ impl Link {
 
     pub(super) fn position(&self) -> Option<u64> {
         match self.info.as_deref()? {
+            Info::Opened(_) => None,
             Info::Plain(plain) => Some(plain.position),
             Info::Other(info) => info.position,
         }
@@ -158,6 +168,7 @@ impl Link {
     /// Of the file, by `fdinfo`.
     pub(super) fn inode(&self) -> Option<Inode> {
         match self.info.as_deref()? {
+            Info::Opened(_) => self.number().map(Big),
             Info::Plain(plain) => plain.inode.or_else(|| self.number().map(Big)),
             Info::Other(info) => info.inode,
         }
@@ -165,6 +176,7 @@ impl Link {
 
     pub(super) fn flags(&self) -> Option<u32> {
         match self.info.as_deref()? {
+            Info::Opened(_) => None,
             Info::Plain(plain) => Some(plain.flags),
             Info::Other(info) => info.flags,
         }
@@ -172,6 +184,7 @@ impl Link {
 
     pub(super) fn mount(&self) -> Option<u32> {
         match self.info.as_deref()? {
+            Info::Opened(_) => None,
             Info::Plain(plain) => Some(plain.mount),
             Info::Other(info) => info.mount,
         }
@@ -179,12 +192,12 @@ impl Link {
 
     /// For what it was opened.
     pub(super) fn access(&self) -> Option<Access> {
-        self.flags().map(access)
+        if let Some(Info::Opened(access)) = self.info.as_deref() { Some(*access) } else { self.flags().map(access) }
     }
 
     pub(super) fn detail(&self) -> Option<&FdDetail> {
         match self.info.as_deref()? {
-            Info::Plain(_) => Some(&FdDetail::Plain),
+            Info::Opened(_) | Info::Plain(_) => Some(&FdDetail::Plain),
             Info::Other(info) => Some(&info.detail),
         }
     }
@@ -202,6 +215,11 @@ impl Link {
         !matches!(self.target, Target::Socket(_)) && !self.is_epoll()
     }
 
+    /// Whether its name is a path, which more than one may have open.
+    pub(super) fn has_path(&self) -> bool {
+        self.target.name().starts_with('/')
+    }
+
     /// Whether it is a file with a path, and no device.
     pub(super) fn is_file(&self) -> bool {
         let name = self.target.name();
@@ -216,6 +234,16 @@ impl Link {
     /// The number of a pipe or socket.
     pub(super) fn number(&self) -> Option<u64> {
         self.target.number()
+    }
+}
+
+/// For what a file was opened, by the mode of its link (fs/proc/fd.c, `tid_fd_update_inode`).
+fn access_by_mode(mode: u32) -> Access {
+    match (mode & libc::S_IRUSR != 0, mode & libc::S_IWUSR != 0) {
+        (true, true) => Access::ReadWrite,
+        (true, false) => Access::Read,
+        (false, true) => Access::Write,
+        (false, false) => Access::Path,
     }
 }
 
@@ -240,6 +268,13 @@ impl Seen {
                     self.links.push(Link { fd: Fd(part.number), target: names.target(bytes), info: None });
                 }
                 (Kind::Info, Observed::Seen(bytes)) => self.take_info(Fd(part.number), bytes, names),
+                (Kind::Mode, Observed::Seen(bytes)) => {
+                    let mode = bytes.try_into().ok().map(u32::from_ne_bytes);
+                    let link = self.links.last_mut().filter(|link| link.fd == Fd(part.number));
+                    if let (Some(link), Some(mode)) = (link, mode) {
+                        link.info = Some(names.opened(mode));
+                    }
+                }
                 (Kind::Info, why) => taken.info_denied |= why == Observed::Denied,
                 (Kind::More, _) => taken.more = Some(part.number),
                 (_, Observed::Seen(_) | Observed::Vanished) => {}

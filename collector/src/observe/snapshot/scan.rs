@@ -1,6 +1,7 @@
 //! First step: everybody in `/proc`, in the order of what can block least: `status`, `stat`, then
 //! descriptors. Who is of the run follows from the parents.
 
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use hangdog_schemas::fact::{Belonging, Gap, TaskState};
@@ -16,6 +17,26 @@ use crate::observe::worker::{self, Ask, Hazard, Infos, Row, What};
 
 /// Threads of a process that are tried for one that lives.
 const MOST_TRIED: usize = 16;
+
+/// A table of descriptors that is to be read.
+struct Table {
+    pid: Pid,
+    shown_by: Option<Tid>,
+    from: u32,
+    is_kept: bool,
+}
+
+impl Table {
+    /// How to read it, and what that tells of each descriptor.
+    fn ask(self, has_room: bool) -> ((Pid, Infos), Ask) {
+        let infos = match (self.is_kept, has_room) {
+            (false, _) => Infos::Servers,
+            (true, true) => Infos::Plain,
+            (true, false) => Infos::Kinds,
+        };
+        ((self.pid, infos), Ask::descriptors(self.pid, self.shown_by, self.from, infos))
+    }
+}
 
 impl Taking {
     /// Finds all processes and marks those of the run as kept.
@@ -125,20 +146,25 @@ impl Taking {
     async fn read_links(&mut self) {
         let mut denied = 0_usize;
         let mut wanted: Vec<(Pid, u32)> = self.scene.processes.keys().map(|&pid| (pid, 0)).collect();
+        let in_full = Cell::new(0_usize);
         while !wanted.is_empty() {
-            let asks: Vec<(Pid, Ask)> =
-                wanted.iter().map(|&(pid, from)| (pid, self.descriptors(pid, from))).collect();
+            let tables: Vec<Table> = wanted.iter().map(|&(pid, from)| self.table(pid, from)).collect();
             let began_at: BTreeMap<Pid, u32> = wanted.drain(..).filter(|(_, from)| *from > 0).collect();
+            let asks = tables.into_iter().map(|table| table.ask(in_full.get() < self.most_in_full));
             let mut gaps = Vec::new();
             let scene = &mut self.scene;
-            let read = self.reader.each(asks, |pid, answer| {
+            let read = self.reader.each(asks, |(pid, infos), answer| {
                 let Some(seen) = scene.processes.get_mut(&pid) else { return };
+                seen.infos = infos;
                 let Observed::Seen(bytes) = answer else {
                     denied += usize::from(answer == Observed::Denied && seen.kept.is_none());
                     seen.no_links = Some(answer.map(|_| ()));
                     return;
                 };
                 let Taken { more, info_denied } = seen.take_links(&bytes, &mut scene.names);
+                if infos == Infos::Plain {
+                    in_full.set(in_full.get() + seen.links.len());
+                }
                 gaps.extend(info_denied.then_some((pid, "fdinfo", Observed::Denied)));
                 match more {
                     // One that is longer than all the room there is.
@@ -159,11 +185,10 @@ impl Taking {
         }
     }
 
-    fn descriptors(&self, pid: Pid, from: u32) -> Ask {
+    fn table(&self, pid: Pid, from: u32) -> Table {
         let seen = self.scene.processes.get(&pid);
         let is_kept = seen.is_some_and(|seen| seen.kept.is_some());
-        let infos = if is_kept { Infos::Plain } else { Infos::Servers };
-        Ask::descriptors(pid, seen.and_then(|seen| seen.shown_by), from, infos)
+        Table { pid, shown_by: seen.and_then(|seen| seen.shown_by), from, is_kept }
     }
 
     /// Reads fdinfo files into the links they belong to.

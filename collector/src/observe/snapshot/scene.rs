@@ -13,6 +13,7 @@ use super::links::{Link, Names};
 use crate::observe::parse::mountinfo::MountLine;
 use crate::observe::parse::stat::Stat;
 use crate::observe::parse::status::Status;
+use crate::observe::worker::Infos;
 
 /// A thread.
 pub(super) struct Task {
@@ -47,6 +48,8 @@ pub(super) struct Seen {
     pub(super) kept: Option<Belonging>,
     /// The thread that shows what all of them share, when the first has ended and the others go on.
     pub(super) shown_by: Option<Tid>,
+    /// Of which descriptors `fdinfo` was read along with the links, at least.
+    pub(super) infos: Infos,
     pub(super) links: Vec<Link>,
     /// Why there are no links.
     pub(super) no_links: Option<Observed<()>>,
@@ -63,6 +66,11 @@ pub(super) struct Seen {
 }
 
 impl Seen {
+    /// Whether `fdinfo` was left out of some descriptors that nobody may wait for.
+    pub(super) fn is_spared(&self) -> bool {
+        self.infos == Infos::Kinds
+    }
+
     pub(super) fn link(&self, fd: u32) -> Option<&Link> {
         self.links.iter().find(|link| link.fd.0 == fd)
     }

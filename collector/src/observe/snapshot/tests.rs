@@ -6,8 +6,8 @@ use std::os::fd::{AsFd as _, OwnedFd};
 use std::process::{Child, Command, Stdio};
 
 use hangdog_schemas::fact::{
-    Access, Argument, Belonging, FdDetail, FdFact, FileLockFact, FuseFact, LimitFact, LimitKind, MessageQueueFact,
-    MountFact, ProcessFact, SocketFact, SocketState, TaskState, ThreadFact,
+    Access, Argument, Belonging, FdDetail, FdFact, FileLockFact, FuseFact, Gap, LimitFact, LimitKind,
+    MessageQueueFact, MountFact, ProcessFact, SocketFact, SocketState, TaskState, ThreadFact,
 };
 use hangdog_schemas::{FuseConnection, SnapshotId};
 use nix::sys::signal::{Signal, kill};
@@ -15,6 +15,8 @@ use rustix::fs::FlockOperation;
 use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
 
 use super::*;
+
+mod spared;
 
 /// The facts of a snapshot, parted by kind.
 #[derive(Default, Debug)]
@@ -27,6 +29,7 @@ struct Facts {
     locks: Vec<FileLockFact>,
     sockets: Vec<SocketFact>,
     limits: Vec<LimitFact>,
+    gaps: Vec<Gap>,
     queues: Vec<MessageQueueFact>,
     stalls: u32,
 }
@@ -59,6 +62,7 @@ fn parted(records: Vec<Record>) -> Facts {
             Record::FileLock(fact) => facts.locks.push(fact),
             Record::Socket(fact) => facts.sockets.push(*fact),
             Record::Limit(fact) => facts.limits.push(fact),
+            Record::Gap(fact) => facts.gaps.push(fact),
             Record::MessageQueue(fact) => facts.queues.push(fact),
             Record::SnapshotEnd(end) => facts.stalls = end.stalls,
             _ => {}
@@ -87,7 +91,13 @@ fn request(pid: u32, extent: SnapshotExtent) -> Request {
 
 /// Takes snapshots until one shows what the test waits for.
 fn until(pid: u32, extent: SnapshotExtent, done: impl Fn(&Facts) -> bool) -> Facts {
+    until_by(MOST_IN_FULL, pid, extent, done)
+}
+
+/// The same with so many descriptors in full.
+fn until_by(most_in_full: usize, pid: u32, extent: SnapshotExtent, done: impl Fn(&Facts) -> bool) -> Facts {
     let mut snapshotter = Snapshotter::new(RunClock::start()).unwrap();
+    snapshotter.most_in_full = most_in_full;
     let limit = Instant::now() + Duration::from_secs(30);
     loop {
         snapshotter.begin(request(pid, extent));
@@ -173,18 +183,21 @@ fn the_process_that_inherited_a_lock_is_its_holder() {
             rustix::fs::flock(&file, FlockOperation::LockExclusive)
         }
     });
-    let facts = until(own(), SnapshotExtent::Full, |facts| {
-        facts.thread_in("flock").is_some() && facts.locks.iter().any(|lock| lock.waits)
-    });
-    let fd = facts.fd(holder, 2).unwrap();
-    assert_eq!(fd.target, path.to_str().unwrap());
-    assert_eq!(fd.locks.len(), 1, "{fd:?}");
-    assert!(
-        facts
-            .locks
-            .iter()
-            .any(|lock| lock.waits && Some(lock.inode) == fd.inode && lock.device == fd.locks[0].device)
-    );
+    // Who holds a lock is always told.
+    for most_in_full in [MOST_IN_FULL, 0] {
+        let facts = until_by(most_in_full, own(), SnapshotExtent::Full, |facts| {
+            facts.thread_in("flock").is_some() && facts.locks.iter().any(|lock| lock.waits)
+        });
+        let fd = facts.fd(holder, 2).unwrap();
+        assert_eq!(fd.target, path.to_str().unwrap());
+        assert_eq!(fd.locks.len(), 1, "{fd:?}");
+        assert!(
+            facts
+                .locks
+                .iter()
+                .any(|lock| lock.waits && Some(lock.inode) == fd.inode && lock.device == fd.locks[0].device)
+        );
+    }
     kill(nix::unistd::Pid::from_raw(holder as i32), Signal::SIGKILL).unwrap();
     waiter.join().unwrap().unwrap();
 }

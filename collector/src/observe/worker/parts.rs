@@ -29,6 +29,8 @@ pub enum Kind {
     Info,
     /// There was no room for more: ask again, from this descriptor on.
     More,
+    /// The mode of a descriptor's link (`st_mode`, 4 bytes): what its owner may do is what the file was opened for.
+    Mode,
 }
 
 impl Kind {
@@ -37,7 +39,7 @@ impl Kind {
     }
 
     pub(super) fn from_number(number: u32) -> Option<Self> {
-        [Self::Member, Self::List, Self::Link, Self::Info, Self::More]
+        [Self::Member, Self::List, Self::Link, Self::Info, Self::More, Self::Mode]
             .into_iter()
             .find(|kind| kind.number() == number)
     }

@@ -4,7 +4,7 @@
 use std::ffi::CStr;
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 
-use rustix::fs::{CWD, Mode, OFlags};
+use rustix::fs::{AtFlags, CWD, Mode, OFlags, statat};
 use rustix::io::Errno;
 
 use super::room::Room;
@@ -45,6 +45,14 @@ pub(super) fn link(from: BorrowedFd<'_>, path: &CStr, room: &mut Room<'_>) -> Re
     }
     let n = rustix::fs::readlinkat_raw(from, path, &mut room.rest()[..limit])?;
     room.add(n);
+    Ok(())
+}
+
+/// The mode of a link, which is not followed.
+pub(super) fn mode(from: BorrowedFd<'_>, path: &CStr, room: &mut Room<'_>) -> Result<(), Errno> {
+    let about = statat(from, path, AtFlags::SYMLINK_NOFOLLOW)?;
+    room.push(&about.st_mode.to_ne_bytes());
+    room.tick();
     Ok(())
 }
 

@@ -14,6 +14,8 @@ pub(super) enum How {
     AtOnce,
     /// A file that may need more reads.
     ToItsEnd,
+    /// The same, below `task/PID/`: a process has no such file.
+    OfFirstThread,
     /// A link.
     Link,
 }
@@ -48,22 +50,28 @@ const fn link(name: &'static CStr) -> Member {
     Member { name, how: How::Link, hazard: Hazard::Exec }
 }
 
+const fn of_first_thread(name: &'static CStr) -> Member {
+    Member { name, how: How::OfFirstThread, hazard: Hazard::None }
+}
+
 /// Which.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Row {
     /// Of `/proc/PID`: `status`, `stat`.
     Identity,
-    /// Of `/proc/PID/task/TID`: `schedstat`, `children`, `wchan`, `syscall`, `stack`.
-    Wait,
-    /// The same after `status`.
+    /// Of `/proc/PID/task/TID`: `status`, `schedstat`, `children`, `wchan`, `syscall`, `stack`.
     Thread,
     /// Of `/proc/PID`: `cgroup`, `timers`, `cwd`, `root`, and the namespaces of mounts, network, pids, users and IPC.
     Place,
-    /// The same, then `exe` and `cmdline`.
+    /// The same, then `exe`, `io` and `cmdline`.
     Program,
+    /// What a thread has but for `status`, and what its process has as a place: of a process with one thread.
+    AloneInPlace,
+    /// The same, then `exe`, `io` and `cmdline`.
+    AloneInProgram,
 }
 
-const ROWS: [Row; 5] = [Row::Identity, Row::Wait, Row::Thread, Row::Place, Row::Program];
+const ROWS: [Row; 6] = [Row::Identity, Row::Thread, Row::Place, Row::Program, Row::AloneInPlace, Row::AloneInProgram];
 
 const IDENTITY: [Member; 2] = [at_once(c"status", Hazard::None), at_once(c"stat", Hazard::Exec)];
 
@@ -76,7 +84,7 @@ const THREAD: [Member; 6] = [
     at_once(c"stack", Hazard::Exec),
 ];
 
-const PROGRAM: [Member; 11] = [
+const PROGRAM: [Member; 12] = [
     at_once(c"cgroup", Hazard::None),
     to_its_end(c"timers", Hazard::None),
     link(c"cwd"),
@@ -87,6 +95,27 @@ const PROGRAM: [Member; 11] = [
     link(c"ns/user"),
     link(c"ns/ipc"),
     link(c"exe"),
+    at_once(c"io", Hazard::Exec),
+    to_its_end(c"cmdline", Hazard::Memory),
+];
+
+const ALONE: [Member; 17] = [
+    at_once(c"schedstat", Hazard::None),
+    of_first_thread(c"children"),
+    at_once(c"cgroup", Hazard::None),
+    to_its_end(c"timers", Hazard::None),
+    at_once(c"wchan", Hazard::Exec),
+    at_once(c"syscall", Hazard::Exec),
+    at_once(c"stack", Hazard::Exec),
+    link(c"cwd"),
+    link(c"root"),
+    link(c"ns/mnt"),
+    link(c"ns/net"),
+    link(c"ns/pid"),
+    link(c"ns/user"),
+    link(c"ns/ipc"),
+    link(c"exe"),
+    at_once(c"io", Hazard::Exec),
     to_its_end(c"cmdline", Hazard::Memory),
 ];
 
@@ -94,10 +123,11 @@ impl Row {
     pub(super) fn members(self) -> &'static [Member] {
         match self {
             Self::Identity => &IDENTITY,
-            Self::Wait => &THREAD[1..],
             Self::Thread => &THREAD,
             Self::Place => &PROGRAM[..9],
             Self::Program => &PROGRAM,
+            Self::AloneInPlace => &ALONE[..14],
+            Self::AloneInProgram => &ALONE,
         }
     }
 

@@ -4,16 +4,19 @@
 #![expect(unsafe_code, reason = "getdents64 into a buffer of our own")]
 
 use std::ffi::CStr;
-use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd};
+use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd, OwnedFd};
 
 use rustix::fs::{CWD, OFlags};
 use rustix::io::Errno;
 
 use super::ask::Infos;
 use super::parts::Kind;
-use super::reads::{at_once, errno, file, link, open};
+use super::reads::{at_once, errno, file, link, mode, open};
 use super::room::Room;
 use super::row::{How, Row};
+
+/// `task/4194304/children`, with some room.
+const LONGEST_OF_THREAD: usize = 64;
 
 /// Reads the first `count` members of a row.
 pub(super) fn row(path: &CStr, row: u64, count: usize, room: &mut Room<'_>) -> Result<(), Errno> {
@@ -24,6 +27,7 @@ pub(super) fn row(path: &CStr, row: u64, count: usize, room: &mut Room<'_>) -> R
         room.part(Kind::Member, n as u32, |room| match member.how {
             How::AtOnce => at_once(dir.as_fd(), member.name, room),
             How::ToItsEnd => file(dir.as_fd(), member.name, room),
+            How::OfFirstThread => of_first_thread(dir.as_fd(), path, member.name, room),
             How::Link => link(dir.as_fd(), member.name, room),
         });
         if room.cut {
@@ -31,6 +35,19 @@ pub(super) fn row(path: &CStr, row: u64, count: usize, room: &mut Room<'_>) -> R
         }
     }
     Ok(())
+}
+
+/// A file below `task/PID/`, of the process to which `path` leads.
+fn of_first_thread(dir: BorrowedFd<'_>, path: &CStr, name: &CStr, room: &mut Room<'_>) -> Result<(), Errno> {
+    let process = path.to_bytes();
+    let number = process.iter().rposition(|&byte| byte == b'/').map_or(process, |at| &process[at + 1..]);
+    let mut whole = [0; LONGEST_OF_THREAD];
+    let mut len = 0;
+    for piece in [b"task/", number, b"/", name.to_bytes()] {
+        whole.get_mut(len..len + piece.len()).ok_or(Errno::NAMETOOLONG)?.copy_from_slice(piece);
+        len += piece.len();
+    }
+    file(dir, CStr::from_bytes_until_nul(&whole).map_err(|_| Errno::NAMETOOLONG)?, room)
 }
 
 /// Reads where the descriptors of a process point, from number `from` on, and the `fdinfo` of those that `infos` wants.
@@ -56,13 +73,17 @@ pub(super) fn descriptors(path: &CStr, from: u32, infos: Infos, room: &mut Room<
             let Some(fd) = number(name).filter(|fd| *fd >= from) else { continue };
             let before = room.len;
             let target = room.part(Kind::Link, fd, |room| link(list.as_fd(), name, room));
-            if !room.cut && target.is_some_and(|target| infos.wants(room.last(target))) {
+            let target = target.filter(|_| !room.cut).map(|target| room.last(target));
+            let wants_mode = target.is_some_and(|target| infos.wants_mode(target));
+            if target.is_some_and(|target| infos.wants(target)) {
                 if info_dir.is_none() {
                     info_dir = open(dir.as_fd(), c"fdinfo", OFlags::PATH | OFlags::DIRECTORY).ok();
                 }
                 // It went away just now: then the link is all there is.
                 let Some(info_dir) = &info_dir else { continue };
                 room.part(Kind::Info, fd, |room| at_once(info_dir.as_fd(), name, room));
+            } else if wants_mode {
+                room.part(Kind::Mode, fd, |room| mode(list.as_fd(), name, room));
             }
             if room.cut {
                 // Whoever asks goes on from here: with the link again, when there was room for that.
