@@ -43,10 +43,23 @@ fn each_pair_is_noted_once() {
     let guard = c.lock().unwrap();
     drop(changed.wait_timeout(guard, std::time::Duration::ZERO).unwrap());
     drop(b.write().unwrap());
-    let _b = b.write().unwrap();
+    let held = b.write().unwrap();
     drop(a.lock().unwrap());
+    drop(held);
+    // Let go in the order in which they were taken: neither is held when the next one is taken.
+    let (d, e, f) = (Mutex::named("d", ()), Mutex::named("e", ()), Mutex::named("f", ()));
+    let (first, second) = (d.lock().unwrap(), e.lock().unwrap());
+    drop(first);
+    drop(second);
+    drop(f.lock().unwrap());
     assert_eq!(
         pairs(),
-        ["lock:a before lock:b", "lock:a before lock:c", "lock:b before lock:c", "lock:b before lock:a"]
+        [
+            "lock:a before lock:b",
+            "lock:a before lock:c",
+            "lock:b before lock:c",
+            "lock:b before lock:a",
+            "lock:d before lock:e"
+        ]
     );
 }

@@ -119,7 +119,7 @@ impl Taken {
 impl Recorder {
     #[inline(always)]
     fn resource_words(&self, index: usize) -> Option<&'static [AtomicU64; resource::WORDS]> {
-        self.resources.get(index * resource::WORDS..)?.first_chunk()
+        self.resources.as_chunks().0.get(index)
     }
 
     fn add_resource(&'static self, primitive: Primitive, name: &str) -> Option<ResourceId> {

@@ -64,7 +64,7 @@ static SEEN: [AtomicU64; PAIRS] = [const { AtomicU64::new(0) }; PAIRS];
 #[inline(always)]
 pub(crate) fn taken(lock: Option<Taken>) {
     if WANTED.load(Relaxed) != OFF {
-        note_taken(lock.map(Taken::address));
+        note_taken::<()>(lock.map(Taken::address));
     }
 }
 
@@ -72,14 +72,14 @@ pub(crate) fn taken(lock: Option<Taken>) {
 #[inline(always)]
 pub(crate) fn shared(lock: Option<ResourceId>) {
     if WANTED.load(Relaxed) != OFF {
-        note_taken(lock.and_then(ResourceId::address));
+        note_taken::<()>(lock.and_then(ResourceId::address));
     }
 }
 
 /// A lock is not held alone any more.
 #[inline(always)]
 pub(crate) fn let_go(lock: Taken) {
-    if WANTED.load(Relaxed) == ON && !let_go_by_thread(lock.address()) {
+    if WANTED.load(Relaxed) == ON && !let_go_by_thread::<()>(lock.address()) {
         note_let_go(lock.address());
     }
 }
@@ -94,8 +94,14 @@ pub(crate) fn let_go_shared(lock: ResourceId) {
     }
 }
 
-#[cold]
+#[inline(always)]
 fn is_on() -> bool {
+    WANTED.load(Relaxed) == ON || asks_and_is_on()
+}
+
+#[cold]
+#[inline(never)]
+fn asks_and_is_on() -> bool {
     if WANTED.load(Relaxed) == 0 {
         let wish = std::env::var_os("HANGDOG_LOCK_ORDER");
         WANTED.store(if wish.is_some_and(|wish| wish == "1") { ON } else { OFF }, Relaxed);
@@ -103,15 +109,17 @@ fn is_on() -> bool {
     WANTED.load(Relaxed) == ON
 }
 
-#[cold]
+/// Of a type, as [`let_go_by_thread`], so that they are compiled with the program: in a library a look at a
+/// thread-local is a call, for which registers are saved.
+#[expect(clippy::extra_unused_type_parameters, reason = "a tenth of its instructions")]
 #[inline(never)]
-fn note_taken(lock: Option<u64>) {
+fn note_taken<Here>(lock: Option<u64>) {
     let Some(lock) = lock.filter(|_| is_on()) else { return };
-    let Some(entry) = mine().and_then(|at| HELD.get(at)) else { return };
+    let Some(entry) = mine() else { return };
     let used = entry.used();
     for place in used {
         let held = place.load(Relaxed);
-        if held != 0 && held != lock {
+        if held != 0 && held != lock && LAST_PAIR.get() != (held, lock) {
             pair(held, lock);
         }
     }
@@ -125,23 +133,25 @@ fn note_taken(lock: Option<u64>) {
 
 /// Whether it was what the calling thread itself took last, outside of any task: then nobody has to be asked which task
 /// that thread polls. A lock that is held alone is in one place only.
-#[inline(never)]
-fn let_go_by_thread(lock: u64) -> bool {
-    let own = OF_THREAD.try_with(|mine| mine.0.get()).ok().flatten().and_then(|at| HELD.get(at));
-    let Some((own, last)) = own.and_then(|own| Some((own, own.used().last()?))) else { return false };
-    let is_it = last.load(Relaxed) == lock;
-    if is_it {
-        last.store(0, Relaxed);
-        own.shrink();
+#[expect(clippy::extra_unused_type_parameters, reason = "see `note_taken`")]
+#[inline(always)]
+fn let_go_by_thread<Here>(lock: u64) -> bool {
+    let Some(own) = OF_THREAD.get() else { return false };
+    let Some(mut used) = (own.used.load(Relaxed) as usize).checked_sub(1) else { return false };
+    let Some(last) = own.held.get(used).filter(|last| last.load(Relaxed) == lock) else { return false };
+    last.store(0, Relaxed);
+    while used > 0 && own.held.get(used - 1).is_some_and(|place| place.load(Relaxed) == 0) {
+        used -= 1;
     }
-    is_it
+    own.used.store(used as u64, Relaxed);
+    true
 }
 
 #[cold]
 #[inline(never)]
 fn note_let_go(lock: u64) {
     let taken_by = |entry: &'static Entry| entry.used().iter().rfind(|place| place.load(Relaxed) == lock);
-    let own = mine().and_then(|at| HELD.get(at));
+    let own = mine();
     // A guard may have come from another task.
     if let Some(place) = own.and_then(taken_by).or_else(|| HELD.iter().find_map(taken_by)) {
         place.store(0, Relaxed);
@@ -155,11 +165,12 @@ fn note_let_go(lock: u64) {
 }
 
 /// The entry of a thread outlives its locks, and ends with the thread.
-struct OfThread(Cell<Option<usize>>);
+struct AtEnd;
 
-impl Drop for OfThread {
+impl Drop for AtEnd {
     fn drop(&mut self) {
-        if let Some(entry) = self.0.get().and_then(|at| HELD.get(at)) {
+        ENDED.set(true);
+        if let Some(entry) = OF_THREAD.take() {
             for place in &entry.held {
                 place.store(0, Relaxed);
             }
@@ -170,7 +181,13 @@ impl Drop for OfThread {
 }
 
 thread_local! {
-    static OF_THREAD: OfThread = const { OfThread(Cell::new(None)) };
+    /// The thread's entry. Without a destructor, so that it is found by one load.
+    static OF_THREAD: Cell<Option<&'static Entry>> = const { Cell::new(None) };
+    /// Nobody is left who would give it up.
+    static ENDED: Cell<bool> = const { Cell::new(false) };
+    static AT_END: AtEnd = const { AtEnd };
+    /// The pair that this thread was last seen to take: it need not be looked up.
+    static LAST_PAIR: Cell<(u64, u64)> = const { Cell::new((0, 0)) };
 }
 
 fn of_task(task: u64) -> u64 {
@@ -178,37 +195,44 @@ fn of_task(task: u64) -> u64 {
 }
 
 /// The entry of the calling task, or of the thread when it polls none.
-fn mine() -> Option<usize> {
-    let task = super::task();
-    if task != 0 {
-        return entry_of(of_task(task));
+#[inline(always)]
+fn mine() -> Option<&'static Entry> {
+    match super::task() {
+        0 => OF_THREAD.get().or_else(of_thread),
+        task => entry_of(of_task(task)),
     }
-    OF_THREAD
-        .try_with(|mine| {
-            if mine.0.get().is_none() {
-                // No two threads have a thread-local at one address.
-                mine.0.set(entry_of(std::ptr::from_ref(mine).addr() as u64));
-            }
-            mine.0.get()
-        })
-        .ok()
-        .flatten()
 }
 
-fn entry_of(who: u64) -> Option<usize> {
-    let window = || (0..WINDOW).map(move |step| (spread(who) as usize).wrapping_add(step) % ENTRIES);
+#[cold]
+#[inline(never)]
+fn of_thread() -> Option<&'static Entry> {
+    if ENDED.get() {
+        return None;
+    }
+    // Registers the destructor, at its first use.
+    AT_END.try_with(|_| ()).ok()?;
+    OF_THREAD.with(|own| {
+        // No two threads have a thread-local at one address; and it is even, as no task's number is.
+        own.set(entry_of(std::ptr::from_ref(own).addr() as u64));
+        own.get()
+    })
+}
+
+fn entry_of(who: u64) -> Option<&'static Entry> {
+    let window = || (0..WINDOW).map(move |step| &HELD[(spread(who) as usize).wrapping_add(step) % ENTRIES]);
     window()
-        .find(|at| HELD[*at].who.load(Acquire) == who)
-        .or_else(|| window().find(|at| HELD[*at].who.compare_exchange(0, who, AcqRel, Relaxed).is_ok()))
+        .find(|entry| entry.who.load(Acquire) == who)
+        .or_else(|| window().find(|entry| entry.who.compare_exchange(0, who, AcqRel, Relaxed).is_ok()))
 }
 
 /// Notes a pair the first time.
+#[inline(never)]
 fn pair(first: u64, then: u64) {
     let pair = spread(first ^ spread(then)) | 1;
     for step in 0..WINDOW {
         let place = &SEEN[(pair as usize >> 1).wrapping_add(step) % PAIRS];
         match place.load(Relaxed) {
-            seen if seen == pair => return,
+            seen if seen == pair => return LAST_PAIR.set((first, then)),
             0 => match place.compare_exchange(0, pair, Relaxed, Relaxed) {
                 Ok(_) => return note_pair(first, then),
                 Err(seen) if seen == pair => return,

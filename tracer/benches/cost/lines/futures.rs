@@ -7,6 +7,7 @@ use hangdog_tracer::{InPhaseExt as _, open_phase};
 use tracing::{Instrument as _, info_span};
 use tracing_subscriber::prelude::*;
 
+use super::floors::WordsOfSpans;
 use super::phases::Forgets;
 use super::stacks::{self, Ignores, Reads};
 use crate::clock::{Effort, off_this_cpu};
@@ -82,6 +83,11 @@ pub(crate) const LINES: &[Line] = &[
     .beside(PLAIN),
     Line::new("future: Registry + layer that only has the fields handed to it", |effort| {
         tracing_subscriber::registry().with(Reads).init();
+        instrumented(effort)
+    })
+    .beside(REGISTRY),
+    Line::new("future: Registry + layer that only writes the words", |effort| {
+        tracing_subscriber::registry().with(WordsOfSpans).init();
         instrumented(effort)
     })
     .beside(REGISTRY),

@@ -3,6 +3,7 @@
 mod async_locks;
 mod background;
 mod cold;
+mod floors;
 mod futures;
 mod limits;
 mod locks;

@@ -6,6 +6,7 @@ use fastrace::collector::{Config, Reporter, SpanContext, SpanRecord};
 use fastrace::local::LocalSpan;
 use hangdog_tracer::{open_phase, phase};
 
+use super::floors::Words;
 use crate::clock::{Effort, off_this_cpu, warm};
 use crate::line::{Line, Target};
 use crate::work::{each, recorded, text};
@@ -16,6 +17,12 @@ pub(crate) const LINES: &[Line] = &[
     Line::new("empty loop", |effort| {
         Ok(each(effort, |number, text| {
             black_box((number, text));
+        }))
+    }),
+    Line::new("the words of a `phase!`, only written", |effort| {
+        Ok(each(effort, |number, text| {
+            let _outer = Words::of("outer", 1, number, text);
+            let _inner = Words::of("inner", 2, number, text);
         }))
     }),
     Line::new("`phase!`", |effort| recorded(each(effort, pair))).wanted(Target::itself(4.0)),

@@ -3,6 +3,7 @@
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::prelude::*;
 
+use super::floors::{OnlyWords, WordsOfSpans};
 use super::stacks::{self, Ignores, Reads};
 use crate::line::{Line, Target};
 use crate::work::{debug_pair, each, meaning_pair, pair, recorded};
@@ -24,6 +25,11 @@ pub(crate) const LINES: &[Line] = &[
     }),
     Line::new("Registry + layer that only has the fields handed to it", |effort| {
         tracing_subscriber::registry().with(Reads).init();
+        Ok(each(effort, pair))
+    })
+    .beside(REGISTRY),
+    Line::new("Registry + layer that only writes the words", |effort| {
+        tracing_subscriber::registry().with(WordsOfSpans).init();
         Ok(each(effort, pair))
     })
     .beside(REGISTRY),
@@ -57,6 +63,12 @@ pub(crate) const LINES: &[Line] = &[
         Ok(each(effort, pair))
     })
     .beside(FMT),
+    Line::new("Registry + fmt + layer that only writes the words", |effort| {
+        stacks::second_thread();
+        tracing_subscriber::registry().with(stacks::log()).with(WordsOfSpans).init();
+        Ok(each(effort, pair))
+    })
+    .beside(FMT),
     Line::new("Registry + fmt + hangdog layer", |effort| {
         tracing_subscriber::registry().with(stacks::log()).with(hangdog_tracer::layer()).init();
         recorded(each(effort, pair))
@@ -81,6 +93,11 @@ pub(crate) const LINES: &[Line] = &[
     })
     .beside(OTEL)
     .wanted(Target::over(35.0)),
+    Line::new("subscriber that only writes the words", |effort| {
+        tracing::subscriber::set_global_default(OnlyWords::default()).map_err(|error| error.to_string())?;
+        Ok(each(effort, pair))
+    })
+    .beside(REGISTRY),
     Line::new("hangdog subscriber, alone", |effort| {
         hangdog_tracer::subscriber().init();
         recorded(each(effort, pair))
