@@ -80,6 +80,8 @@ struct Now {
     maker: Option<(Tid, RunNs)>,
     /// Who opened it last to write.
     writer: Option<(Tid, RunNs)>,
+    /// Who removed the last one.
+    remover: Option<(Tid, RunNs)>,
 }
 
 /// What a thread knows of a name.
@@ -382,6 +384,7 @@ impl<'a> Files<'a> {
         now.exists = Some(false);
         now.maker = None;
         now.writer = None;
+        now.remover = Some((tid, t));
         self.saw(done, path, false, false);
         self.did(done, path, "removes");
     }
@@ -396,6 +399,7 @@ impl<'a> Files<'a> {
         {
             self.lost_update(done, to, (other, since), known.at);
         }
+        self.put_back(done, from, to);
         let source = self.now.entry(from).or_default();
         source.exists = Some(false);
         source.maker = None;
@@ -403,6 +407,39 @@ impl<'a> Files<'a> {
         self.saw(done, from, false, false);
         self.make(done, to);
         self.did(done, to, "renames something to");
+    }
+}
+
+impl<'a> Files<'a> {
+    /// What comes in the place of a removed file was begun before that was removed.
+    fn put_back(&mut self, done: &'a CallDone, from: &'a str, to: &'a str) {
+        let (tid, t) = (done.call.tid, done.done_at());
+        let Some(now) = self.now.get(to).filter(|now| now.exists == Some(false)) else { return };
+        let begun = self
+            .now
+            .get(from)
+            .and_then(|source| source.maker)
+            .filter(|(maker, _)| self.who.process(*maker) == self.who.process(tid));
+        let (Some((remover, removed)), Some((_, begun))) = (now.remover, begun) else { return };
+        if remover == tid || begun >= removed {
+            return;
+        }
+        let text = format!(
+            "{} removes {} while {} makes it anew, and what had been begun before is put back after the removal",
+            self.who.role(remover, removed),
+            self.path(to),
+            self.role(done),
+        );
+        let detail = format!(
+            "{}[{tid}] began the new file {}, {}[{remover}] removed the old one {}, and the new one came in its place {}",
+            self.who.name(tid, t),
+            when(begun),
+            self.who.name(remover, removed),
+            when(removed),
+            when(t)
+        );
+        let actors = vec![self.who.actor(tid, t), self.who.actor(remover, removed)];
+        self.sketch.note_with(Tier::Race, text, removed, actors, Some(detail));
     }
 }
 

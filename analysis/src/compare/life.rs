@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use hangdog_schemas::record::KernelDeed;
-use hangdog_schemas::{Actor, Tid};
-use hangdog_timeline::{Phase, Timeline};
+use hangdog_schemas::{Actor, RunNs, Tid};
+use hangdog_timeline::{CallDone, Phase, Timeline};
 
 use super::name;
 use super::sketch::{Feature, Measure, Sketch, Tier};
@@ -26,6 +26,7 @@ const FATAL: &[(i32, &str)] = &[(4, "SIGILL"), (7, "SIGBUS"), (8, "SIGFPE"), (11
 
 /// Notes programs that begin and end, and signals.
 pub(super) fn processes(timeline: &Timeline, who: &Who, sketch: &mut Sketch) {
+    let busy = Busy::of(timeline);
     for event in timeline.kernel_events() {
         let (t, tid) = (event.when.t, event.tid);
         let named =
@@ -55,11 +56,54 @@ pub(super) fn processes(timeline: &Timeline, who: &Who, sketch: &mut Sketch) {
                     let text = format!("{} sends {word} to {}", who.role(tid, t), who.role(*target, t));
                     sketch.mark(&text, t);
                     sketch.note(Tier::Deed, text, t, Some(who.actor(tid, t)));
+                    at_work(&busy, who, sketch, (tid, *target, word), t);
                 }
             }
             _ => {}
         }
     }
+}
+
+/// The calls with names of files of each thread, in order of time.
+struct Busy<'t>(BTreeMap<Tid, Vec<&'t CallDone>>);
+
+impl<'t> Busy<'t> {
+    fn of(timeline: &'t Timeline) -> Self {
+        let mut calls: BTreeMap<Tid, Vec<&CallDone>> = BTreeMap::new();
+        for done in timeline.calls().iter().filter(|done| !done.call.paths.is_empty()) {
+            calls.entry(done.call.tid).or_default().push(done);
+        }
+        calls.values_mut().for_each(|calls| calls.sort_by_key(|done| done.call.when.t));
+        Self(calls)
+    }
+
+    /// The call in which a thread is at a time.
+    fn at(&self, tid: Tid, t: RunNs) -> Option<&'t CallDone> {
+        let calls = self.0.get(&tid)?;
+        let before = calls.partition_point(|done| done.call.when.t <= t).checked_sub(1)?;
+        Some(calls[before]).filter(|done| t < done.done_at())
+    }
+}
+
+/// A signal that comes while its receiver does something with a file. Who looks whether a signal came and waits for one
+/// after that sleeps through this one.
+fn at_work(busy: &Busy<'_>, who: &Who, sketch: &mut Sketch, (tid, target, word): (Tid, Tid, &str), t: RunNs) {
+    let Some(done) = busy.at(target, t) else { return };
+    let text = format!(
+        "{word} of {} comes to {} while that is at work with a file and does not wait for it",
+        who.role(tid, t),
+        who.role(target, t)
+    );
+    let path = done.call.paths.first().map(|path| name::path(path, &who.pids)).unwrap_or_default();
+    let detail = format!(
+        "{}[{target}] was in {}({path}) from {} to {}, and the signal came {}",
+        who.name(target, t),
+        done.call.name,
+        super::when(done.call.when.t).trim_start_matches("at "),
+        super::when(done.done_at()).trim_start_matches("at "),
+        super::when(t)
+    );
+    sketch.note_with(Tier::Race, text, t, vec![who.actor(target, t), who.actor(tid, t)], Some(detail));
 }
 
 /// What is said of phases that are called alike.
@@ -111,12 +155,37 @@ pub(super) fn phases(timeline: &Timeline, who: &Who, sketch: &mut Sketch) {
     for alike in all.into_values() {
         open.entry(alike.text).or_default().extend(alike.phases);
     }
+    ends_within(timeline, &open, sketch);
     for (text, phases) in open {
         let end = |phase: &Phase| phase.close.map_or(timeline.end(), |close| close.t);
         let (many, since) = overlap(phases.iter().map(|phase| (phase.open.t, end(phase))));
         let has_key = phases.iter().any(|phase| phase.hang.op.is_some() || phase.hang.entity.is_some());
         let tier = if has_key { Tier::Race } else { Tier::Deed };
         sketch.at_once(tier, format!("phases like: {text}"), many, since, Vec::new());
+    }
+}
+
+/// More kinds of phases than this are not held against each other.
+const KINDS: usize = 60;
+
+/// Notes what is open when something ends that a run has once: a drain, a start, a migration. Parts of it do not count.
+fn ends_within(timeline: &Timeline, all: &BTreeMap<String, Vec<&Phase>>, sketch: &mut Sketch) {
+    let once = all.iter().filter_map(|(text, phases)| match phases[..] {
+        [phase] => Some((text, phase, phase.close?.t)),
+        _ => None,
+    });
+    for (text, phase, end) in once.take(KINDS) {
+        for (other, phases) in all.iter().filter(|(other, _)| *other != text).take(KINDS) {
+            let is_open = |other: &&&Phase| {
+                other.open.t < end
+                    && other.close.is_none_or(|close| close.t > end)
+                    && !timeline.phase_path(phase).iter().any(|part| part.id == other.id)
+            };
+            if let Some(open) = phases.iter().find(is_open) {
+                let actors = vec![actor(timeline, phase), actor(timeline, open)];
+                sketch.note_with(Tier::Deed, format!("{text} ends while {other} is open"), end, actors, None);
+            }
+        }
     }
 }
 

@@ -128,15 +128,15 @@ fn common(sketches: &[&Sketch]) -> Option<String> {
 }
 
 /// What explains the failures: it stands, it is there, and it is no end of a process, which only tells that it failed.
+/// What is missing explains nothing: a run that fails breaks off, and all that comes later in the others is missing from it.
 fn cause<'d>(sketches: &[&Sketch], all: &'d [Divides]) -> Option<&'d Divides> {
-    let explains = |divides: &&Divides| divides.feature.tier != Tier::Ending;
+    let explains = |divides: &&Divides| divides.feature.tier != Tier::Ending && divides.polarity == Polarity::Is;
     if sketches.len() < FEW {
         // Of a few runs only what is wrong by itself is worth a word, and no more than possible.
-        return all.iter().filter(explains).find(|divides| {
-            matches!(divides.feature.tier, Tier::Race | Tier::Error)
-                && divides.polarity == Polarity::Is
-                && divides.passed == 0
-        });
+        return all
+            .iter()
+            .filter(explains)
+            .find(|divides| matches!(divides.feature.tier, Tier::Race | Tier::Error) && divides.passed == 0);
     }
     let first = all.iter().filter(explains).find(|divides| divides.stands)?;
     // Of what is so in the same runs at about the same time, who came in whose way says more than that a call failed.
@@ -300,6 +300,12 @@ fn advice(cause: &Divides) -> String {
 fn unknown_of(all: &[Divides], comparison: &Comparison, (bad, passed): (u32, u32)) -> Finding {
     let best = all.iter().find(|divides| divides.feature.tier != Tier::Ending);
     let sentence = match best {
+        Some(best) if best.stands => format!(
+            "{}, {}; a run that fails breaks off, so what is missing from it may come of that, and what went wrong before is \
+             not known",
+            counts(best, bad, passed),
+            clause(best),
+        ),
         Some(best) => format!(
             "the command fails in {bad} of {} runs, and what differs between failing and passing runs may be chance: of {} \
              patterns the best divides {} of {bad} failures from {} of {passed} passes, and so would luck. It is: {}",
