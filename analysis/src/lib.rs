@@ -20,10 +20,12 @@
 //! | what was left behind or could not be taken away | `leftover/` |
 //! | what was done twice, owned twice, held too long | `history/` |
 //! | what failing runs have in common and passing ones have not | `compare/` |
+//! | where somebody has to be late so that another overtakes | `contended/` |
 //! | all waits of a moment, to be walked by hand | [`waits`] |
 
 mod cause;
 mod compare;
+mod contended;
 mod detect;
 mod explain;
 mod graph;
@@ -45,5 +47,6 @@ mod words;
 mod tests;
 
 pub use compare::{Compared, Ending, Parting, Sketch, compare, errno_name, part, rate};
+pub use contended::{Contended, What, Why, contended, disturbed};
 pub use verdict::{Options, analyse};
 pub use waits::{Otherwise, Prospect, Waiting, Way, waits, waits_of_phases};

@@ -51,6 +51,7 @@
 //! | `site`, `slot`, `phase`, `resource`, `value` | the parts of a phase: its call site, its 64 bytes, its number, what it waits for, its fields |
 //! | `process`, `at_exit` | the one recorder of a process, and what a fork or a normal end does to it: [`current`] |
 //! | `reader`, `recording` | [`Reader`], which trusts no byte, and what it gives: [`Recording`] |
+//! | `late` | where a thread can be held from outside when a phase begins or has ended |
 //! | `names`, `pool`, `lock`, `map`, `signals`, `clock`, `identity`, `sync` | names by number, free entries, the owner's lock, mapped memory, the tick's thread, time, the owner, atomics |
 //!
 //! # Proof
@@ -97,6 +98,7 @@ mod at_exit;
 mod book;
 mod clock;
 mod identity;
+mod late;
 mod layout;
 mod lock;
 mod map;

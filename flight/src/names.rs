@@ -166,6 +166,18 @@ impl Names {
         std::str::from_utf8(bytes.get(..length)?).ok().map(Text::of)
     }
 
+    /// The name of a call site's phases, by the site's number.
+    #[cold]
+    pub(crate) fn name_of_site<const N: usize>(&self, number: u16) -> Option<Text<N>> {
+        let entry = self.entries.get(usize::from(number) * name::WORDS)?.load(Acquire);
+        let (kind, length, offset) = name::unpack(entry)?;
+        if kind != name::SITE || length < 2 {
+            return self.text(number);
+        }
+        let [first, second, ..] = self.text.get(offset)?.load(Relaxed).to_ne_bytes();
+        self.text(u16::from_ne_bytes([first, second]))
+    }
+
     /// Takes over all names of a recorder that this process inherited over fork: numbers that call sites
     /// remember stay right.
     pub(crate) fn inherit(&self, from: &Self) {

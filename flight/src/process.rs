@@ -16,6 +16,7 @@ use std::time::Duration;
 
 use crate::at_exit;
 use crate::clock::ClockSource;
+use crate::late;
 use crate::place::{self, Place};
 use crate::recorder::{History, Options, Recorder};
 
@@ -41,12 +42,15 @@ struct Wishes {
     clock: Option<String>,
     /// `HANGDOG_HISTORY`
     history: Option<String>,
+    /// `HANGDOG_LATE`
+    late: Option<String>,
 }
 
 impl Wishes {
     fn of_environment() -> Self {
         let word = |key| std::env::var(key).ok().filter(|word| !word.is_empty());
-        Self { places: place::places(), clock: word("HANGDOG_CLOCK"), history: word("HANGDOG_HISTORY") }
+        let (clock, history) = (word("HANGDOG_CLOCK"), word("HANGDOG_HISTORY"));
+        Self { places: place::places(), clock, history, late: word("HANGDOG_LATE") }
     }
 }
 /// Why the better places were not taken, or why there is no recorder.
@@ -169,6 +173,9 @@ fn make(parent: Option<&'static Recorder>) -> Option<&'static Recorder> {
         history: if wishes.history.as_deref() == Some("all") { History::All } else { History::Meaning },
     };
     let mut refusals = Vec::new();
+    if wishes.late.is_some() {
+        late::turn_on();
+    }
     let started = wishes.places.iter().find_map(|place| {
         let recorder =
             Recorder::start_own(place, options, parent).map_err(|error| refusals.push(chain(&error))).ok()?;

@@ -1,6 +1,6 @@
 //! A comparison of runs as lines: how many failed and how often, and what differs with the counts.
 
-use hangdog_schemas::{Comparison, Difference, DifferenceRole, Rate};
+use hangdog_schemas::{Comparison, Difference, DifferenceRole, Rate, Reproduced};
 
 use crate::words;
 
@@ -14,6 +14,7 @@ pub(crate) fn runs(comparison: &Comparison) -> Vec<String> {
     for (rate, which) in [(comparison.undisturbed, "left alone"), (comparison.perturbed, "disturbed")] {
         lines.extend(rate.map(|rate| format!("of those that were {which}, {}", rate_in_words(rate))));
     }
+    lines.extend(comparison.reproduced.iter().map(|reproduced| with_seed(reproduced, comparison.undisturbed)));
     for failure in comparison.failures.iter().take(LISTED) {
         let seed = failure.seed.map(|seed| format!(", seed {seed}")).unwrap_or_default();
         let capture = failure.capture.as_deref().map(|capture| format!(": {capture}")).unwrap_or_default();
@@ -36,6 +37,19 @@ fn rate_in_words(rate: Rate) -> String {
         100.0 * rate.low,
         100.0 * rate.high
     )
+}
+
+/// What a seed does, how often runs fail by it, and how many times as often as those that were left alone.
+fn with_seed(Reproduced { seed, rate, by }: &Reproduced, alone: Option<Rate>) -> String {
+    let does = if by.is_empty() { String::new() } else { format!(" ({})", by.join("; ")) };
+    let share = |rate: Rate| f64::from(rate.failed) / f64::from(rate.of.max(1));
+    let times = alone.filter(|alone| alone.of > 0).map(|alone| match alone.failed {
+        // None of them failed: they may do so as often as the interval says.
+        0 => format!("at least {:.1} times as often as those left alone", rate.low / alone.high.max(f64::EPSILON)),
+        _ => format!("{:.1} times as often as those left alone", share(*rate) / share(alone)),
+    });
+    let times = times.map(|times| format!("; {times}")).unwrap_or_default();
+    format!("with seed {seed}{does}, {}{times}", rate_in_words(*rate))
 }
 
 /// What differs, by how it stands to the failure.
@@ -74,6 +88,19 @@ mod tests {
     fn a_rate_tells_its_interval() {
         let rate = Rate { failed: 3, of: 20, low: 0.052, high: 0.3604 };
         assert_eq!(rate_in_words(rate), "3 of 20 failed: 15 %, and the true share is between 5.2 % and 36.0 %");
+    }
+
+    #[test]
+    fn a_seed_tells_what_it_does_and_how_often() {
+        let by = vec!["worker is held for 8 ms".to_owned(), "others compute beside it".to_owned()];
+        let seed = Reproduced { seed: 7, rate: Rate { failed: 9, of: 12, low: 0.4677, high: 0.9111 }, by };
+        let alone = Rate { failed: 1, of: 40, low: 0.0044, high: 0.1288 };
+        let words = "with seed 7 (worker is held for 8 ms; others compute beside it), 9 of 12 failed: 75 %, and the \
+                     true share is between 46.8 % and 91.1 %; ";
+        assert_eq!(with_seed(&seed, Some(alone)), format!("{words}30.0 times as often as those left alone"));
+        let none = Rate { failed: 0, of: 40, low: 0.0, high: 0.0876 };
+        assert_eq!(with_seed(&seed, Some(none)), format!("{words}at least 5.3 times as often as those left alone"));
+        assert_eq!(with_seed(&seed, None), words.trim_end_matches("; "));
     }
 
     #[test]

@@ -226,6 +226,7 @@ pub(crate) fn flake() -> Report {
         compared: 15,
         undisturbed: Some(Rate { failed: 6, of: 15, low: 0.198, high: 0.643 }),
         perturbed: None,
+        reproduced: None,
         failures: vec![FailedRun { run: 2, how: "exit code 1".to_owned(), seed: Some(4711), capture: None }],
         differences: vec![cause, comes, chance],
         weighed: 12,

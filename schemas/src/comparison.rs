@@ -22,6 +22,9 @@ pub struct Comparison {
     /// How often runs failed or hung in which threads were late or slow on purpose.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub perturbed: Option<Rate>,
+    /// The seed by which most runs failed or hung.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reproduced: Option<Reproduced>,
     /// Runs that failed or hung, in the order in which they were made.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub failures: Vec<FailedRun>,
@@ -42,6 +45,18 @@ pub struct Rate {
     pub low: f64,
     /// Upper end of the interval, 0 to 1.
     pub high: f64,
+}
+
+/// A seed that makes runs fail, and how often.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Reproduced {
+    /// The seed.
+    pub seed: u64,
+    /// How often runs failed or hung by it.
+    pub rate: Rate,
+    /// What it does, a clause each: `worker is held for 8 ms at openat of leader`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub by: Vec<String>,
 }
 
 /// A run that failed or hung.

@@ -8,6 +8,7 @@
 //! | system calls with the names that they were given | [`call`] |
 //! | what a report says | [`report`] |
 //! | what many runs of one command differ in | [`comparison`] |
+//! | what is done to a run so that it fails, and where | [`disturbance`], [`visit`] |
 //! | names of resources | [`resource`] |
 //! | processes, threads, facts as ids | [`id`] |
 //! | the time line | [`time`] |
@@ -22,6 +23,7 @@ pub mod action;
 pub mod call;
 pub mod comparison;
 pub mod confidence;
+pub mod disturbance;
 pub mod fact;
 pub mod file;
 pub mod file_event;
@@ -39,9 +41,11 @@ pub mod resource;
 pub mod sample;
 pub mod time;
 pub mod version;
+pub mod visit;
 
-pub use comparison::{Comparison, Difference, DifferenceRole, FailedRun, Rate};
+pub use comparison::{Comparison, Difference, DifferenceRole, FailedRun, Rate, Reproduced};
 pub use confidence::Confidence;
+pub use disturbance::{Aim, Disturbance, Hold};
 pub use id::{
     Address, Big, Device, FactRef, Fd, FuseConnection, Inode, PhaseId, Pid, ProcessId, SnapshotId, ThreadId, Tid,
 };
@@ -51,3 +55,4 @@ pub use report::{Actor, Edge, Evidence, Finding, FindingKind, Report, Resource, 
 pub use resource::{BadResourceKey, ResourceKey};
 pub use time::{ClockAnchor, RunNs, When};
 pub use version::{CAPTURE_VERSION, REPORT_VERSION, Readable, Version};
+pub use visit::Place;

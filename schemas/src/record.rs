@@ -12,6 +12,7 @@ use crate::fact::{
 pub use crate::file_event::{FileEvent, FileOp, FileWatch, WatchedBy, Whose};
 pub use crate::kernel_event::{Doer, KernelDeed, KernelEvent, LockOutcome, LockRequest, SignalAction};
 pub use crate::primitive::Primitive;
+pub use crate::visit::Visit;
 use crate::{
     Big, ClockAnchor, Inode, PhaseId, Pid, ProcessId, Report, ResourceKey, RunNs, SnapshotId, ThreadId, Tid, Version,
     When,
@@ -51,6 +52,8 @@ pub enum Record {
     KernelEvent(KernelEvent),
     /// A system call that names something began.
     Call(Box<Call>),
+    /// A thread of a disturbed run came by a place at which it can be made late.
+    Visit(Box<Visit>),
     /// The watchdog fired.
     Trigger(Trigger),
     /// A snapshot begins; its facts follow, each with the snapshot's number.
@@ -125,6 +128,7 @@ impl Record {
             Self::FileEvent(event) => event.when.t,
             Self::KernelEvent(event) => event.when.t,
             Self::Call(call) => call.when.t,
+            Self::Visit(visit) => visit.when.t,
             Self::Trigger(trigger) => trigger.when.t,
             Self::SnapshotBegin(begin) => begin.when.t,
             Self::Process(fact) => fact.when.t,
@@ -176,6 +180,7 @@ impl Record {
         "file_event",
         "kernel_event",
         "call",
+        "visit",
         "trigger",
         "snapshot_begin",
         "process",
@@ -216,6 +221,7 @@ impl Record {
             Self::FileEvent(_) => "file_event",
             Self::KernelEvent(_) => "kernel_event",
             Self::Call(_) => "call",
+            Self::Visit(_) => "visit",
             Self::Trigger(_) => "trigger",
             Self::SnapshotBegin(_) => "snapshot_begin",
             Self::Process(_) => "process",

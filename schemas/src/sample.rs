@@ -11,7 +11,7 @@ use crate::record::{
     Action, Bystander, Call, Deed, Doer, ExitStatus, FileEvent, FileOp, FileWatch, KernelDeed, KernelEvent,
     LockOutcome, LockRequest, Lost, Output, PhaseClose, PhaseMeaning, PhaseOpen, PhaseState, Primitive,
     ProcessChange, ProcessEnd, ProcessStart, RunEnd, Sample, SignalAction, SnapshotBegin, SnapshotEnd,
-    SnapshotExtent, Stream, ThreadSample, Trigger, TriggerReason, WatchedBy, Whose,
+    SnapshotExtent, Stream, ThreadSample, Trigger, TriggerReason, Visit, WatchedBy, Whose,
 };
 use crate::{
     Actor, Address, Big, CAPTURE_VERSION, ClockAnchor, Confidence, Device, Edge, Evidence, FactRef, Fd, Finding,
@@ -414,6 +414,7 @@ pub fn records() -> Vec<Record> {
     }
     records.extend(kernel_events());
     records.push(call());
+    records.push(visit());
     let reasons = [
         TriggerReason::Still,
         TriggerReason::Quiet,
@@ -583,6 +584,20 @@ fn call() -> Record {
         address: Some("127.0.0.1:8080".to_owned()),
         fd: Some(Fd(5)),
         request: Some("GET /front".to_owned()),
+        held_ns: 2_000_000,
+    }))
+}
+
+fn visit() -> Record {
+    Record::Visit(Box::new(Visit {
+        when: ms(9),
+        pid: Pid(4412),
+        tid: Tid(4413),
+        comm: "indexd".to_owned(),
+        what: "write".to_owned(),
+        object: "pipe".to_owned(),
+        shared: Some("pipe:[77]".to_owned()),
+        changes: true,
         held_ns: 2_000_000,
     }))
 }

@@ -24,7 +24,8 @@ pub struct Version {
 /// | --- | --- |
 /// | 1.0 | first |
 /// | 1.1 | `call` records |
-pub const CAPTURE_VERSION: Version = Version { major: 1, minor: 1 };
+/// | 1.2 | `visit` records |
+pub const CAPTURE_VERSION: Version = Version { major: 1, minor: 2 };
 
 /// The version of reports that this crate writes.
 ///
@@ -32,7 +33,8 @@ pub const CAPTURE_VERSION: Version = Version { major: 1, minor: 1 };
 /// | --- | --- |
 /// | 1.0 | first |
 /// | 1.1 | `comparison` |
-pub const REPORT_VERSION: Version = Version { major: 1, minor: 1 };
+/// | 1.2 | `comparison.reproduced` |
+pub const REPORT_VERSION: Version = Version { major: 1, minor: 2 };
 
 /// Whether this crate may read something of a version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -10,6 +10,7 @@ use hangdog_schemas::fact::TaskState;
 use hangdog_schemas::file::Reader;
 use hangdog_schemas::record::{
     Action, Call, Lost, Output, RunEnd, RunHeader, Sample, SnapshotBegin, SnapshotExtent, Trigger, TriggerReason,
+    Visit,
 };
 use hangdog_schemas::{ProcessId, Record, Report, RunNs, SnapshotId, ThreadId, When};
 
@@ -70,6 +71,7 @@ pub struct Builder {
     lost: Vec<Lost>,
     kernel_events: KernelEvents,
     calls: Vec<Call>,
+    visits: Vec<Visit>,
     progress: ProgressLog,
     run_end: Option<RunEnd>,
     report: Option<Report>,
@@ -128,6 +130,7 @@ impl Builder {
             Record::Lost(lost) => self.lost.push(lost),
             Record::KernelEvent(event) => self.kernel_events.add(event),
             Record::Call(call) => self.calls.push(*call),
+            Record::Visit(visit) => self.visits.push(*visit),
             Record::RunEnd(end) => self.run_end = Some(end),
             Record::Report(report) => self.report = Some(*report),
             // The clocks are converted before records are written; facts were taken above.
@@ -205,6 +208,7 @@ impl Builder {
         self.lost.sort_by_key(|lost| lost.when.t);
         self.kernel_events.settle(&self.threads);
         let calls = call::settle(self.calls, &self.kernel_events);
+        self.visits.sort_by_key(|visit| visit.when.t);
         let missing = match (self.unplaced, self.other_run) {
             (0, false) => Vec::new(),
             (n, true) => vec![format!("{n} records after the header of a second run were left out")],
@@ -225,6 +229,7 @@ impl Builder {
             lost: self.lost,
             kernel_events: self.kernel_events,
             calls,
+            visits: self.visits,
             progress: self.progress,
             run_end: self.run_end,
             report: self.report,

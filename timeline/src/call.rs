@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use hangdog_schemas::record::{Call, KernelDeed};
+use hangdog_schemas::record::{Call, KernelDeed, Visit};
 use hangdog_schemas::{RunNs, Tid, When};
 
 use crate::Timeline;
@@ -76,5 +76,10 @@ impl Timeline {
     /// All of them, in the order in which they began.
     pub fn calls(&self) -> &[CallDone] {
         &self.calls
+    }
+
+    /// Threads of a disturbed run at places where they can be made late, in the order in which they came there.
+    pub fn visits(&self) -> &[Visit] {
+        &self.visits
     }
 }

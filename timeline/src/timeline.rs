@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use hangdog_schemas::record::{
-    Action, KernelEvent, Lost, Output, PhaseState, RunEnd, RunHeader, Trigger, TriggerReason,
+    Action, KernelEvent, Lost, Output, PhaseState, RunEnd, RunHeader, Trigger, TriggerReason, Visit,
 };
 use hangdog_schemas::{PhaseId, ProcessId, Report, RunNs, SnapshotId, ThreadId, Tid};
 
@@ -34,6 +34,7 @@ pub struct Timeline {
     pub(crate) lost: Vec<Lost>,
     pub(crate) kernel_events: KernelEvents,
     pub(crate) calls: Vec<CallDone>,
+    pub(crate) visits: Vec<Visit>,
     pub(crate) progress: ProgressLog,
     pub(crate) run_end: Option<RunEnd>,
     pub(crate) report: Option<Report>,

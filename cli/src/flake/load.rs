@@ -3,6 +3,7 @@
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use hangdog_schemas::Disturbance;
 use rustix::process::{Signal, set_parent_process_death_signal};
 
 use crate::exit;
@@ -24,8 +25,11 @@ pub(crate) struct Load(Vec<Child>);
 impl Load {
     /// Starts as many as the seed says: none, or one for each processor.
     pub(crate) fn start(seed: u64) -> Self {
-        let many =
-            if seed.is_multiple_of(3) { std::thread::available_parallelism().map_or(1, usize::from) } else { 0 };
+        let many = if Disturbance::of(seed).load() {
+            std::thread::available_parallelism().map_or(1, usize::from)
+        } else {
+            0
+        };
         let one = |n: usize| {
             let own = std::env::current_exe().ok()?;
             let mut command = Command::new(own);

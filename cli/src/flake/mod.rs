@@ -9,10 +9,12 @@
 //! | to know | look in |
 //! | --- | --- |
 //! | which runs are disturbed, and by what seed | `plan` |
+//! | where it is worth making somebody late | `leads` |
 //! | one run: its directories, its process, what is left of it | `trial`, `room` |
 //! | what it does not share with the runs before it | `own` |
 //! | when there is enough, and what is said at the end | `series` |
 
+mod leads;
 mod load;
 pub(crate) mod own;
 mod plan;

@@ -1,6 +1,6 @@
 //! All runs of a series: started as the plan says, some at a time, until there is enough; then the report.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::ffi::OsString;
 use std::io;
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use hangdog_analysis::{Compared, Ending, Sketch, compare, rate};
 use hangdog_schemas::{
-    Confidence, FailedRun, Finding, FindingKind, REPORT_VERSION, Rate, Report, RunNs, RunSummary, redact,
+    Confidence, FailedRun, Finding, FindingKind, REPORT_VERSION, Report, Reproduced, RunNs, RunSummary, redact,
 };
 
 use super::plan::{Outcome, Plan, Tally};
@@ -25,6 +25,8 @@ const ESTABLISHED: f64 = 1e-3;
 /// Failures whose captures are kept, and passes to hold against them.
 const MOST_FAILED: usize = 20;
 const MOST_PASSED: usize = 2;
+/// So many runs at the end are for the seed that made most of them fail.
+const CONFIRMING: u32 = 12;
 /// The newest runs that are compared.
 const COMPARED: usize = 400;
 
@@ -54,6 +56,8 @@ pub(crate) struct Series {
     hang: Option<Finding>,
     left: Vec<String>,
     compared: Option<Compared>,
+    /// What a seed did to the first run that failed by it, in words.
+    done: BTreeMap<u64, Vec<String>>,
     next: u32,
     begun: Instant,
 }
@@ -94,6 +98,7 @@ impl Series {
             hang: None,
             left: Vec::new(),
             compared: None,
+            done: BTreeMap::new(),
             next: 0,
             begun: Instant::now(),
         }
@@ -147,7 +152,8 @@ impl Series {
 
     fn start(&mut self) -> io::Result<()> {
         self.next += 1;
-        let seed = self.plan.next();
+        let confirms = if self.is_to_be_confirmed() { self.plan.confirm() } else { None };
+        let seed = confirms.or_else(|| self.plan.next());
         self.running.push(Trial::start(&self.task, &self.house, self.next, seed)?);
         Ok(())
     }
@@ -157,22 +163,38 @@ impl Series {
         match self.until {
             Until::Failed => !self.failures.is_empty(),
             Until::AllRuns(_) => false,
-            Until::Runs(_) => self.compared.as_ref().is_some_and(|compared| {
-                let sure = compared.verdict.as_ref().is_some_and(|verdict| verdict.confidence == Confidence::Likely);
-                let first = compared.comparison.differences.first();
-                let weighed = f64::from(compared.comparison.weighed);
-                self.sketches.len() >= LEAST
-                    && sure
-                    && first.is_some_and(|first| first.chance * weighed < ESTABLISHED)
-            }),
+            Until::Runs(_) => self.is_established() && self.plan.is_confirmed(),
         }
+    }
+
+    /// Whether it is time to learn how often the best seed makes a run fail: what differs is established, or the last
+    /// runs have come.
+    fn is_to_be_confirmed(&self) -> bool {
+        match self.until {
+            Until::Failed => false,
+            Until::AllRuns(most) => self.next + CONFIRMING > most && !self.plan.is_confirmed(),
+            Until::Runs(most) => {
+                (self.next + CONFIRMING > most || self.is_established()) && !self.plan.is_confirmed()
+            }
+        }
+    }
+
+    /// Whether it is known what differs.
+    fn is_established(&self) -> bool {
+        self.compared.as_ref().is_some_and(|compared| {
+            let sure = compared.verdict.as_ref().is_some_and(|verdict| verdict.confidence == Confidence::Likely);
+            let first = compared.comparison.differences.first();
+            let weighed = f64::from(compared.comparison.weighed);
+            self.sketches.len() >= LEAST && sure && first.is_some_and(|first| first.chance * weighed < ESTABLISHED)
+        })
     }
 
     fn take(&mut self, mut trial: Trial, tell: &mut dyn FnMut(&Told<'_>)) -> Result<(), String> {
         let ended = trial.read()?;
         let (took, ending) = (trial.begun.elapsed(), ended.sketch.ending());
         let outcome = if ending == Ending::Passed { Outcome::Passed } else { Outcome::Failed };
-        self.plan.ended(trial.seed, outcome);
+        self.plan.ended(trial.seed, outcome, took);
+        self.plan.learn(&ended.contended);
         self.left.extend(ended.left.into_iter().map(|left| format!("run {}: {left}", trial.number)));
         self.hang = self.hang.take().or(ended.hang);
         let is_kept = match outcome {
@@ -183,6 +205,9 @@ impl Series {
             trial.room.forget();
         }
         if outcome == Outcome::Failed {
+            if let Some(seed) = trial.seed {
+                self.done.entry(seed).or_insert(ended.disturbed);
+            }
             let capture = is_kept.then(|| trial.room.capture.display().to_string());
             self.failures.push(FailedRun { run: trial.number, how: ended.how.clone(), seed: trial.seed, capture });
         } else {
@@ -229,6 +254,7 @@ impl Series {
         let of = |tally: Tally| (tally.of > 0).then(|| rate(tally.failed, tally.of));
         comparison.undisturbed = of(self.plan.alone);
         comparison.perturbed = of(self.plan.disturbed);
+        comparison.reproduced = self.reproduced();
         comparison.failures = std::mem::take(&mut self.failures);
         let mut report = summary(&self.task.command, self.begun.elapsed());
         report.verdict = self.with_hang(verdict);
@@ -255,11 +281,12 @@ impl Series {
         self.house.leave();
     }
 
-    /// The seed by which most runs failed, with its rate.
-    pub(crate) fn best_seed(&self) -> Option<(u64, Rate)> {
-        let failing = self.plan.seeds.iter().filter(|(_, tally)| tally.failed > 0);
-        let best = failing.max_by_key(|(_, tally)| (tally.failed * 1000 / tally.of, tally.of))?;
-        Some((*best.0, rate(best.1.failed, best.1.of)))
+    /// The seed by which most runs failed, with its rate and what it does.
+    pub(crate) fn reproduced(&self) -> Option<Reproduced> {
+        let seed = self.plan.best()?;
+        let tally = self.plan.seeds[&seed];
+        let by = self.done.get(&seed).cloned().unwrap_or_default();
+        Some(Reproduced { seed, rate: rate(tally.failed, tally.of), by })
     }
 }
 

@@ -7,9 +7,9 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use hangdog_analysis::{Ending, Sketch};
-use hangdog_schemas::Finding;
+use hangdog_analysis::{Contended, Ending, Sketch, contended, disturbed};
 use hangdog_schemas::record::ExitStatus;
+use hangdog_schemas::{Disturbance, Finding};
 use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -48,6 +48,10 @@ pub(crate) struct Ended {
     pub(crate) how: String,
     /// Of a hang: why.
     pub(crate) hang: Option<Finding>,
+    /// Where lateness would matter.
+    pub(crate) contended: Vec<Contended>,
+    /// What was done to it, in words.
+    pub(crate) disturbed: Vec<String>,
     /// What it left behind.
     pub(crate) left: Vec<String>,
 }
@@ -116,14 +120,17 @@ impl Trial {
         };
         let hang = capture.timeline.report().and_then(|report| report.verdict.clone());
         let hang = hang.filter(|_| sketch.ending() == Ending::Hung);
-        Ok(Ended { sketch, how, hang, left: self.room.clear() })
+        let contended = contended(&capture.timeline);
+        let disturbed =
+            self.seed.map(|seed| disturbed(&capture.timeline, &Disturbance::of(seed))).unwrap_or_default();
+        Ok(Ended { sketch, how, hang, contended, disturbed, left: self.room.clear() })
     }
 }
 
 /// Runs `start` on one processor only, when the seed says so: whoever it starts stays there.
 fn on_one_processor<T>(seed: Option<u64>, start: impl FnOnce() -> T) -> T {
     let own = Pid::from_raw(0);
-    let before = seed.filter(|seed| seed % 4 == 1).and_then(|_| sched_getaffinity(own).ok());
+    let before = seed.filter(|seed| Disturbance::of(*seed).one_processor()).and_then(|_| sched_getaffinity(own).ok());
     if let Some(all) = &before {
         let first = (0..CpuSet::count()).find(|cpu| all.is_set(*cpu).unwrap_or(false));
         let mut one = CpuSet::new();

@@ -10,7 +10,7 @@ use std::time::Duration;
 use hangdog_analysis::Ending;
 use hangdog_collector::write::default_place;
 use hangdog_report::escape;
-use hangdog_schemas::Report;
+use hangdog_schemas::{Report, Reproduced};
 
 use crate::failure::Failure;
 use crate::flake::{House, Perturb, Plan, Series, Task, Told, Until, own};
@@ -20,8 +20,8 @@ use crate::{console, exit};
 
 const AFTER_HELP: &str = "\
 Each run gets a fresh TMPDIR, and no standard input; what it writes goes to a file beside its capture. The first runs are
-left alone. When few of them fail, further ones are disturbed by a seed: threads are late at some system calls (held by
-seccomp, never by ptrace), some run at a lower priority, all on one processor, or beside a load. Names of files and what
+left alone. When few of them fail, further ones are disturbed by a seed: a thread is late at a system call or a phase where
+another comes near it (held by seccomp, never by ptrace), or has a lower priority; all are on one processor, or beside a load. Names of files and what
 came of system calls are recorded as root only.
 
 Exit codes:
@@ -132,13 +132,13 @@ pub(crate) fn perform(arguments: Arguments) -> Result<u8, Failure> {
         return Err(Failure::new(why.clone()));
     }
     let has_failed = series.has_failed();
-    let seed = series.best_seed();
+    let reproduced = series.reproduced();
     let report = series.report();
     series.leave();
     write(&report, &arguments.report);
     console::print(&hangdog_report::text(&report, &console::stdout_style()))
         .map_err(|error| Failure::new("the report cannot be printed").because(&error))?;
-    if let Some((seed, rate)) = seed {
+    if let Some(Reproduced { seed, rate, .. }) = reproduced {
         console::print_error(&format!(
             "hangdog: seed {seed} failed {} of {} times; `hangdog flake --seed {seed} -- …` does it again\n",
             rate.failed, rate.of

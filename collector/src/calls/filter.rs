@@ -14,7 +14,7 @@ use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::net::UnixStream;
 
-use super::table::{empty_path, held};
+use super::table::{Held, empty_path};
 
 #[cfg(target_arch = "x86_64")]
 const ARCHITECTURE: u32 = 0xc000_003e;
@@ -49,12 +49,12 @@ fn load(offset: u32) -> libc::sock_filter {
 }
 
 /// The program. Each call has a line of its own that answers, so that all jumps are short.
-fn program() -> Vec<libc::sock_filter> {
+fn program(calls: &[Held]) -> Vec<libc::sock_filter> {
     let allow = statement(libc::BPF_RET | libc::BPF_K, libc::SECCOMP_RET_ALLOW);
     let notify = statement(libc::BPF_RET | libc::BPF_K, libc::SECCOMP_RET_USER_NOTIF);
     let mut program = vec![load(ARCH), jump(libc::BPF_JEQ, ARCHITECTURE, 1, 0), allow];
     program.extend([load(NUMBER), jump(libc::BPF_JGE, X32, 0, 1), allow]);
-    for call in held() {
+    for call in calls {
         match empty_path(call.name) {
             Some(flags) => program.extend([
                 jump(libc::BPF_JEQ, call.number, 0, 4),
@@ -78,8 +78,8 @@ pub(crate) struct Installer {
 }
 
 impl Installer {
-    pub(super) fn new(socket: UnixStream) -> Self {
-        Self { program: program(), socket }
+    pub(super) fn new(socket: UnixStream, calls: &[Held]) -> Self {
+        Self { program: program(calls), socket }
     }
 
     /// Puts the filter on this process and all that it starts, and hands the helper the descriptor by which it hears
@@ -137,11 +137,12 @@ impl AsRawFd for Installer {
 
 #[cfg(test)]
 mod tests {
+    use super::super::table::{Extent, held};
     use super::*;
 
     /// Whether the filter notifies of a call: the program is interpreted here in a few lines of our own.
-    fn notifies(number: u32, arguments: [u64; 6], arch: u32) -> bool {
-        let program = program();
+    fn notifies(extent: Extent, number: u32, arguments: [u64; 6], arch: u32) -> bool {
+        let program = program(&held(extent));
         let word = |offset: u32| match offset {
             NUMBER => number,
             ARCH => arch,
@@ -172,7 +173,7 @@ mod tests {
     fn named_calls_are_held_and_no_others() {
         let number = |name| crate::observe::syscalls::number_of(name).unwrap();
         let check = |name, arguments, expected| {
-            assert_eq!(notifies(number(name), arguments, ARCHITECTURE), expected, "{name}");
+            assert_eq!(notifies(Extent::Named, number(name), arguments, ARCHITECTURE), expected, "{name}");
         };
         for name in ["openat", "unlinkat", "umount2", "sendto", "newfstatat"] {
             check(name, [0; 6], true);
@@ -181,7 +182,20 @@ mod tests {
             check(name, [0; 6], false);
         }
         check("newfstatat", [3, 0, 0, libc::AT_EMPTY_PATH as u64, 0, 0], false);
-        assert!(!notifies(number("openat"), [0; 6], 0x4000_0003));
-        assert!(!notifies(number("openat") | X32, [0; 6], ARCHITECTURE));
+        let named = |number, arch| notifies(Extent::Named, number, [0; 6], arch);
+        assert!(!named(number("openat"), 0x4000_0003));
+        assert!(!named(number("openat") | X32, ARCHITECTURE));
+    }
+
+    #[test]
+    fn places_are_held_where_they_are_asked_for() {
+        let number = |name| crate::observe::syscalls::number_of(name).unwrap();
+        for name in ["openat", "write", "futex", "execve", "exit_group", "set_robust_list"] {
+            assert!(notifies(Extent::Places, number(name), [0; 6], ARCHITECTURE), "{name}");
+        }
+        // By the first one the descriptor is handed to the helper: nobody would hear of it.
+        for name in ["sendmsg", "mmap", "rt_sigreturn", "rt_sigprocmask", "seccomp"] {
+            assert!(!notifies(Extent::Places, number(name), [0; 6], ARCHITECTURE), "{name}");
+        }
     }
 }

@@ -17,14 +17,15 @@ use std::os::unix::net::UnixStream;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use hangdog_schemas::record::{Call, Lost};
-use hangdog_schemas::{Record, When};
+use hangdog_schemas::record::{Call, Lost, Visit};
+use hangdog_schemas::{Disturbance, Place, Record, When};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fs::{MemfdFlags, memfd_create};
 
 use super::chance::Chance;
 use super::filter::{Installer, receive};
-use super::table::{Held, held};
+use super::table::{Extent, Held, Names, held};
+use super::visit::{Owners, phase, visit};
 use super::words::{Asked, words};
 use crate::clock::RunClock;
 use crate::kernel::{Helper, fork_helper};
@@ -35,6 +36,9 @@ const MOST: u64 = 96 << 20;
 const BLOCK: usize = 256 << 10;
 /// A reader that has been in somebody's memory for so long is stuck there.
 const STUCK: Duration = Duration::from_millis(200);
+/// So often a thread is noted at the same place, where that says nothing but that it was there; and so many in all.
+const MOST_TIMES: u32 = 20;
+const MOST_VISITS: u32 = 6000;
 /// After so many stuck readers nothing is read any more.
 const MOST_STUCK: u32 = 8;
 
@@ -51,9 +55,12 @@ impl Calls {
     pub(crate) fn start(clock: RunClock, seed: Option<u64>) -> io::Result<(Self, Installer)> {
         let lines = File::from(memfd_create("hangdog-calls", MemfdFlags::CLOEXEC)?);
         let (ours, theirs) = UnixStream::pair()?;
-        let helper =
-            fork_helper(c"hangdog-calls", &[theirs.as_fd(), lines.as_fd()], || main(&theirs, &lines, clock, seed))?;
-        Ok((Self { helper, lines, at: 0 }, Installer::new(ours)))
+        let sees_all = seed.is_some_and(|seed| Disturbance::of(seed).sees_all());
+        let calls = held(if sees_all { Extent::Places } else { Extent::Named });
+        let installer = Installer::new(ours, &calls);
+        let work = || main(&theirs, &lines, clock, calls, seed);
+        let helper = fork_helper(c"hangdog-calls", &[theirs.as_fd(), lines.as_fd()], work)?;
+        Ok((Self { helper, lines, at: 0 }, installer))
     }
 
     /// The helper's process number.
@@ -71,14 +78,15 @@ impl Calls {
     }
 }
 
-fn main(socket: &UnixStream, lines: &File, clock: RunClock, seed: Option<u64>) -> i32 {
+fn main(socket: &UnixStream, lines: &File, clock: RunClock, calls: Vec<Held>, seed: Option<u64>) -> i32 {
     let Some(listener) = receive(socket) else { return 0 };
     // A caller waits for each answer.
     let _ = rustix::process::setpriority_process(None, -10);
     wake_up_here(&listener);
     let Ok(lines) = lines.try_clone() else { return 1 };
-    let state = State { lines, written: 0, chance: seed.map(Chance::new), reader: 0, busy: None, held: Vec::new() };
-    let desk = Arc::new(Desk { listener, clock, calls: held(), state: Mutex::new(state), due: Condvar::new() });
+    let chance = seed.map(Chance::new);
+    let state = State { lines, written: 0, visits: 0, chance, reader: 0, busy: None, held: Vec::new() };
+    let desk = Arc::new(Desk { listener, clock, calls, state: Mutex::new(state), due: Condvar::new() });
     start_reader(&desk, 0);
     desk.keep();
     0
@@ -102,6 +110,7 @@ struct Desk {
 struct State {
     lines: File,
     written: u64,
+    visits: u32,
     chance: Option<Chance>,
     /// The number of the reader whose turn it is; those before are stuck.
     reader: u32,
@@ -119,6 +128,7 @@ impl Desk {
 
     /// The way of a reader, until it is no longer its turn or there is nobody left to hear of.
     fn read(self: &Arc<Self>, number: u32) {
+        let mut owners = Owners::default();
         while let Some(notice) = hear(self.listener.as_raw_fd()) {
             {
                 let mut state = self.state();
@@ -133,13 +143,13 @@ impl Desk {
             let when = When::exactly(self.clock.now());
             let held = self.calls.iter().find(|held| i64::from(held.number) == i64::from(notice.data.nr));
             let asked = held.map(|held| Asked { tid: notice.pid, held, args: notice.data.args });
-            let call = asked.filter(|_| number < MOST_STUCK).and_then(|asked| words(asked, when));
+            let heard = asked.filter(|_| number < MOST_STUCK).and_then(|asked| heard(asked, when, &mut owners));
             let mut state = self.state();
             if state.reader != number {
                 return;
             }
             state.busy = None;
-            match call.map_or(0, |call| state.note(call, notice.pid)) {
+            match heard.map_or(0, |heard| state.note(heard, notice.pid)) {
                 0 => {
                     drop(state);
                     go_on(self.listener.as_raw_fd(), notice.id);
@@ -180,19 +190,51 @@ impl Desk {
     }
 }
 
+/// What was heard of a thread.
+enum Heard {
+    /// A call that names something.
+    Call(Call),
+    /// That it came by a place.
+    Visit(Visit),
+}
+
+fn heard(asked: Asked<'_>, when: When, owners: &mut Owners) -> Option<Heard> {
+    if let Names::Place(about) = asked.held.names {
+        return visit(asked, about, when, owners).map(Heard::Visit);
+    }
+    let call = words(asked, when)?;
+    Some(phase(&call).map_or(Heard::Call(call), Heard::Visit))
+}
+
 impl State {
-    /// Notes a call, and says how long it is held, ns.
-    fn note(&mut self, mut call: Call, tid: u32) -> u64 {
-        if let Some(chance) = &mut self.chance {
-            call.held_ns = chance.hold(&call);
-            if let Some(nice) = chance.priority(tid) {
-                // To lower the priority of a process of one's own is allowed to everybody.
-                let _ = rustix::process::setpriority_process(rustix::process::Pid::from_raw(tid as i32), nice);
+    /// Notes what was heard, and says how long the thread is held, ns.
+    fn note(&mut self, heard: Heard, tid: u32) -> u64 {
+        let place = match &heard {
+            Heard::Call(call) => Place::of_call(call),
+            Heard::Visit(visit) => Place::of_visit(visit),
+        };
+        let decided = self.chance.as_mut().map(|chance| chance.come(place, tid)).unwrap_or_default();
+        if let Some(nice) = self.chance.as_mut().and_then(|chance| chance.priority(tid)) {
+            // To lower the priority of a process of one's own is allowed to everybody.
+            let _ = rustix::process::setpriority_process(rustix::process::Pid::from_raw(tid as i32), nice);
+        }
+        let held_ns = decided.held_ns;
+        match heard {
+            Heard::Call(mut call) => {
+                call.held_ns = held_ns;
+                let when = call.when;
+                self.line(&Record::Call(Box::new(call)), when);
+            }
+            Heard::Visit(mut visit) => {
+                self.visits += 1;
+                let tells = (1..=MOST_TIMES).contains(&decided.times) && self.visits <= MOST_VISITS;
+                if tells || held_ns > 0 {
+                    visit.held_ns = held_ns;
+                    let when = visit.when;
+                    self.line(&Record::Visit(Box::new(visit)), when);
+                }
             }
         }
-        let held_ns = call.held_ns;
-        let when = call.when;
-        self.line(&Record::Call(Box::new(call)), when);
         held_ns
     }
 

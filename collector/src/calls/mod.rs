@@ -10,7 +10,8 @@
 //! | --- | --- |
 //! | which calls, and what their arguments mean | `table` |
 //! | the filter, and how the command's process gets it | `filter` |
-//! | the words of a call | `words` |
+//! | calls without names, at which a thread can be made late | `places` |
+//! | the words of a call | `words`, `visit` |
 //! | who is held for how long | `chance` |
 //! | the helper process, and why it never keeps anybody | `helper` |
 //!
@@ -25,7 +26,9 @@
 mod chance;
 mod filter;
 mod helper;
+mod places;
 mod table;
+mod visit;
 mod words;
 
 pub(crate) use filter::Installer;

@@ -1,5 +1,6 @@
 //! Which calls are held, and where in their arguments the words are.
 
+use super::places::{About, PLACES};
 use crate::observe::syscalls::number_of;
 
 /// A path among the arguments: which one is the descriptor of its directory, if any, and which one the path.
@@ -33,6 +34,8 @@ pub(super) enum Names {
     Socket,
     /// Descriptor, buffer and length in the first three arguments.
     Message,
+    /// Nothing: it is only a place at which its caller can be made late.
+    Place(About),
 }
 
 const PATH: Names = Names::Paths(&[(None, 0)], Flags::None);
@@ -81,14 +84,25 @@ pub(super) struct Held {
     pub(super) names: Names,
 }
 
-/// All that this architecture has.
-pub(super) fn held() -> Vec<Held> {
-    CALLS.iter().filter_map(|(name, names)| Some(Held { number: number_of(name)?, name, names: *names })).collect()
+/// Which calls are held.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Extent {
+    /// Those that name something.
+    Named,
+    /// Those without names as well, at which a thread can be made late.
+    Places,
 }
 
-/// Their numbers.
+/// All that this architecture has.
+pub(super) fn held(extent: Extent) -> Vec<Held> {
+    let places = PLACES.iter().map(|(name, about)| (*name, Names::Place(*about)));
+    let all = CALLS.iter().copied().chain(places.filter(|_| extent == Extent::Places));
+    all.filter_map(|(name, names)| Some(Held { number: number_of(name)?, name, names })).collect()
+}
+
+/// The numbers of those that name something.
 pub(crate) fn numbers() -> Vec<u32> {
-    held().iter().map(|held| held.number).collect()
+    held(Extent::Named).iter().map(|held| held.number).collect()
 }
 
 /// The argument in which this call says, by `AT_EMPTY_PATH`, that it means a descriptor and names nothing.
@@ -161,7 +175,7 @@ mod tests {
     #[test]
     fn each_call_is_known_here_by_its_number() {
         // openat, unlinkat, umount2 and connect are on every architecture.
-        let held = held();
+        let held = held(Extent::Places);
         for name in ["openat", "unlinkat", "umount2", "connect"] {
             assert!(held.iter().any(|held| held.name == name), "{name}");
         }

@@ -8,6 +8,7 @@
 use std::fs;
 
 use hangdog_schemas::record::Call;
+use hangdog_schemas::visit::PHASES;
 use hangdog_schemas::{Fd, Pid, Tid, When, redact};
 
 use super::table::{Flags, Held, Names, PathAt, flag_words};
@@ -54,7 +55,8 @@ pub(super) fn words(asked: Asked<'_>, when: When) -> Option<Call> {
             call.paths = paths.iter().filter_map(|at| path(asked, *at)).collect();
             call.flags = flag_words(flags, &asked.args, how(asked, flags));
             let changes = !call.flags.is_empty() && !call.has("O_RDONLY");
-            if call.paths.is_empty() || call.paths.iter().all(|path| is_of_system(path)) && !changes {
+            let is_phase = call.paths.first().is_some_and(|path| path.starts_with(PHASES));
+            if call.paths.is_empty() || !is_phase && call.paths.iter().all(|path| is_of_system(path)) && !changes {
                 return None;
             }
         }
@@ -66,6 +68,7 @@ pub(super) fn words(asked: Asked<'_>, when: When) -> Option<Call> {
             let hangdog_schemas::fact::Argument::SocketAddress(address) = argument else { return None };
             call.address = Some(address);
         }
+        Names::Place(_) => return None,
         Names::Socket => call.fd = fd(),
         Names::Message => {
             call.fd = fd();
@@ -81,7 +84,7 @@ pub(super) fn words(asked: Asked<'_>, when: When) -> Option<Call> {
 }
 
 /// Where every program looks in the same way, and no run differs.
-fn is_of_system(path: &str) -> bool {
+pub(super) fn is_of_system(path: &str) -> bool {
     const SYSTEM: [&str; 8] = ["/usr", "/lib", "/lib64", "/etc", "/proc", "/sys", "/dev", "/bin"];
     SYSTEM.iter().any(|system| path.strip_prefix(system).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')))
         && !path.starts_with("/dev/shm/")
@@ -94,7 +97,7 @@ fn how(asked: Asked<'_>, flags: Flags) -> Option<u64> {
 }
 
 /// A path with its directory in front. The links of `/proc` are names that the kernel keeps: nothing is looked up.
-fn path(asked: Asked<'_>, (directory, at): PathAt) -> Option<String> {
+pub(super) fn path(asked: Asked<'_>, (directory, at): PathAt) -> Option<String> {
     let bytes = string(asked.tid, asked.args[usize::from(at)])?;
     let path = printable(&bytes);
     if path.starts_with('/') {

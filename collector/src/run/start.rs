@@ -98,7 +98,7 @@ fn start(
     let baseline = baseline().map_err(RunError::own("the mounts cannot be read"))?;
 
     let group = if terminal().is_some() { Group::Shared } else { Group::Own };
-    let extra = environment(name, directory);
+    let extra = environment(options, name, directory);
     let plan =
         Plan::new(&options.command, std::env::vars_os(), &extra, group, signals.mask_before(), streams, filter)
             .map_err(|source| cannot_run(options, source))?;
@@ -165,7 +165,7 @@ fn cannot_run(options: &RunOptions, source: std::io::Error) -> RunError {
     }
 }
 
-fn environment(name: &str, directory: Option<&RunDirectory>) -> Vec<(&'static str, OsString)> {
+fn environment(options: &RunOptions, name: &str, directory: Option<&RunDirectory>) -> Vec<(&'static str, OsString)> {
     let mut extra = vec![("HANGDOG", OsString::from("1")), ("HANGDOG_RUN_ID", name.into())];
     if let Some(directory) = directory {
         extra.push(("HANGDOG_RUN_DIR", directory.path.clone().into()));
@@ -174,6 +174,9 @@ fn environment(name: &str, directory: Option<&RunDirectory>) -> Vec<(&'static st
     // What led up to a hang is worth 6 ns a phase, unless somebody said that it is not.
     if std::env::var_os("HANGDOG_HISTORY").is_none() {
         extra.push(("HANGDOG_HISTORY", "all".into()));
+    }
+    if matches!(options.named_calls, NamedCalls::Perturbed(_)) {
+        extra.push(("HANGDOG_LATE", "1".into()));
     }
     extra
 }

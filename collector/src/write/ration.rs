@@ -61,7 +61,8 @@ impl Ration {
             | Record::Output(_)
             | Record::FileEvent(_)
             | Record::KernelEvent(_)
-            | Record::Call(_) => self.limit / 2,
+            | Record::Call(_)
+            | Record::Visit(_) => self.limit / 2,
             Record::ProcessStart(_) | Record::ProcessChange(_) | Record::ProcessEnd(_) | Record::Anchor(_) => {
                 self.limit / 4 * 3
             }

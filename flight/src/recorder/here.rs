@@ -10,6 +10,7 @@ use std::sync::atomic::Ordering::{Relaxed, Release};
 use super::rings::Event;
 use super::{Opening, Recorder};
 use crate::book::{self, Book};
+use crate::late::{self, At};
 use crate::layout::{cell, home, slot};
 use crate::slot::Slot;
 use crate::{Loss, Outcome, PhaseId, Site};
@@ -173,6 +174,10 @@ impl Guard {
     fn end_slowly(self) {
         let Some((book, slot, id)) = self.place() else { return };
         let Some(recorder) = book.recorder.get() else { return };
+        // What ends at a panic is not looked at: the program is on another way.
+        let late =
+            if late::is_on() && !std::thread::panicking() { slot.or_else(|| recorder.slot_of(id)) } else { None };
+        let late = late.map(|slot| slot[slot::SHAPE].load(Relaxed) as u16);
         let is_top = book.depth.get() == self.depth.wrapping_add(1);
         let only_history = |slot: &Slot| {
             slot[slot::COMMIT].load(Relaxed) & slot::STATE_AND_SAID == slot::ONLY_HISTORY && !std::thread::panicking()
@@ -187,6 +192,9 @@ impl Guard {
             recorder.push_plain(book, Event { now, kind: cell::CLOSE, argument: 0, name, phase: id, last: start });
         } else {
             self.end_somehow(book, recorder, slot, id);
+        }
+        if let Some(site) = late {
+            recorder.look(At::End, site);
         }
     }
 

@@ -6,6 +6,7 @@ use super::Recorder;
 use super::rings::Event;
 use crate::book::{self, Book, Entered, Look};
 use crate::clock::{tick, tsc};
+use crate::late::{self, At};
 use crate::layout::{WORD, cell, home, slot};
 use crate::slot::Slot;
 use crate::sync::fence;
@@ -395,6 +396,11 @@ fn note_begin(book: &Book, slot: &Slot, id: u64, site: u16, flags: u64) -> u64 {
     if flags & (slot::MEANS | NOTED) == slot::MEANS
         && let Some(recorder) = book.recorder.get()
     {
+        if late::is_on() {
+            recorder.look(At::Begin, site);
+            // It has not begun yet.
+            slot[slot::START].store(book.now(), Relaxed);
+        }
         let (parent, start) = (slot[slot::PARENT].load(Relaxed), slot[slot::START].load(Relaxed));
         let event = Event { now: start, kind: cell::OPEN, argument: 0, name: site, phase: id, last: parent };
         recorder.push_plain(book, event);

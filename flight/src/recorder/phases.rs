@@ -5,9 +5,10 @@ use std::sync::atomic::Ordering::Relaxed;
 use super::Recorder;
 use super::rings::Event;
 use crate::book::{self, Book};
+use crate::late::{self, At};
 use crate::layout::{HANG_OUTCOME, cell, home, is_meaning, slot, thread};
 use crate::slot::Slot;
-use crate::{Loss, Outcome, PhaseId, ThreadRole, Value};
+use crate::{Loss, MAX_VALUE, Outcome, PhaseId, ThreadRole, Value};
 
 /// Adds a field to an open phase, or gives it another value.
 pub fn field(phase: PhaseId, key: &'static str, value: Value<'_>) {
@@ -80,6 +81,15 @@ pub fn close(phase: PhaseId) {
     }
 }
 
+/// The site of a phase at whose end the calling thread is to look.
+fn late_site(recorder: &Recorder, phase: u64) -> Option<u16> {
+    if !late::is_on() {
+        return None;
+    }
+    let slot = recorder.slot_of(phase).filter(|slot| slot.is_open(phase))?;
+    Some(slot[slot::SHAPE].load(Relaxed) as u16).filter(|_| !std::thread::panicking())
+}
+
 /// Whether it was a phase of the thread's newest own slots with nothing more to do at its end. No call is on this way,
 /// and no look at the recorder: that a phase ended now and then finds in no cache.
 #[inline(always)]
@@ -104,6 +114,7 @@ fn close_otherwise(phase: u64) {
     let Some(recorder) = book.recorder.get() else { return };
     let index = slot::index(phase);
     let Some(slot) = recorder.slots.get(index) else { return recorder.close_with(Some(book), phase) };
+    let late = late_site(recorder, phase);
     let commit = slot[slot::COMMIT].load(Relaxed);
     let said = commit & slot::STATE_AND_SAID;
     if slot::generation(commit) == slot::generation(phase)
@@ -119,6 +130,9 @@ fn close_otherwise(phase: u64) {
         }
     } else {
         recorder.close_with(Some(book), phase);
+    }
+    if let Some(site) = late {
+        recorder.look(At::End, site);
     }
 }
 
@@ -139,6 +153,14 @@ pub fn abandon(phase: PhaseId) {
 }
 
 impl Recorder {
+    /// The calling thread is at the begin or end of a phase of that site, and may be held there.
+    #[cold]
+    pub(super) fn look(&self, at: At, site: u16) {
+        if let Some(name) = self.names.name_of_site::<MAX_VALUE>(site) {
+            late::look(at, name.as_str());
+        }
+    }
+
     #[cold]
     pub(super) fn close_with(&'static self, book: Option<&'static Book>, phase: u64) {
         let index = slot::index(phase);

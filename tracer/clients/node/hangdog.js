@@ -28,6 +28,7 @@ const ROOM = 16 << 20; // What hangdog has not read yet takes memory: with more 
 
 let path = process.env.HANGDOG_PHASES || null;
 const outermost = process.env.HANGDOG_PHASE || null;
+const isLate = Boolean(process.env.HANGDOG_LATE);
 /** @type {AsyncLocalStorage<Phase>} */
 const around = new AsyncLocalStorage();
 let [fd, file, own] = [-1, '', null];
@@ -41,8 +42,11 @@ class Phase {
   #inner = 0;
   #task = '';
   #isTask = false;
+  #name;
 
   constructor(name, fields, isTask) {
+    this.#name = name;
+    look('begin', name);
     const outer = around.getStore();
     say(() => {
       own ??= identity();
@@ -87,6 +91,7 @@ class Phase {
     this.#id = null;
     if (id && this.#outer) this.#outer.#inner -= 1;
     if (id) say(() => write({ do: 'end', id, pid: process.pid, t: now(), outcome }));
+    if (id) look('end', this.#name);
   }
 
   /** Its function has given a promise: from now on it is an async task's. */
@@ -144,6 +149,11 @@ export function phase(name, fields, work) {
 }
 
 const now = () => String(process.hrtime.bigint());
+
+/** `hangdog flake` may hold the thread at this look; there is nothing to be found. */
+function look(at, name) {
+  if (isLate && path !== null) say(() => fs.existsSync(`/dev/null/hangdog/${at} ${cut(name, 100)}`));
+}
 
 /** Whatever fails here is not the program's; a file that cannot be written is not tried again. */
 function say(change) {

@@ -40,12 +40,12 @@ fn what_is_no_capture_is_named() {
 fn another_major_version_is_refused_before_its_header_is_read() {
     check_refused(
         &zstd_of("{\"kind\":\"run\",\"format\":\"2.0\",\"all\":\"else differs\"}\n"),
-        "the capture has format 2.0, and this hangdog reads 1.0 to 1.1",
+        "the capture has format 2.0, and this hangdog reads 1.0 to 1.2",
         "upgrade hangdog",
     );
     check_refused(
         &zstd_of("{\"kind\":\"run\",\"format\":\"0.9\"}\n"),
-        "the capture has format 0.9, and this hangdog reads 1.0 to 1.1",
+        "the capture has format 0.9, and this hangdog reads 1.0 to 1.2",
         "the hangdog that wrote it",
     );
     check_refused(
