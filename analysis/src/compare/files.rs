@@ -71,6 +71,9 @@ impl Deed {
     }
 }
 
+/// How the clause of a removal that is undone ends.
+pub(super) const PUT_BACK: &str = "and what had been begun before is put back after the removal";
+
 /// The file that a name stands for.
 #[derive(Clone, Copy, Debug, Default)]
 struct Now {
@@ -425,7 +428,7 @@ impl<'a> Files<'a> {
             return;
         }
         let text = format!(
-            "{} removes {} while {} makes it anew, and what had been begun before is put back after the removal",
+            "{} removes {} while {} makes it anew, {PUT_BACK}",
             self.who.role(remover, removed),
             self.path(to),
             self.role(done),

@@ -64,6 +64,11 @@ pub(super) fn processes(timeline: &Timeline, who: &Who, sketch: &mut Sketch) {
     }
 }
 
+/// How the clause of a signal ends that comes into a call.
+pub(super) const AT_WORK: &str = "while that is at work with a file and does not wait for it";
+/// How the clause of an end within something else ends.
+pub(super) const IS_OPEN: &str = " is open";
+
 /// The calls with names of files of each thread, in order of time.
 struct Busy<'t>(BTreeMap<Tid, Vec<&'t CallDone>>);
 
@@ -89,11 +94,7 @@ impl<'t> Busy<'t> {
 /// after that sleeps through this one.
 fn at_work(busy: &Busy<'_>, who: &Who, sketch: &mut Sketch, (tid, target, word): (Tid, Tid, &str), t: RunNs) {
     let Some(done) = busy.at(target, t) else { return };
-    let text = format!(
-        "{word} of {} comes to {} while that is at work with a file and does not wait for it",
-        who.role(tid, t),
-        who.role(target, t)
-    );
+    let text = format!("{word} of {} comes to {} {AT_WORK}", who.role(tid, t), who.role(target, t));
     let path = done.call.paths.first().map(|path| name::path(path, &who.pids)).unwrap_or_default();
     let detail = format!(
         "{}[{target}] was in {}({path}) from {} to {}, and the signal came {}",
@@ -183,7 +184,7 @@ fn ends_within(timeline: &Timeline, all: &BTreeMap<String, Vec<&Phase>>, sketch:
             };
             if let Some(open) = phases.iter().find(is_open) {
                 let actors = vec![actor(timeline, phase), actor(timeline, open)];
-                sketch.note_with(Tier::Deed, format!("{text} ends while {other} is open"), end, actors, None);
+                sketch.note_with(Tier::Deed, format!("{text} ends while {other}{IS_OPEN}"), end, actors, None);
             }
         }
     }

@@ -12,6 +12,7 @@
 mod across;
 mod errno;
 mod files;
+mod fresh;
 mod life;
 mod name;
 mod part;

@@ -165,6 +165,19 @@ impl Sketch {
         }
     }
 
+    /// Calls everything by another name; what is called alike then is one thing.
+    pub(super) fn rename(&mut self, name: impl Fn(&str) -> String) {
+        for (feature, seen) in std::mem::take(&mut self.features) {
+            self.add(Feature { text: name(&feature.text), ..feature }, seen);
+        }
+        for (text, t) in std::mem::take(&mut self.marks) {
+            self.mark(&name(&text), t);
+        }
+        for (clause, _) in &mut self.findings {
+            *clause = name(clause);
+        }
+    }
+
     /// Something of which the order to others is compared.
     pub(super) fn mark(&mut self, text: &str, t: RunNs) {
         if let Some(first) = self.marks.get_mut(text) {

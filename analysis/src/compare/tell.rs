@@ -8,6 +8,7 @@ use hangdog_schemas::{Actor, Comparison, Confidence, Difference, DifferenceRole,
 use super::across::{Across, across, add};
 use super::rank::{Divides, Polarity, rank};
 use super::sketch::{Ending, Feature, Measure, Sketch, Tier};
+use super::{files, fresh, life};
 use crate::{signature, words};
 
 /// Differences that come with the cause, itself included.
@@ -66,7 +67,7 @@ pub fn compare(all: &[Sketch]) -> Compared {
         );
         return Compared { verdict: Some(unknown(&sentence, Vec::new())), comparison, findings: Vec::new() };
     }
-    let joined = joined(sketches);
+    let joined = fresh::level(joined(sketches));
     let sketches: Vec<&Sketch> = joined.iter().map(Cow::as_ref).collect();
     let sketches = &sketches[..];
     let (all, weighed) = rank(sketches);
@@ -277,7 +278,18 @@ fn counts(divides: &Divides, bad: u32, passed: u32) -> String {
 }
 
 fn advice(cause: &Divides) -> String {
+    let text = &cause.feature.text;
     let advice = match (cause.feature.tier, cause.feature.measure) {
+        _ if text.ends_with(life::AT_WORK) => {
+            "block the signal before the look, and wait for it with sigsuspend, ppoll or a signalfd: then none comes between"
+        }
+        _ if text.ends_with(files::PUT_BACK) => {
+            "before what was made is put in place, see whether it was removed since it was begun (a number that each removal \
+             raises), under one lock with the removal"
+        }
+        _ if cause.feature.tier == Tier::Deed && text.ends_with(life::IS_OPEN) => {
+            "count what is in flight from its first step on, and let the end wait until none is"
+        }
         (Tier::Race, Measure::AtOnce) => {
             "let the first caller of a key do it and the others wait for its result, or take a lock around both the look \
              and the deed"
