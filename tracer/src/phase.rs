@@ -211,7 +211,7 @@ impl<Rest: Values> Values for (Value<'_>, Rest) {
 #[doc(hidden)]
 #[inline(always)]
 pub fn __begin_here(site: &'static Site, values: &impl Values) -> Entered {
-    // Asked before: so the usual way has no values that go elsewhere, and all that is known of its fields when it is
+    // Asked before: so no value is found to be too long on the way, and all that is known of the fields when this is
     // compiled is a constant.
     if values.fit(0, Room::of(site))
         && let Some(mut opening) = hangdog_flight::begin_here_quickly(site)

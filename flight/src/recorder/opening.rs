@@ -239,12 +239,12 @@ impl Room {
         Self { site, first: true, second: true }
     }
 
-    /// Takes the room of the value of the site's n-th key. Whether there was any, and it is no `hang.*` field: the same
-    /// as an [`Opening`] would find.
+    /// Takes the room of the value of the site's n-th key. Whether there was any, as an [`Opening`] would find it. A
+    /// `hang.*` field needs none: it always goes elsewhere.
     #[inline(always)]
     pub fn takes(&mut self, key: usize, value: &Value<'_>) -> bool {
         if self.site.has_meaning(key) {
-            return false;
+            return true;
         }
         let (is_first, fits) = match value {
             Value::Text(text) if self.second => (false, text.len() <= 2 * WORD),
