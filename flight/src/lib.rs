@@ -131,8 +131,8 @@ pub use place::{
 pub use process::{State, current, state};
 pub use reader::{ReadError, Reader};
 pub use recorder::{
-    Before, Here, History, Name, Opening, OpeningFields, OpeningHere, Options, Recorder, StartError, Taken, abandon,
-    begin, begin_here, begin_here_quickly, begin_in, begin_quickly, close, current_phase, enter, enter_as,
+    Before, Here, History, Name, Opening, OpeningFields, OpeningHere, Options, Recorder, Room, StartError, Taken,
+    abandon, begin, begin_here, begin_here_quickly, begin_in, begin_quickly, close, current_phase, enter, enter_as,
     enter_quickly, exit, exit_as, exit_quickly, field, note, outcome, presume, resource, resume, set_role, set_task,
     suspend, used, wait, wake,
 };

@@ -11,7 +11,7 @@
 //!
 //! | a program | takes | a span costs |
 //! | --- | --- | --- |
-//! | that has a `Registry` with layers | [`layer()`], one layer more | a quarter more than the `Registry` itself |
+//! | that has a `Registry` with layers | [`layer()`], one layer more | a sixth more than the `Registry` itself |
 //! | whose log drops most of its spans (`DEBUG` ones behind an `INFO` filter) | [`tee`](tee()), in front of it | for a dropped span, half of what the `Registry` takes; for the others as with the layer |
 //! | that runs no subscriber | [`subscriber()`] | a third of what the `Registry` takes |
 //! | that has no spans, or where each nanosecond counts | [`phase!`], [`open_phase!`], [`in_phase`](InPhaseExt::in_phase) | a few nanoseconds |

@@ -4,7 +4,7 @@
 
 use std::marker::PhantomData;
 
-use hangdog_flight::{Before, Here, Opening, OpeningHere, Outcome, PhaseId, Site, Value};
+use hangdog_flight::{Before, Here, Opening, OpeningHere, Outcome, PhaseId, Room, Site, Value};
 
 use crate::AsValue;
 
@@ -110,6 +110,9 @@ pub trait Values {
     where
         Self: 'a;
 
+    /// Whether all of them fit into the slot of a phase of that site, when the first of them is its n-th.
+    fn fit(&self, at: usize, room: Room) -> bool;
+
     /// Gives each with its place.
     fn each(&self, at: usize, to: &mut impl Take);
 
@@ -142,6 +145,11 @@ impl Values for () {
     type Taken<'a> = ();
 
     #[inline(always)]
+    fn fit(&self, _at: usize, _room: Room) -> bool {
+        true
+    }
+
+    #[inline(always)]
     fn each(&self, _at: usize, _to: &mut impl Take) {}
 
     #[inline(always)]
@@ -153,6 +161,11 @@ impl<First: AsValue + ?Sized, Rest: Values> Values for (&First, Rest) {
         = (Value<'a>, Rest::Taken<'a>)
     where
         Self: 'a;
+
+    #[inline(always)]
+    fn fit(&self, at: usize, mut room: Room) -> bool {
+        room.takes(at, &self.0.as_value()) && self.1.fit(at + 1, room)
+    }
 
     #[inline(always)]
     fn each(&self, at: usize, to: &mut impl Take) {
@@ -171,6 +184,11 @@ impl<Rest: Values> Values for (Value<'_>, Rest) {
         = (Value<'a>, Rest::Taken<'a>)
     where
         Self: 'a;
+
+    #[inline(always)]
+    fn fit(&self, at: usize, mut room: Room) -> bool {
+        room.takes(at, &self.0) && self.1.fit(at + 1, room)
+    }
 
     #[inline(always)]
     fn each(&self, at: usize, to: &mut impl Take) {
@@ -193,11 +211,15 @@ impl<Rest: Values> Values for (Value<'_>, Rest) {
 #[doc(hidden)]
 #[inline(always)]
 pub fn __begin_here(site: &'static Site, values: &impl Values) -> Entered {
-    let Some(mut opening) = hangdog_flight::begin_here_quickly(site) else {
-        return begin_here_anyway(site, &values.taken());
-    };
-    values.each(0, &mut opening);
-    Entered { here: opening.enter() }
+    // Asked before: so no value is found to be too long on the way, and all that is known of the fields when this is
+    // compiled is a constant.
+    if values.fit(0, Room::of(site))
+        && let Some(mut opening) = hangdog_flight::begin_here_quickly(site)
+    {
+        values.each(0, &mut opening);
+        return Entered { here: opening.enter_quickly() };
+    }
+    begin_here_anyway(site, &values.taken())
 }
 
 /// Not the usual case: a function of its own, so that the usual one stays short.
@@ -211,11 +233,13 @@ fn begin_here_anyway(site: &'static Site, values: &impl Values) -> Entered {
 #[doc(hidden)]
 #[inline(always)]
 pub fn __begin(site: &'static Site, values: &impl Values) -> Phase {
-    let Some(mut opening) = hangdog_flight::begin_quickly(site) else {
-        return begin_anyway(site, &values.taken());
-    };
-    values.each(0, &mut opening);
-    Phase { id: Some(opening.publish()) }
+    if values.fit(0, Room::of(site))
+        && let Some(mut opening) = hangdog_flight::begin_quickly(site)
+    {
+        values.each(0, &mut opening);
+        return Phase { id: Some(opening.publish()) };
+    }
+    begin_anyway(site, &values.taken())
 }
 
 #[inline(never)]

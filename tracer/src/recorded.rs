@@ -75,7 +75,8 @@ impl Recorded {
     }
 
     /// What is rare is a function of its own that takes the same arguments: then no register has to be saved for it.
-    #[inline]
+    #[expect(clippy::inline_always, reason = "a call takes a tenth of what is behind it")]
+    #[inline(always)]
     pub(crate) fn enter(&self, span: &Id) {
         let is_in = self.is_first && hangdog_flight::enter_quickly(span.into_non_zero_u64(), crate::phase::task);
         if !is_in {
@@ -88,7 +89,8 @@ impl Recorded {
         hangdog_flight::enter_as(self.key(span), || self.phase(span), crate::phase::task);
     }
 
-    #[inline]
+    #[expect(clippy::inline_always, reason = "the same")]
+    #[inline(always)]
     pub(crate) fn exit(&self, span: &Id) {
         let is_out = self.is_first && hangdog_flight::exit_quickly(span.into_non_zero_u64());
         if !is_out {

@@ -4,15 +4,13 @@
 //! addresses are dense and used again last-in-first-out, so they are the index:
 //!
 //! ```text
-//!   near:  [shard 0..512][address 0..1024]               one row, of which a page has memory once a span had a place there
-//!   shards[shard] ──▶ 0..1024 of the other shards, 1024..2048, 2048..4096, …     made when so many are open at once
+//!   shards[shard] ──▶ near: places of addresses 0..1024        made at the first span of a thread
+//!                     far:  1024..2048, 2048..4096, …           made when so many are open at once
 //!   elsewhere: a hash table, when a place is taken or the address is beyond all that
 //! ```
 //!
 //! That layout is private to `sharded-slab`. If it changes, or the ids are another subscriber's, an id that
 //! is not found in its own place is a miss and goes to the hash table: a place says whose it is.
-
-#![expect(unsafe_code, reason = "a row of places begins as zeroed memory, which is not touched before it is used")]
 
 use std::sync::OnceLock;
 use std::sync::atomic::AtomicU64;
@@ -24,28 +22,19 @@ const ADDRESS_BITS: u32 = 38;
 const SHARD_BITS: u32 = 13;
 /// As many threads as `sharded-slab` knows.
 const SHARDS: usize = 4096;
-const NEAR_BITS: u32 = 10;
-const NEAR: usize = 1 << NEAR_BITS;
-/// Shards that have a part of the near row.
-const NEAR_SHARD_BITS: u32 = 9;
-const NEAR_ALL: usize = 1 << (NEAR_BITS + NEAR_SHARD_BITS);
-/// Those bits of an id that are zero when its place is there: of the address and of the shard.
-const BEYOND_NEAR: u64 =
-    bits(NEAR_BITS, ADDRESS_BITS) | bits(ADDRESS_BITS + NEAR_SHARD_BITS, ADDRESS_BITS + SHARD_BITS);
-/// Each but the first as large as all before it: up to the open phases of the largest recorder.
-const FAR: usize = 10;
+const NEAR: usize = 1024;
+/// Each as large as all before it: up to the open phases of the largest recorder.
+const FAR: usize = 9;
 
 pub(crate) struct Spans {
-    /// 8 MiB. Its boundaries between shards lie anywhere in a line, but no thread comes to its last places before it has
-    /// 1020 spans open.
-    near: Box<[Place; NEAR_ALL]>,
     shards: Box<[OnceLock<Box<Shard>>]>,
     elsewhere: OnceLock<Hashed>,
 }
 
-/// The places of a shard that are not in the near row.
-#[derive(Default)]
+/// On lines of its own: one thread writes here, and what lies before it on the heap may be another's.
+#[repr(align(128))]
 struct Shard {
+    near: [Place; NEAR],
     far: [OnceLock<Box<[Place]>>; FAR],
 }
 
@@ -83,29 +72,19 @@ impl Place {
 
 impl Spans {
     pub(crate) fn new() -> Self {
-        let near = Box::<[Place; NEAR_ALL]>::new_zeroed();
-        // SAFETY: a place is two atomic words, of which zero is a value.
-        let near = unsafe { near.assume_init() };
-        Self { near, shards: (0..SHARDS).map(|_| OnceLock::new()).collect(), elsewhere: OnceLock::new() }
+        Self { shards: (0..SHARDS).map(|_| OnceLock::new()).collect(), elsewhere: OnceLock::new() }
     }
 
     /// The place of a span's own, if there is memory for it.
     #[inline]
     fn place(&self, span: u64) -> Option<&Place> {
         let index = span.wrapping_sub(1);
-        if index & BEYOND_NEAR != 0 {
-            return self.far_place(index);
+        let shard = self.shards.get((index >> ADDRESS_BITS) as usize & ((1 << SHARD_BITS) - 1))?.get()?;
+        let address = (index & ((1 << ADDRESS_BITS) - 1)) as usize;
+        match shard.near.get(address) {
+            Some(place) => Some(place),
+            None => shard.far(address),
         }
-        let shard = index >> (ADDRESS_BITS - NEAR_BITS) & (NEAR_ALL - NEAR) as u64;
-        self.near.get(shard as usize | index as usize & (NEAR - 1))
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn far_place(&self, index: u64) -> Option<&Place> {
-        let (shard, address) = split(index);
-        let (far, at) = far_of(address)?;
-        self.shards.get(shard)?.get()?.far.get(far)?.get()?.get(at)
     }
 
     /// Whether there was room.
@@ -136,16 +115,17 @@ impl Spans {
     /// Memory for a span's place: for many spans at once. Only the shard's own thread asks for it.
     fn make_place(&self, span: u64) {
         let index = span.wrapping_sub(1);
-        if index & BEYOND_NEAR == 0 {
+        let shard = (index >> ADDRESS_BITS) as usize & ((1 << SHARD_BITS) - 1);
+        let Some(shard) = self.shards.get(shard) else { return };
+        let shard = shard.get_or_init(|| {
+            Box::new(Shard { near: [const { Place::new() }; NEAR], far: [const { OnceLock::new() }; FAR] })
+        });
+        let address = (index & ((1 << ADDRESS_BITS) - 1)) as usize;
+        let Some(far) = Shard::far_of(address).and_then(|(far, _)| shard.far.get(far).zip(Some(NEAR << far))) else {
             return;
-        }
-        let (shard, address) = split(index);
-        if let Some((far, _)) = far_of(address)
-            && let Some(shard) = self.shards.get(shard)
-            && let Some(places) = shard.get_or_init(Box::default).far.get(far)
-        {
-            let _made = places.get_or_init(|| (0..NEAR << far.saturating_sub(1)).map(|_| Place::new()).collect());
-        }
+        };
+        let (far, places) = far;
+        let _made = far.get_or_init(|| (0..places).map(|_| Place::new()).collect());
     }
 
     #[inline]
@@ -170,23 +150,18 @@ impl Spans {
     }
 }
 
-/// From one bit to another one, which is not among them.
-const fn bits(from: u32, to: u32) -> u64 {
-    (1 << to) - (1 << from)
-}
+impl Shard {
+    /// Which of `far` an address is in, and where there.
+    #[inline]
+    fn far_of(address: usize) -> Option<(usize, usize)> {
+        let far = (address / NEAR).checked_ilog2()? as usize;
+        Some((far, address - (NEAR << far)))
+    }
 
-/// Shard and address of an id.
-fn split(index: u64) -> (usize, usize) {
-    let shard = (index >> ADDRESS_BITS) as usize & ((1 << SHARD_BITS) - 1);
-    (shard, (index & ((1 << ADDRESS_BITS) - 1)) as usize)
-}
-
-/// Which of `far` an address is in, and where there.
-fn far_of(address: usize) -> Option<(usize, usize)> {
-    match (address >> NEAR_BITS).checked_ilog2() {
-        None => Some((0, address)),
-        Some(far) if (far as usize) + 1 < FAR => Some((far as usize + 1, address - (NEAR << far))),
-        Some(_) => None,
+    #[cold]
+    fn far(&self, address: usize) -> Option<&Place> {
+        let (far, at) = Self::far_of(address)?;
+        self.far.get(far)?.get()?.get(at)
     }
 }
 
@@ -285,8 +260,6 @@ mod tests {
             id(1, 3, 524_287),
             id(1, 3, 524_288),
         ]);
-        // The last shard of the near row and the first that is not there.
-        check(&[id(0, 511, 0), id(0, 511, 1023), id(0, 512, 0), id(0, 512, 1023), id(0, 512, 1024)]);
         // More shards than there are.
         check(&[id(0, 4096, 7), id(0, 8191, 7), u64::MAX, 1 << 63]);
         // One place for all: the layout is not what it was.

@@ -47,11 +47,11 @@ fn each_pair_is_noted_once() {
     drop(a.lock().unwrap());
     drop(held);
     // Let go in the order in which they were taken: neither is held when the next one is taken.
-    let (d, e, f) = (Mutex::named("d", ()), Mutex::named("e", ()), Mutex::named("f", ()));
-    let (first, second) = (d.lock().unwrap(), e.lock().unwrap());
+    let locks = ["d", "e", "f"].map(|name| Mutex::named(name, ()));
+    let (first, second) = (locks[0].lock().unwrap(), locks[1].lock().unwrap());
     drop(first);
     drop(second);
-    drop(f.lock().unwrap());
+    drop(locks[2].lock().unwrap());
     assert_eq!(
         pairs(),
         [

@@ -7,6 +7,7 @@
 use std::marker::PhantomData;
 use std::sync::atomic::Ordering::{Relaxed, Release};
 
+use super::opening::number_in;
 use super::rings::Event;
 use super::{Opening, Recorder};
 use crate::book::{self, Book};
@@ -50,7 +51,8 @@ const NOWHERE: usize = usize::MAX - 2;
 /// [`begin_here`] does it, and takes a little longer.
 #[inline(always)]
 pub fn begin_here_quickly(site: &'static Site) -> Option<OpeningHere> {
-    let book = book::any()?;
+    // All that is not usual is seen before the phase begins: so nothing comes together again on the way.
+    let book = book::any().filter(|_| !std::thread::panicking())?;
     OpeningHere::next::<true>(book, book.quick.get()?, site)
 }
 
@@ -74,10 +76,11 @@ impl OpeningHere {
     ) -> Option<Self> {
         let depth = book.depth.get();
         let slot = stack[..slot::STACK_DEPTH].get(depth)?;
+        let number = number_in::<QUICK>(book, site)?;
         book.depth.set(depth + 1);
         let index = book.stack_begin.get() + depth as u64;
         let home = &stack[slot::STACK_DEPTH];
-        let opening = Opening::fill::<QUICK>(book, slot, index, site, home[home::CURRENT].load(Relaxed));
+        let opening = Opening::fill::<QUICK>(book, slot, index, site, number, home[home::CURRENT].load(Relaxed));
         Some(Self { opening, depth, home })
     }
 
@@ -109,12 +112,24 @@ impl OpeningHere {
         let id = opening.id;
         let [_, word] =
             if std::thread::panicking() { [0, opening.commit_while_panicking()] } else { opening.commit() };
-        home[home::CURRENT].store(id, Release);
-        Here { word: if depth == DEEPER { id } else { word }, depth, not_send: PhantomData }
+        Here::entered(home, depth, id, word)
+    }
+
+    /// The same, of one that began [quickly](begin_here_quickly).
+    #[inline(always)]
+    pub fn enter_quickly(self) -> Here {
+        let [_, word] = self.opening.commit();
+        Here::entered(self.home, self.depth, self.opening.id, word)
     }
 }
 
 impl Here {
+    #[inline(always)]
+    fn entered(home: &Slot, depth: usize, id: u64, word: u64) -> Self {
+        home[home::CURRENT].store(id, Release);
+        Self { word: if depth == DEEPER { id } else { word }, depth, not_send: PhantomData }
+    }
+
     /// No phase: ends without an effect.
     pub const NONE: Self = Self { word: 0, depth: NOWHERE, not_send: PhantomData };
 
@@ -172,30 +187,56 @@ impl Guard {
     /// Any end but the usual one.
     #[inline(never)]
     fn end_slowly(self) {
-        let Some((book, slot, id)) = self.place() else { return };
-        let Some(recorder) = book.recorder.get() else { return };
         // What ends at a panic is not looked at: the program is on another way.
-        let late =
-            if late::is_on() && !std::thread::panicking() { slot.or_else(|| recorder.slot_of(id)) } else { None };
-        let late = late.map(|slot| slot[slot::SHAPE].load(Relaxed) as u16);
-        let is_top = book.depth.get() == self.depth.wrapping_add(1);
-        let only_history = |slot: &Slot| {
-            slot[slot::COMMIT].load(Relaxed) & slot::STATE_AND_SAID == slot::ONLY_HISTORY && !std::thread::panicking()
-        };
-        if let Some(slot) = slot.filter(|slot| is_top && only_history(slot)) {
-            // In its order, with nothing but the history to do.
-            let (name, start) = (slot[slot::SHAPE].load(Relaxed) as u16, slot[slot::START].load(Relaxed));
-            book.set_current(slot[slot::PARENT].load(Relaxed));
-            slot.free(self.word);
-            book.depth.set(self.depth);
-            let now = book.now();
-            recorder.push_plain(book, Event { now, kind: cell::CLOSE, argument: 0, name, phase: id, last: start });
+        if late::is_on() && !std::thread::panicking() {
+            self.end_looked_at();
         } else {
-            self.end_somehow(book, recorder, slot, id);
+            self.end_in_order();
         }
-        if let Some(site) = late {
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn end_looked_at(self) {
+        let site = self.place().and_then(|(book, slot, id)| {
+            let recorder = book.recorder.get()?;
+            let slot = slot.or_else(|| recorder.slot_of(id))?;
+            Some((recorder, slot[slot::SHAPE].load(Relaxed) as u16))
+        });
+        self.end_in_order();
+        if let Some((recorder, site)) = site {
             recorder.look(At::End, site);
         }
+    }
+
+    #[inline(always)]
+    fn end_in_order(self) {
+        // In its order, with nothing but the history to do.
+        if let Some(book) = book::any()
+            && let Some((recorder, stack)) = book.recorder.get().zip(book.stack.get())
+            && let Some(slot) = stack[..slot::STACK_DEPTH].get(self.depth)
+            && book.depth.get() == self.depth + 1
+            && slot[slot::COMMIT].load(Relaxed) == self.word | slot::SAID
+            && self.word & slot::STATE_AND_SAID == slot::ONLY_HISTORY & !slot::SAID
+            && !std::thread::panicking()
+        {
+            let (name, start) = (slot[slot::SHAPE].load(Relaxed) as u16, slot[slot::START].load(Relaxed));
+            stack[slot::STACK_DEPTH][home::CURRENT].store(slot[slot::PARENT].load(Relaxed), Release);
+            slot.free(self.word);
+            book.depth.set(self.depth);
+            let phase = slot::phase(self.word, book.stack_begin.get() as usize + self.depth);
+            let now = book.now();
+            recorder.push_plain(book, Event { now, kind: cell::CLOSE, argument: 0, name, phase, last: start });
+        } else {
+            self.end_otherwise();
+        }
+    }
+
+    #[inline(never)]
+    fn end_otherwise(self) {
+        let Some((book, slot, id)) = self.place() else { return };
+        let Some(recorder) = book.recorder.get() else { return };
+        self.end_somehow(book, recorder, slot, id);
     }
 
     #[cold]

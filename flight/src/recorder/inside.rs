@@ -24,7 +24,7 @@ use crate::{Outcome, PhaseId};
 #[derive(Clone, Copy, Default)]
 #[must_use = "give it to `suspend`"]
 pub struct Before {
-    /// The thread's. A forked child that has one of its own has another.
+    /// The thread's. A forked child finds it empty.
     book: Option<&'static Book>,
     slot: Option<&'static Slot>,
     current: u64,
@@ -63,8 +63,7 @@ fn resume_first(phase: PhaseId, task: impl FnOnce() -> u64) -> Before {
 /// The calling thread comes out of a phase that it [`resume`]d.
 #[inline(always)]
 pub fn suspend(before: Before) {
-    let mine = book::any().filter(|mine| before.book.is_some_and(|book| std::ptr::eq(*mine, book)));
-    let Some((book, home)) = mine.and_then(|book| Some((book, book.home()?))) else { return };
+    let Some((book, home)) = before.book.and_then(|book| Some((book, book.home()?))) else { return };
     if let Some(slot) = before.slot {
         leave(slot, book.now());
     }

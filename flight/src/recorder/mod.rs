@@ -54,7 +54,7 @@ use crate::{Loss, book};
 pub use ends::used;
 pub use here::{Here, OpeningHere, begin_here, begin_here_quickly};
 pub use inside::{Before, enter, enter_as, enter_quickly, exit, exit_as, exit_quickly, resume, suspend};
-pub use opening::{Opening, OpeningFields, begin, begin_in, begin_quickly};
+pub use opening::{Opening, OpeningFields, Room, begin, begin_in, begin_quickly};
 pub use phases::{abandon, close, current_phase, field, outcome, presume, set_role, set_task};
 pub use resources::{Taken, resource};
 pub use rings::{note, wait, wake};

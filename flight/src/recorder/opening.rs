@@ -68,9 +68,10 @@ impl Opening {
     #[inline(always)]
     pub(super) fn anywhere<const QUICK: bool>(book: &'static Book, site: &'static Site, parent: u64) -> Option<Self> {
         // Who comes quickly and finds none comes again, and is counted then.
+        let number = number_in::<QUICK>(book, site)?;
         let taken = if QUICK { Recorder::take_kept(book) } else { book.recorder.get()?.take_slot(book, Loss::Slot) };
         let (index, slot) = taken?;
-        let opening = Self::fill::<QUICK>(book, slot, index as u64, site, parent & slot::PARENT_MASK);
+        let opening = Self::fill::<QUICK>(book, slot, index as u64, site, number, parent & slot::PARENT_MASK);
         slot[slot::ENTRY].store(book.whose.get(), Relaxed);
         Some(opening)
     }
@@ -82,12 +83,9 @@ impl Opening {
         slot: &'static Slot,
         index: u64,
         site: &'static Site,
+        number: u64,
         parent: u64,
     ) -> Self {
-        let number = match site.number() {
-            known if known != 0 && (QUICK || book.is_own.get()) => known,
-            _ => u64::from(number_of(book, site)),
-        };
         // A free slot has no flags.
         let generation = slot[slot::COMMIT].load(Relaxed).wrapping_add(1 << slot::INDEX_BITS);
         // Readers must not see what follows under an older commit word than the "free" that is there now.
@@ -227,6 +225,42 @@ impl Opening {
     }
 }
 
+/// What is left of a slot for the values of fields: whether there is room for them is known before a phase begins.
+#[derive(Clone, Copy, Debug)]
+pub struct Room {
+    site: &'static Site,
+    first: bool,
+    second: bool,
+}
+
+impl Room {
+    /// In the slot of a phase of that site.
+    #[inline(always)]
+    pub fn of(site: &'static Site) -> Self {
+        Self { site, first: true, second: true }
+    }
+
+    /// Takes the room of the value of the site's n-th key. Whether there was any, as an [`Opening`] would find it. A
+    /// `hang.*` field needs none: it always goes elsewhere.
+    #[inline(always)]
+    pub fn takes(&mut self, key: usize, value: &Value<'_>) -> bool {
+        if self.site.has_meaning(key) {
+            return true;
+        }
+        let (is_first, fits) = match value {
+            Value::Text(text) if self.second => (false, text.len() <= 2 * WORD),
+            Value::Text(text) => (true, text.len() <= WORD && self.first),
+            _ => (self.first, self.first || self.second),
+        };
+        if is_first {
+            self.first = false;
+        } else {
+            self.second = false;
+        }
+        fits
+    }
+}
+
 /// What is needed of an opening to set its fields, where each is given by a call: so little that it may be in memory,
 /// while the rest stays in registers.
 #[derive(Debug)]
@@ -331,6 +365,16 @@ fn number(kind: u8, word: u64) -> Value<'static> {
         value::F64 => Value::F64(f64::from_bits(word)),
         value::BOOL => Value::Bool(word != 0),
         _ => Value::U64(word),
+    }
+}
+
+/// The number of a site. Where it has to be quick, only if it was asked for already.
+#[inline(always)]
+pub(super) fn number_in<const QUICK: bool>(book: &Book, site: &'static Site) -> Option<u64> {
+    match site.number() {
+        0 if QUICK => None,
+        known if known != 0 && (QUICK || book.is_own.get()) => Some(known),
+        _ => Some(u64::from(number_of(book, site))),
     }
 }
 
