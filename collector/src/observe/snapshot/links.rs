@@ -66,6 +66,8 @@ pub(super) enum ListOf {
     Frames,
     /// Control groups.
     Groups,
+    /// A command line.
+    Words,
 }
 
 impl Names {
