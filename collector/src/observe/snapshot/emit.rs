@@ -134,7 +134,7 @@ impl Taking {
             snapshot: self.request.snapshot,
             process: seen.id,
             fd: link.fd,
-            target: link.target.to_string(),
+            target: link.target().to_string(),
             inode: link.number().map(Big).or_else(|| link.inode()),
             access: link.access(),
             flags: link.flags(),

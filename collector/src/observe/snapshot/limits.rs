@@ -58,7 +58,7 @@ impl Taking {
         let answer = self.reader.ask_one(Ask::table("/proc/sys/fs/inotify/max_user_instances")).await;
         let Some(most) = answer.seen().and_then(|bytes| number::<u64>(bytes.trim_ascii())) else { return };
         let instances = |seen: &Seen| -> BTreeSet<Fd> {
-            seen.links.iter().filter(|link| link.target.name() == "anon_inode:inotify").map(|link| link.fd).collect()
+            seen.links.iter().filter(|link| link.name() == "anon_inode:inotify").map(|link| link.fd).collect()
         };
         let mut users: BTreeMap<u32, (u64, Option<(Pid, u64)>)> = BTreeMap::new();
         for (&pid, seen) in &self.scene.processes {
