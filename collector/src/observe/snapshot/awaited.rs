@@ -80,7 +80,7 @@ impl Awaited {
         let (mut targets, mut has_locks) = (BTreeSet::new(), false);
         for (_, seen) in scene.kept() {
             let links = fds(seen).into_iter().filter_map(|fd| seen.link(fd)).filter(|link| link.has_path());
-            targets.extend(links.map(|link| link.target.clone()));
+            targets.extend(links.map(Link::target));
             for call in seen.tasks.iter().filter_map(|task| task.waits_in()) {
                 has_locks |= matches!(call.name(), Some("flock" | "fcntl"));
                 let paths = (0..6).filter_map(|arg| absolute(seen, call, arg, call.path(arg)?));
@@ -91,6 +91,6 @@ impl Awaited {
     }
 
     fn has(&self, link: &Link) -> bool {
-        link.has_path() && (self.has_locks || self.targets.contains(&link.target))
+        link.has_path() && (self.has_locks || self.targets.contains(&link.target()))
     }
 }

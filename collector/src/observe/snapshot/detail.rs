@@ -226,10 +226,7 @@ impl Seen {
         self.namespaces = namespaces([mnt, net, pid, user, ipc]);
         self.exe = exe.map(|bytes| names.name(bytes));
         self.io = parsed_bytes(io, limits::io, "no counters");
-        self.cmdline = cmdline.map(|bytes| {
-            let whole = bytes.strip_suffix(b"\0").unwrap_or(bytes);
-            if whole.is_empty() { Vec::new() } else { whole.split(|&b| b == 0).map(text).collect() }
-        });
+        self.cmdline = cmdline.map(|bytes| names.list(ListOf::Words, bytes, command_words));
     }
 }
 
@@ -292,6 +289,12 @@ fn frames(bytes: &[u8]) -> Vec<String> {
         .filter_map(|line| words(line).nth(1))
         .map(|word| text(word.split(|&b| b == b'+').next().unwrap_or(word)))
         .collect()
+}
+
+/// The words of a command line, each with a NUL at its end.
+fn command_words(bytes: &[u8]) -> Vec<String> {
+    let whole = bytes.strip_suffix(b"\0").unwrap_or(bytes);
+    if whole.is_empty() { Vec::new() } else { whole.split(|&b| b == 0).map(text).collect() }
 }
 
 /// Each timer has one line `ID: n`, and some others.

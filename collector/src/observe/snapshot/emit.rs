@@ -115,7 +115,7 @@ impl Taking {
             ns_pids: status.ns_pids.clone(),
             tracer: status.tracer,
             uid: status.uid,
-            cmdline: seen.cmdline.clone(),
+            cmdline: seen.cmdline.clone().map(own),
             exe: seen.exe.clone().map(own),
             cwd: seen.cwd.clone().map(own),
             root: seen.root.clone().map(own),
@@ -134,7 +134,7 @@ impl Taking {
             snapshot: self.request.snapshot,
             process: seen.id,
             fd: link.fd,
-            target: link.target.to_string(),
+            target: link.target().to_string(),
             inode: link.number().map(Big).or_else(|| link.inode()),
             access: link.access(),
             flags: link.flags(),
@@ -192,7 +192,7 @@ pub(super) fn thread(snapshot: SnapshotId, process: ProcessId, task: &Task) -> T
 
 /// Sockets that somebody kept has, their other ends, and the listeners they go to. A busy machine has
 /// ten thousand others.
-fn take_sockets(scene: &mut Scene) -> BTreeMap<Inode, Vec<SocketFact>> {
+fn take_sockets(scene: &mut Scene) -> BTreeMap<(Inode, usize), Vec<SocketFact>> {
     let held: BTreeSet<Inode> =
         scene.kept().flat_map(|(_, seen)| seen.links.iter().filter_map(Link::socket)).map(Big).collect();
     let all = || scene.sockets.values().flatten();

@@ -124,10 +124,10 @@ fn wants_fd(scene: &Scene, seen: &Seen, fd: u32, name: &str, into: &mut BTreeSet
     }
     if let Some(inode) = link.socket() {
         wants_socket(scene, inode, into);
-    } else if let Some(index) = terminal_index(seen, link.target.name()) {
+    } else if let Some(index) = terminal_index(seen, link.name()) {
         into.insert(Key::Master(index));
-    } else if matches!(link.target, Target::Pipe(_)) || link.is_file() {
-        into.insert(Key::Target(link.target.clone()));
+    } else if matches!(link.target(), Target::Pipe(_)) || link.is_file() {
+        into.insert(Key::Target(link.target()));
     }
     into.extend(scene.mount_of(seen, link).and_then(fuse_of).map(Key::Fuse));
     if matches!(name, "flock" | "fcntl") {
@@ -209,7 +209,7 @@ pub(super) fn absolute(seen: &Seen, call: &Syscall, arg: u8, path: &str) -> Opti
     }
     let place = syscalls::directory_of(call.name().unwrap_or_default(), arg);
     let directory = match place.and_then(|n| call.int(n)) {
-        Some(fd) if fd >= 0 => seen.link(fd as u32)?.target.name(),
+        Some(fd) if fd >= 0 => seen.link(fd as u32)?.name(),
         _ => seen.cwd.seen()?.as_str(),
     };
     Some(if path.is_empty() { directory.to_owned() } else { format!("{}/{path}", directory.trim_end_matches('/')) })
@@ -244,6 +244,6 @@ fn holds_any(scene: &Scene, pid: Pid, seen: &Seen, wanted: &BTreeSet<Key>) -> bo
             let held = link.locks();
             by_detail
                 || held.iter().any(|lock| locks.get(&lock.inode) == Some(&lock.device))
-                || wanted.contains(&Key::Target(link.target.clone()))
+                || wanted.contains(&Key::Target(link.target()))
         })
 }

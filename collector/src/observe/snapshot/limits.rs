@@ -40,10 +40,14 @@ impl Taking {
             self.scene.kept().map(|(pid, seen)| (dense(seen), pid)).filter(|(number, _)| *number > 0).collect();
         dense.sort_unstable_by_key(|(number, pid)| (std::cmp::Reverse(*number), *pid));
         dense.truncate(MOST_PROCESSES);
-        let wanted = dense.into_iter().map(|(_, pid)| (pid, Ask::file(pid, Hazard::None, "limits")));
-        for (pid, answer) in self.reader.ask_for(wanted.collect()).await {
-            let most = answer.seen().and_then(|bytes| limits::most_descriptors(bytes));
-            let (Some(most), Some(seen)) = (most, self.scene.processes.get(&pid)) else { continue };
+        let wanted = dense.iter().map(|&(_, pid)| (pid, Ask::file(pid, Hazard::None, "limits")));
+        let mut limits: BTreeMap<Pid, u64> = BTreeMap::new();
+        let read = self.reader.each(wanted, |pid, answer| {
+            limits.extend(answer.seen().and_then(|bytes| limits::most_descriptors(bytes)).map(|most| (pid, most)));
+        });
+        read.await;
+        for (_, pid) in dense {
+            let (Some(&most), Some(seen)) = (limits.get(&pid), self.scene.processes.get(&pid)) else { continue };
             // The limit is one of numbers: a descriptor above it, from before it was lowered, takes no room.
             let used = seen.links.iter().filter(|link| u64::from(link.fd.0) < most).count() as u64;
             self.note(LimitKind::Descriptors, pid.to_string(), Some((pid, used)), used, most);
@@ -54,7 +58,7 @@ impl Taking {
         let answer = self.reader.ask_one(Ask::table("/proc/sys/fs/inotify/max_user_instances")).await;
         let Some(most) = answer.seen().and_then(|bytes| number::<u64>(bytes.trim_ascii())) else { return };
         let instances = |seen: &Seen| -> BTreeSet<Fd> {
-            seen.links.iter().filter(|link| link.target.name() == "anon_inode:inotify").map(|link| link.fd).collect()
+            seen.links.iter().filter(|link| link.name() == "anon_inode:inotify").map(|link| link.fd).collect()
         };
         let mut users: BTreeMap<u32, (u64, Option<(Pid, u64)>)> = BTreeMap::new();
         for (&pid, seen) in &self.scene.processes {
@@ -77,12 +81,14 @@ impl Taking {
     /// The groups of the run's processes and those above.
     fn groups(&self) -> BTreeMap<String, String> {
         let mut found = BTreeMap::new();
-        let lines: BTreeSet<String> = self
+        // Most processes are in the same groups.
+        let lists: BTreeSet<&[String]> = self
             .of_run()
             .into_iter()
             .filter_map(|pid| self.scene.processes.get(&pid)?.cgroups.seen())
-            .flat_map(|lines| lines.iter().cloned())
+            .map(|lines| lines.as_slice())
             .collect();
+        let lines: BTreeSet<&String> = lists.into_iter().flatten().collect();
         for line in lines {
             let Some((controllers, path)) = line.split_once(':') else { continue };
             let mut path = Some(path.trim_end_matches('/'));

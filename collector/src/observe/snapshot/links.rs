@@ -24,19 +24,7 @@ pub(super) enum Target {
     Name(Rc<String>),
 }
 
-impl Target {
-    /// What it says when it is neither a pipe nor a socket.
-    pub(super) fn name(&self) -> &str {
-        if let Self::Name(name) = self { name } else { "" }
-    }
-
-    fn number(&self) -> Option<u64> {
-        match self {
-            Self::Pipe(number) | Self::Socket(number) => Some(*number),
-            Self::Name(_) => None,
-        }
-    }
-}
+impl Target {}
 
 impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -66,18 +54,21 @@ pub(super) enum ListOf {
     Frames,
     /// Control groups.
     Groups,
+    /// A command line.
+    Words,
 }
 
 impl Names {
-    pub(super) fn target(&mut self, bytes: &[u8]) -> Target {
-        let inner = |kind: &[u8]| number(bytes.strip_prefix(kind)?.strip_suffix(b"]")?);
-        if let Some(number) = inner(b"pipe:[") {
-            return Target::Pipe(number);
-        }
-        if let Some(number) = inner(b"socket:[") {
-            return Target::Socket(number);
-        }
-        Target::Name(self.name(bytes))
+    /// A descriptor, by the text of its link.
+    fn link(&mut self, fd: Fd, bytes: &[u8]) -> Link {
+        let inner =
+            |kind: &[u8]| number(bytes.strip_prefix(kind)?.strip_suffix(b"]")?).filter(|number: &u32| *number > 0);
+        let (number, name) = match (inner(b"pipe:["), inner(b"socket:[")) {
+            (Some(number), _) => (number, None),
+            (None, Some(number)) => (number, Some(self.name(b"socket"))),
+            (None, None) => (0, Some(self.name(bytes))),
+        };
+        Link { fd, number, name, info: None }
     }
 
     /// A name by its bytes.
@@ -105,12 +96,12 @@ impl Names {
         Rc::clone(self.opened.entry(mode).or_insert_with(|| Rc::new(Info::Opened(access_by_mode(mode)))))
     }
 
-    fn info(&mut self, info: FdInfo, target: &Target) -> Rc<Info> {
+    fn info(&mut self, info: FdInfo, number: Option<u64>) -> Rc<Info> {
         match (info.position, info.inode, info.flags, info.mount) {
             (Some(position), Some(inode), Some(flags), Some(mount))
                 if info.detail.is_plain() && info.locks.is_empty() =>
             {
-                let inode = Some(inode).filter(|inode| target.number() != Some(inode.0));
+                let inode = Some(inode).filter(|inode| number != Some(inode.0));
                 let plain = Plain { position, inode, flags, mount };
                 Rc::clone(self.infos.entry(plain).or_insert_with(|| Rc::new(Info::Plain(plain))))
             }
@@ -147,12 +138,28 @@ pub(super) enum Info {
 #[derive(Debug)]
 pub(super) struct Link {
     pub(super) fd: Fd,
-    pub(super) target: Target,
+    /// That of a pipe or socket: the kernel gives numbers of 32 bits (fs/inode.c, `get_next_ino`). Else 0.
+    number: u32,
+    /// `None` of a pipe; of a socket the same for all.
+    name: Option<Rc<String>>,
     /// `None`: it was not read.
     info: Option<Rc<Info>>,
 }
 
 impl Link {
+    pub(super) fn target(&self) -> Target {
+        match (&self.name, self.number) {
+            (Some(name), 0) => Target::Name(Rc::clone(name)),
+            (Some(_), number) => Target::Socket(number.into()),
+            (None, number) => Target::Pipe(number.into()),
+        }
+    }
+
+    /// What its link says when it is neither a pipe nor a socket.
+    pub(super) fn name(&self) -> &str {
+        self.name.as_ref().filter(|_| self.number == 0).map_or("", |name| name.as_str())
+    }
+
     pub(super) fn has_info(&self) -> bool {
         self.info.is_some()
     }
@@ -207,33 +214,33 @@ impl Link {
     }
 
     pub(super) fn is_epoll(&self) -> bool {
-        self.target.name() == "anon_inode:[eventpoll]"
+        self.name() == "anon_inode:[eventpoll]"
     }
 
     /// Whether its fdinfo can say anything, and cannot get stuck.
     pub(super) fn has_plain_info(&self) -> bool {
-        !matches!(self.target, Target::Socket(_)) && !self.is_epoll()
+        self.socket().is_none() && !self.is_epoll()
     }
 
     /// Whether its name is a path, which more than one may have open.
     pub(super) fn has_path(&self) -> bool {
-        self.target.name().starts_with('/')
+        self.name().starts_with('/')
     }
 
     /// Whether it is a file with a path, and no device.
     pub(super) fn is_file(&self) -> bool {
-        let name = self.target.name();
+        let name = self.name();
         name.starts_with('/') && !name.starts_with("/dev/")
     }
 
     /// The number of a socket.
     pub(super) fn socket(&self) -> Option<u64> {
-        if let Target::Socket(number) = self.target { Some(number) } else { None }
+        self.number().filter(|_| self.name.is_some())
     }
 
     /// The number of a pipe or socket.
     pub(super) fn number(&self) -> Option<u64> {
-        self.target.number()
+        Some(self.number.into()).filter(|number| *number > 0)
     }
 }
 
@@ -265,7 +272,7 @@ impl Seen {
         for part in parts(bytes) {
             match (part.kind, part.value) {
                 (Kind::Link, Observed::Seen(bytes)) => {
-                    self.links.push(Link { fd: Fd(part.number), target: names.target(bytes), info: None });
+                    self.links.push(names.link(Fd(part.number), bytes));
                 }
                 (Kind::Info, Observed::Seen(bytes)) => self.take_info(Fd(part.number), bytes, names),
                 (Kind::Mode, Observed::Seen(bytes)) => {
@@ -288,7 +295,7 @@ impl Seen {
     /// Takes over what `fdinfo` says of a descriptor.
     pub(super) fn take_info(&mut self, fd: Fd, bytes: &[u8], names: &mut Names) {
         if let Some(link) = self.links.iter_mut().rfind(|link| link.fd == fd) {
-            link.info = Some(names.info(fdinfo(link.target.name(), bytes), &link.target));
+            link.info = Some(names.info(fdinfo(link.name(), bytes), link.number()));
         }
     }
 }

@@ -54,7 +54,7 @@ pub(super) struct Seen {
     /// Why there are no links.
     pub(super) no_links: Option<Observed<()>>,
     pub(super) tasks: Vec<Task>,
-    pub(super) cmdline: Observed<Vec<String>>,
+    pub(super) cmdline: Observed<Rc<Vec<String>>>,
     pub(super) exe: Observed<Rc<String>>,
     pub(super) cwd: Observed<Rc<String>>,
     pub(super) root: Observed<Rc<String>>,
@@ -99,8 +99,8 @@ pub(super) struct Scene {
     pub(super) names: Names,
     /// By mount namespace.
     pub(super) mounts: BTreeMap<Inode, Vec<MountLine>>,
-    /// By network namespace.
-    pub(super) sockets: BTreeMap<Inode, Vec<SocketFact>>,
+    /// By network namespace and table: one list of all would be moved while it grows.
+    pub(super) sockets: BTreeMap<(Inode, usize), Vec<SocketFact>>,
     pub(super) locks: Vec<FileLockFact>,
     pub(super) lock_files: Vec<LockFileFact>,
     pub(super) semaphores: Vec<SemaphoreFact>,

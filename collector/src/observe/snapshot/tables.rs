@@ -1,6 +1,7 @@
 //! Tables of the kernel: mounts, FUSE connections, file locks, sockets, frozen control groups.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
 use hangdog_schemas::fact::SocketFamily;
 use hangdog_schemas::{Big, FuseConnection, Inode, Observed, Pid};
@@ -91,7 +92,7 @@ impl Taking {
                 wanted.entry(ns).or_insert(pid);
             }
         }
-        wanted.retain(|ns, _| !self.scene.sockets.contains_key(ns));
+        wanted.retain(|ns, _| !self.scene.sockets.keys().any(|(known, _)| known == ns));
         for (ns, pid) in wanted {
             self.read_network(ns, pid).await;
         }
@@ -116,8 +117,8 @@ impl Taking {
             ("net/udp6", Ask::file(pid, Hazard::None, &self.path(pid, "net/udp6"))),
         ];
         // One after the other: a table of ten thousand sockets takes some room as long as it is not understood.
-        let mut facts = Vec::new();
-        for (file, ask) in tables {
+        for (table, (file, ask)) in tables.into_iter().enumerate() {
+            let mut facts = Vec::new();
             let is_diag = matches!(ask.what, What::SockDiag { .. });
             let mut answer = self.reader.ask_one(ask).await;
             if let (true, None) = (is_diag, answer.seen()) {
@@ -126,43 +127,39 @@ impl Taking {
                     self.gap(Some(pid), "sock_diag", answer.map(|_| ()));
                 }
                 answer = self.reader.ask_one(Ask::file(pid, Hazard::None, &self.path(pid, file))).await;
-                let Some(bytes) = answer.seen() else { continue };
-                facts.extend(match file {
-                    "net/unix" => net::unix(snapshot, ns, bytes),
-                    _ => net::inet(snapshot, ns, SocketFamily::Tcp, bytes),
-                });
-                continue;
+                if let Some(bytes) = answer.seen() {
+                    facts = match file {
+                        "net/unix" => net::unix(snapshot, ns, bytes),
+                        _ => net::inet(snapshot, ns, SocketFamily::Tcp, bytes),
+                    };
+                }
+            } else if let Some(bytes) = answer.seen() {
+                match file {
+                    "net/unix" => sock_diag::unix(snapshot, ns, bytes, &mut facts),
+                    "net/tcp" | "net/tcp6" => sock_diag::tcp(snapshot, ns, bytes, &mut facts),
+                    _ => facts = net::inet(snapshot, ns, SocketFamily::Udp, bytes),
+                }
             }
-            let Some(bytes) = answer.seen() else { continue };
-            match file {
-                "net/unix" => sock_diag::unix(snapshot, ns, bytes, &mut facts),
-                "net/tcp" | "net/tcp6" => sock_diag::tcp(snapshot, ns, bytes, &mut facts),
-                _ => facts.extend(net::inet(snapshot, ns, SocketFamily::Udp, bytes)),
-            }
+            facts.shrink_to_fit();
+            self.scene.sockets.insert((ns, table), facts);
         }
-        facts.shrink_to_fit();
-        self.scene.sockets.insert(ns, facts);
     }
 
     /// Whether the control groups of these processes are frozen.
     pub(super) async fn read_frozen(&mut self, pids: &[Pid]) {
-        let mut files: BTreeMap<Pid, Vec<String>> = BTreeMap::new();
-        for &pid in pids {
-            let groups = self.scene.processes.get(&pid).and_then(|seen| seen.cgroups.seen());
-            files.insert(
-                pid,
-                groups
-                    .into_iter()
-                    .flat_map(|lines| lines.iter())
-                    .filter_map(|line| self.freezer_file(line))
-                    .collect(),
-            );
-        }
+        // Most processes are in the same groups.
+        let groups = pids.iter().filter_map(|pid| self.scene.processes.get(pid)?.cgroups.seen());
+        let groups: BTreeSet<Rc<Vec<String>>> = groups.cloned().collect();
+        let files: BTreeMap<Rc<Vec<String>>, Vec<String>> = groups
+            .into_iter()
+            .map(|lines| (Rc::clone(&lines), lines.iter().filter_map(|line| self.freezer_file(line)).collect()))
+            .collect();
         let unique: BTreeSet<String> = files.values().flatten().cloned().collect();
         let wanted = unique.into_iter().map(|path| (path.clone(), Ask::table(path))).collect();
         let answers: BTreeMap<String, _> = self.reader.ask_for(wanted).await.into_iter().collect();
-        for (pid, files) in files {
-            let Some(seen) = self.scene.processes.get_mut(&pid) else { continue };
+        for pid in pids {
+            let Some(seen) = self.scene.processes.get_mut(pid) else { continue };
+            let files = seen.cgroups.seen().and_then(|lines| files.get(lines)).map(Vec::as_slice).unwrap_or_default();
             let mut frozen = if files.is_empty() { Observed::Unsupported } else { Observed::Seen(false) };
             for answer in files.iter().filter_map(|file| answers.get(file)) {
                 match answer {
