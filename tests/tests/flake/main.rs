@@ -1,6 +1,7 @@
 //! Flakes that really fail by chance, from real parts: named with their cause in the first sentence. Runs that pass
 //! accuse nobody.
 
+mod by_hand;
 mod flakes;
 mod incidents;
 
@@ -34,6 +35,11 @@ fn main() {
         Needs::That(missing),
         killed,
     ));
+    let by_hand = trial("programs by hand are found, and fail ten times as often", Needs::That(missing), || {
+        by_hand::found(&programs!());
+    });
+    // Takes an hour.
+    trials.push(by_hand.with_ignored_flag(true));
     trials.push(trial("nothing is left behind", Needs::That(missing), nothing_left));
     libtest_mimic::run(&arguments, trials).exit();
 }
