@@ -25,6 +25,8 @@ const HORIZON: u64 = 600_000_000;
 const TOLD_APART: usize = 7;
 /// Moments of a run that are looked at; later ones are left out.
 const MOST: usize = 40_000;
+/// Holds that are told one by one.
+const CLAUSES: usize = 4;
 /// Moments at one thing that are looked at.
 const MOST_OF_ONE: usize = 2_000;
 
@@ -198,6 +200,12 @@ pub fn disturbed(timeline: &Timeline, what: &Disturbance) -> Vec<String> {
         format!("{} for {} ms{again}", key.0, milliseconds(key.1))
     });
     let mut clauses: Vec<String> = told.collect();
+    // Chance makes many late.
+    let more = clauses.len().saturating_sub(CLAUSES);
+    if more > 0 {
+        clauses.truncate(CLAUSES);
+        clauses.push(format!("and so on, {more} more"));
+    }
     let flags = [
         (what.one_processor(), "all are on one processor"),
         (what.load(), "others compute beside it"),

@@ -1,12 +1,15 @@
 //! Flakes that really fail by chance, from real parts: named with their cause in the first sentence. Runs that pass
 //! accuse nobody.
 
+mod by_hand;
 mod flakes;
 mod incidents;
 
 use std::fs;
+use std::path::Path;
 
-use hangdog_schemas::{Confidence, FindingKind, Report};
+use hangdog_schemas::file::Reader;
+use hangdog_schemas::{Aim, Confidence, FindingKind, Hold, Place, Record, Report};
 use hangdog_tests::{Bench, Ended, Needs, Programs, programs, root, trial, until};
 use libtest_mimic::{Arguments, Trial};
 
@@ -34,6 +37,12 @@ fn main() {
         Needs::That(missing),
         killed,
     ));
+    let by_hand = trial("programs by hand are found, and fail ten times as often", Needs::That(missing), || {
+        by_hand::found(&programs!());
+    });
+    // Takes an hour.
+    trials.push(by_hand.with_ignored_flag(true));
+    trials.push(trial("a thread is late where a phase begins and ends", Needs::That(missing), phases));
     trials.push(trial("nothing is left behind", Needs::That(missing), nothing_left));
     libtest_mimic::run(&arguments, trials).exit();
 }
@@ -206,6 +215,54 @@ fn not_found() {
     let ended = bench.end_of(&mut bench.hangdog(["flake", "--runs", "3", "--", "/no/such/program"]));
     assert_eq!(ended.status.code(), Some(2), "{}{}", ended.stdout, ended.stderr);
     assert!(ended.stderr.contains("/no/such/program") && ended.stderr.contains("not found"), "{}", ended.stderr);
+}
+
+/// By a seed that says so, whatever language the phases are in: the second process that comes by is held, at its second
+/// phase.
+fn phases() {
+    let bench = Bench::new(programs!());
+    let client = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tracer/clients/python");
+    let program = bench.path("phases.py");
+    let text = "
+import os, sys
+sys.path.insert(0, sys.argv[1])
+import hangdog
+open('/proc/self/comm', 'w').write('worker')
+for child in (0, 1):
+    if os.fork() == 0:
+        for step in (1, 2):
+            with hangdog.phase('step'):
+                pass
+        os._exit(0)
+    os.wait()
+";
+    fs::write(&program, text).unwrap();
+    let python = [python(), "-B", "-S", "-E", program.to_str().unwrap(), client.to_str().unwrap()].map(String::from);
+    check_late(&bench, "worker", &python, "step", (1, 2), &[0, 0, 0, 1]);
+    let rust = [programs!().scenario.to_str().unwrap(), "open-phases"].map(String::from);
+    check_late(&bench, "traced", &rust, "lock table", (0, 1), &[1]);
+}
+
+/// Checks who is held where a phase begins and where it has ended: of all visits, in their order, those with 1.
+#[track_caller]
+fn check_late(bench: &Bench, comm: &str, command: &[String], phase: &str, (who, nth): (u8, u8), expected: &[u64]) {
+    for what in ["begin", "end"] {
+        let hold = Hold { place: Place::of(comm, what, phase), who, nth, late: 4 };
+        let seed = format!("--seed={}", Aim { holds: [Some(hold), None], ..Aim::default() }.seed());
+        let capture = bench.path(format!("{comm}-{what}.hang"));
+        let mut words =
+            vec!["internal-trial", "--quiet-after=60s", &seed, "--capture", capture.to_str().unwrap(), "--"];
+        words.extend(command.iter().map(String::as_str));
+        let ended = bench.end_of(&mut bench.hangdog(words));
+        assert_eq!(ended.status.code(), Some(0), "{}{}", ended.stdout, ended.stderr);
+        let (records, _) = Reader::open(fs::File::open(&capture).unwrap()).unwrap().read_all();
+        let visits = records.iter().filter_map(|record| match record {
+            Record::Visit(visit) if visit.what == what && visit.object == phase => Some(visit.held_ns),
+            _ => None,
+        });
+        let expected: Vec<u64> = expected.iter().map(|is| is * hold.ns()).collect();
+        assert_eq!(visits.collect::<Vec<u64>>(), expected, "{what} {phase}");
+    }
 }
 
 fn nothing_left() {
