@@ -78,7 +78,9 @@ impl<'t> Busy<'t> {
         for done in timeline.calls().iter().filter(|done| !done.call.paths.is_empty()) {
             calls.entry(done.call.tid).or_default().push(done);
         }
-        calls.values_mut().for_each(|calls| calls.sort_by_key(|done| done.call.when.t));
+        for calls in calls.values_mut() {
+            calls.sort_by_key(|done| done.call.when.t);
+        }
         Self(calls)
     }
 
