@@ -19,7 +19,7 @@ const TOLD: usize = 8;
 const CHANCE: usize = 4;
 /// Times closer than this are those of one and the same thing, ns.
 const NEAR: u64 = 200_000_000;
-/// What explains failures is so many times as frequent among them as among passes, or in nearly all of them.
+/// What explains failures is in a third of them and so many times as frequent among them as among passes, or in nearly all.
 const RATHER: u64 = 3;
 /// With fewer runs nothing stands, whatever it is.
 const FEW: usize = 5;
@@ -132,7 +132,7 @@ fn common(sketches: &[&Sketch]) -> Option<String> {
 
 /// What explains the failures: it stands, it is there, and it is no end of a process, which only tells that it failed.
 /// What is missing explains nothing: a run that fails breaks off, and all that comes later in the others is missing from it.
-/// Nor does that something is done more often: who polls a slow run looks more often. Nor does what many runs have that
+/// Nor does that something is done more often, or more at once: who polls a slow run looks more often. Nor does what many runs have that
 /// pass and not all that fail: it makes a failure likelier, as load does, and something else decides.
 fn cause<'d>(sketches: &[&Sketch], all: &'d [Divides]) -> Option<&'d Divides> {
     let total = |of_passed: bool| {
@@ -144,12 +144,11 @@ fn cause<'d>(sketches: &[&Sketch], all: &'d [Divides]) -> Option<&'d Divides> {
         let failed = u64::from(divides.failed);
         let is_rather = failed * passed >= u64::from(divides.passed) * bad * RATHER;
         let is_in_nearly_all = failed * 10 >= bad * 9;
-        let is_of_degree = divides.level > 1
-            && divides.feature.measure == Measure::Times
-            && matches!(divides.feature.tier, Tier::Deed | Tier::Error);
+        let is_of_degree = divides.level > 1 && matches!(divides.feature.tier, Tier::Deed | Tier::Error);
+        let is_in_enough = failed * 3 >= bad;
         divides.feature.tier != Tier::Ending
             && divides.polarity == Polarity::Is
-            && (is_rather || is_in_nearly_all)
+            && (is_rather && is_in_enough || is_in_nearly_all)
             && !is_of_degree
     };
     if sketches.len() < FEW {
