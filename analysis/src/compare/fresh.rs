@@ -48,7 +48,7 @@ pub(super) fn level<'s>(sketches: Vec<Cow<'s, Sketch>>) -> Vec<Cow<'s, Sketch>> 
     sketches.into_iter().map(renamed).collect()
 }
 
-fn texts<'s>(sketch: &'s Sketch) -> impl Iterator<Item = &'s String> {
+fn texts(sketch: &Sketch) -> impl Iterator<Item = &String> {
     sketch.features.keys().map(|feature| &feature.text).chain(sketch.marks.keys())
 }
 

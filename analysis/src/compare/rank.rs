@@ -176,7 +176,10 @@ fn orders(sketches: &[&Sketch], fails: &[bool]) -> Vec<Divides> {
 }
 
 fn order_feature(one: &str, other: &str) -> Feature {
-    Feature { tier: Tier::Order, measure: Measure::Times, text: format!("\"{one}\" comes before \"{other}\"") }
+    // Who fails ends early, and so before much else.
+    let is_end = one.ends_with(" ends") && !one.starts_with("phase ");
+    let tier = if is_end { Tier::Ending } else { Tier::Order };
+    Feature { tier, measure: Measure::Times, text: format!("\"{one}\" comes before \"{other}\"") }
 }
 
 /// In which runs one comes first; `None` when in some run neither surely does.

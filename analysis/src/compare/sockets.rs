@@ -119,18 +119,19 @@ fn connections<'t>(timeline: &'t Timeline, listeners: &BTreeMap<u16, String>, wh
 }
 
 fn at_once(connections: &[Connection<'_>], who: &Who, sketch: &mut Sketch) {
-    let mut groups: BTreeMap<String, Vec<&Connection<'_>>> = BTreeMap::new();
+    let mut groups: BTreeMap<(Tier, String), Vec<&Connection<'_>>> = BTreeMap::new();
     for connection in connections {
-        let text = match connection.request {
+        // How many clients a server has at once is a matter of load; that they ask the same is not.
+        let key = match connection.request {
             Some(request) => {
                 let request = name::word(request, &who.pids);
-                format!("identical requests {request} over connections to {}", connection.to)
+                (Tier::Race, format!("identical requests {request} over connections to {}", connection.to))
             }
-            None => format!("connections to {}", connection.to),
+            None => (Tier::Deed, format!("connections to {}", connection.to)),
         };
-        groups.entry(text).or_default().push(connection);
+        groups.entry(key).or_default().push(connection);
     }
-    for (text, group) in groups {
+    for ((tier, text), group) in groups {
         let (many, since) = overlap(group.iter().map(|connection| (connection.begin, connection.end)));
         let actors: Vec<Actor> = group
             .iter()
@@ -138,7 +139,7 @@ fn at_once(connections: &[Connection<'_>], who: &Who, sketch: &mut Sketch) {
             .take(4)
             .map(|connection| who.actor(connection.tid, connection.begin))
             .collect();
-        sketch.at_once(Tier::Race, text, many, since, actors);
+        sketch.at_once(tier, text, many, since, actors);
     }
 }
 

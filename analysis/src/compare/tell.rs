@@ -19,6 +19,8 @@ const TOLD: usize = 8;
 const CHANCE: usize = 4;
 /// Times closer than this are those of one and the same thing, ns.
 const NEAR: u64 = 200_000_000;
+/// What explains failures is in a third of them and so many times as frequent among them as among passes, or in nearly all.
+const RATHER: u64 = 3;
 /// With fewer runs nothing stands, whatever it is.
 const FEW: usize = 5;
 
@@ -130,8 +132,25 @@ fn common(sketches: &[&Sketch]) -> Option<String> {
 
 /// What explains the failures: it stands, it is there, and it is no end of a process, which only tells that it failed.
 /// What is missing explains nothing: a run that fails breaks off, and all that comes later in the others is missing from it.
+/// Nor does that something is done more often, or more at once: who polls a slow run looks more often. Nor does what many runs have that
+/// pass and not all that fail: it makes a failure likelier, as load does, and something else decides.
 fn cause<'d>(sketches: &[&Sketch], all: &'d [Divides]) -> Option<&'d Divides> {
-    let explains = |divides: &&Divides| divides.feature.tier != Tier::Ending && divides.polarity == Polarity::Is;
+    let total = |of_passed: bool| {
+        let those = sketches.iter().filter(|sketch| (sketch.ending == Ending::Passed) == of_passed);
+        u64::try_from(those.count()).unwrap_or(u64::MAX)
+    };
+    let (bad, passed) = (total(false), total(true));
+    let explains = |divides: &&Divides| {
+        let failed = u64::from(divides.failed);
+        let is_rather = failed * passed >= u64::from(divides.passed) * bad * RATHER;
+        let is_in_nearly_all = failed * 10 >= bad * 9;
+        let is_of_degree = divides.level > 1 && matches!(divides.feature.tier, Tier::Deed | Tier::Error);
+        let is_in_enough = failed * 3 >= bad;
+        divides.feature.tier != Tier::Ending
+            && divides.polarity == Polarity::Is
+            && (is_rather && is_in_enough || is_in_nearly_all)
+            && !is_of_degree
+    };
     if sketches.len() < FEW {
         // Of a few runs only what is wrong by itself is worth a word, and no more than possible.
         return all
@@ -313,10 +332,14 @@ fn unknown_of(all: &[Divides], comparison: &Comparison, (bad, passed): (u32, u32
     let best = all.iter().find(|divides| divides.feature.tier != Tier::Ending);
     let sentence = match best {
         Some(best) if best.stands => format!(
-            "{}, {}; a run that fails breaks off, so what is missing from it may come of that, and what went wrong before is \
-             not known",
+            "what makes the command fail in {bad} of {} runs is not known: {}, {}, {}",
+            bad + passed,
             counts(best, bad, passed),
             clause(best),
+            match best.polarity {
+                Polarity::IsNot => "but a run that fails breaks off, and that may come of it",
+                Polarity::Is => "which makes it likelier or comes of it, and does not decide it",
+            },
         ),
         Some(best) => format!(
             "the command fails in {bad} of {} runs, and what differs between failing and passing runs may be chance: of {} \

@@ -254,3 +254,35 @@ fn what_only_one_run_could_show_is_no_parting() {
     let found = part(&of_code(1), &blind);
     assert_eq!(found.iter().map(|part| part.sentence.as_str()).collect::<Vec<_>>(), ["1 failed, 2 passed"]);
 }
+
+#[test]
+fn what_is_missing_from_failures_is_not_their_cause() {
+    let (kind, possible) = (FindingKind::Unknown, Confidence::Possible);
+    let found = runs(("2 create /t/a\n2 create /t/b", 9), ("2 create /t/a\n2 create /t/b\n2 create /t/b", 9));
+    verdict(&found, kind, possible, "a run that fails breaks off");
+    assert!(found.comparison.differences.iter().all(|told| told.role != hangdog_schemas::DifferenceRole::Cause));
+}
+
+#[test]
+fn what_passes_have_too_often_decides_nothing() {
+    let many = |failing: usize, passing: usize| {
+        let (of_failed, of_passed) = (vec![sketch(TWO_LEADERS, 1); failing], vec![sketch(TWO_LEADERS, 0); passing]);
+        let rest = [vec![sketch(ONE_LEADER, 1); 60 - failing], vec![sketch(ONE_LEADER, 0); 60 - passing]].concat();
+        compare(&[of_failed, of_passed, rest].concat())
+    };
+    let (diverged, unknown) = (FindingKind::Diverged, FindingKind::Unknown);
+    verdict(&many(50, 20), unknown, Confidence::Possible, "makes it likelier or comes of it");
+    // Without it nearly none fails.
+    verdict(&many(58, 20), diverged, Confidence::Likely, "in 58 of 60 failing runs and in 20 of 60 passing ones");
+    verdict(&many(50, 10), diverged, Confidence::Likely, "in 50 of 60 failing runs and in 10 of 60 passing ones");
+}
+
+#[test]
+fn what_was_begun_before_a_removal_comes_after_it() {
+    let undone = "2 new /t/p\n2 rename /t/p /t/f\n2 new /t/q\n3 remove /t/f\n2 rename /t/q /t/f";
+    races(undone, &["worker removes /t/f while worker makes it anew, and what had been begun before is put back"]);
+    // Begun after the removal, by the one who removed it, and over what is there.
+    races("2 new /t/p\n2 rename /t/p /t/f\n3 remove /t/f\n2 new /t/q\n2 rename /t/q /t/f", &[]);
+    races("2 new /t/p\n2 rename /t/p /t/f\n2 new /t/q\n2 remove /t/f\n2 rename /t/q /t/f", &[]);
+    races("2 new /t/p\n2 rename /t/p /t/f\n2 new /t/q\n2 rename /t/q /t/f", &[]);
+}

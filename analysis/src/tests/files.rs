@@ -1,6 +1,8 @@
 //! FUSE.
 
-use super::scene::{check, check_sentence};
+use hangdog_schemas::FindingKind;
+
+use super::scene::{check, check_sentence, report};
 
 const WALK: &str = "
     proc 10 fuse.test <5 futex(0x7f00,0x109,13;13)
@@ -139,4 +141,28 @@ fn a_dead_mount_of_somebody_else_hides_nothing() {
         "deadlock-cycle likely: 12 16; 10>13 thread-exit, 13>12 fuse-reply, 12>16 tcp-reply, 16>12 fuse-reply, \
          13>10 fuse-reply, 16>10 fuse-reply",
     );
+}
+
+/// Checks which mounts a snapshot alone shows to be dead, and that how to take them away is told.
+#[track_caller]
+fn check_dead(more: &str, expected: &[&str]) {
+    let scene = format!(
+        "proc 10 cmd <5 read(0)\n fd 10.5 /dev/fuse fuse=40\n mount / ext4 1\n mount /run/a fuse.a 40\n fuse 40 0\n {more}"
+    );
+    let found = report(&scene).findings;
+    let dead: Vec<_> = found.iter().filter(|finding| finding.kind == FindingKind::DeadMount).collect();
+    let told: Vec<&str> = dead.iter().map(|finding| finding.sentence.as_str()).collect();
+    assert_eq!(told, expected);
+    assert!(dead.iter().all(|finding| finding.rescue.iter().any(|line| line.contains("fusermount3 -uz -- /t/m"))));
+}
+
+#[test]
+fn a_mount_without_a_server_is_dead_in_a_snapshot_where_all_descriptors_were_read() {
+    const DEAD: &str = "/t/m (fuse.x), which the run has mounted, is a dead mount: nobody holds its server's end";
+    check_dead("mount /t/m fuse.x 41\n fuse 41 0", &[DEAD]);
+    // Somebody has it open; descriptors that nobody could read may be its server's; of its connection nothing is known.
+    check_dead("mount /t/m fuse.x 41\n fuse 41 0\n proc 11 server <10 read(3)\n fd 11.3 /dev/fuse fuse=41", &[]);
+    check_dead("mount /t/m fuse.x 41\n fuse 41 0\n gap 10 fd", &[]);
+    check_dead("mount /t/m fuse.x 41", &[]);
+    check_dead("mount /t/m ext4 41", &[]);
 }

@@ -116,7 +116,7 @@ def worker(n):
 for n in range(3):
     if os.fork() == 0:
         worker(n)
-sys.exit(1 if any(os.wait()[1] for n in range(3)) else 0)
+sys.exit(1 if any([os.wait()[1] for n in range(3)]) else 0)
 "#;
 
 /// Ids are SQLite rowids without AUTOINCREMENT; the old run's container still sits in its state when the row goes.
