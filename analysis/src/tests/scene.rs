@@ -13,7 +13,7 @@
 //! locked flock 11 8:1:77                  /proc/locks: 11 waits
 //! ended 40 worker 9                       a process that was there before, and the signal that killed it
 //! lockfile /w/a.lock file 9 40- by=39- a file, directory or link written 9 s ago that names 40 and was made by 39; `-`: no such process
-//! semaphore 5 0 0 40                      set, number, value, who changed it last; `foreign`: not the run's
+//! semaphore 5 0 0 40                      set, number, value, who changed it last; `foreign`: not the run's; `ipc=7`
 //! messages 6 12 11                        number of a queue, who sent last, who received last; `foreign`: not the run's
 //! limit inotify 1000 128/128 12=100        a limit of user 1000 (descriptors: of a process; tasks: of a group), 100 of it of 12
 //! phase 12.13 1 0 walk /tmp; serve=fuse:/mnt link=a>b
@@ -245,7 +245,7 @@ fn header() -> RunHeader {
         kernel: "6.18".to_owned(),
         arch: "x86_64".to_owned(),
         boot_id: "boot".to_owned(),
-        pid_namespace: Big(1),
+        pid_namespace: Big(FIRST_PID_NAMESPACE),
         mount_namespace: Big(2),
         ticks_per_second: 100,
         page_size: 4096,
@@ -346,6 +346,7 @@ fn fact(line: &str, snapshot: SnapshotId, when: When) -> Vec<Record> {
             let words: Vec<u32> = rest.split(' ').filter_map(|word| word.parse().ok()).collect();
             vec![Record::Semaphore(SemaphoreFact {
                 snapshot,
+                namespace: number(rest, "ipc=").map(Big),
                 set: words[0],
                 number: words[1] as u16,
                 value: words[2],
@@ -358,6 +359,7 @@ fn fact(line: &str, snapshot: SnapshotId, when: When) -> Vec<Record> {
             let words: Vec<u32> = rest.split(' ').filter_map(|word| word.parse().ok()).collect();
             vec![Record::MessageQueue(MessageQueueFact {
                 snapshot,
+                namespace: number(rest, "ipc=").map(Big),
                 queue: words[0],
                 messages: 0,
                 bytes: 0,
@@ -430,7 +432,10 @@ fn process(text: &str, snapshot: SnapshotId, when: When) -> Vec<Record> {
         exe: words_after(rest, "exe=").map_or(Observed::NotAsked, Observed::Seen),
         cwd: Observed::Seen("/work".to_owned()),
         root: Observed::NotAsked,
-        namespaces: Observed::NotAsked,
+        namespaces: number(rest, "ipc=").map_or(Observed::NotAsked, |ipc| {
+            let first = Big(1);
+            Observed::Seen(Namespaces { mnt: Big(2), net: first, pid: first, user: first, ipc: Big(ipc) })
+        }),
         cgroups: Observed::NotAsked,
         frozen: Observed::Seen(call.contains(" frozen")),
         signals: number(rest, "caught=").map_or(Observed::NotAsked, |caught| {
