@@ -1,5 +1,7 @@
 //! Snapshots of real processes: pipes, locks, sockets, a stopped process, a dead FUSE mount.
 
+mod kinds;
+
 use std::io::{BufRead as _, IoSlice, Write as _};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd as _, OwnedFd};
