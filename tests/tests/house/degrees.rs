@@ -1,7 +1,7 @@
 //! What `hangdog doctor` says in places with fewer rights is tried there, claim by claim; and `hangdog run` names a
 //! hang with what it has.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -12,6 +12,8 @@ use hangdog_schemas::record::WatchedBy;
 use hangdog_schemas::{Confidence, FindingKind, Record};
 use hangdog_tests::{Bench, Undo, programs, until};
 use serde_json::Value;
+
+use crate::descendants;
 
 /// Needs `H`, `S`, `D`, `C`, `P`: hangdog, the scenarios, a directory, a FUSE connection of somebody else, its server.
 const SCRIPT: &str = r#"
@@ -202,6 +204,8 @@ pub(crate) fn too_old_a_kernel_is_told() {
     let run = on_linux("4.19", &["run", "--", "touch", marker.to_str().expect("a path of ours")]);
     assert_eq!((run.status.code(), marker.exists()), (Some(125), false), "{}", run.stderr);
     assert!(run.stderr.starts_with("hangdog: "), "{}", run.stderr);
+    // Nor does one of hangdog's own helpers stay.
+    descendants::none(&marker.to_string_lossy(), &BTreeSet::new(), &run.stderr);
 }
 
 /// What came of it.
