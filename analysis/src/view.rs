@@ -111,6 +111,11 @@ impl<'a> View<'a> {
             .map_or(self.timeline.header().mount_namespace, |namespaces| namespaces.mnt)
     }
 
+    /// Where a process finds the semaphores and queues of System V that it names by number.
+    pub(crate) fn ipc_namespace(&self, pid: Pid) -> Option<Inode> {
+        Some(self.process(pid)?.namespaces.seen()?.ipc)
+    }
+
     /// The mount on which a descriptor's file lies.
     pub(crate) fn mount_of_fd(&self, pid: Pid, fd: Fd) -> Option<&'a MountFact> {
         let fact = self.snapshot.fd(pid, fd)?;

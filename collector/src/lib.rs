@@ -30,7 +30,7 @@ pub mod watchdog;
 pub mod write;
 
 pub use judge::{Judge, Moment};
-pub use kernel::user_namespace_fails;
+pub use kernel::{is_first_pid_namespace, pidfd_fails, user_namespace_fails};
 pub use run::{
     AttachError, AttachOptions, AttachOutcome, Ended, KeepCapture, KernelTrace, Left, NamedCalls, OnHang, Published,
     RunError, RunOptions, RunOutcome, Whom, attach, close_as_at_start, restore_sigpipe, run, run_directory_fails,

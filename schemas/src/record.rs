@@ -247,6 +247,10 @@ impl Record {
     }
 }
 
+/// The number of the pid namespace in which all processes of a machine are (`PROC_PID_INIT_INO`,
+/// include/linux/proc_ns.h).
+pub const FIRST_PID_NAMESPACE: u64 = 0xefff_fffc;
+
 /// The first line of a capture.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct RunHeader {

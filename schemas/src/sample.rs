@@ -537,6 +537,7 @@ fn snapshot() -> Vec<Record> {
     }));
     records.push(Record::Semaphore(SemaphoreFact {
         snapshot,
+        namespace: Some(LARGE),
         set: 5,
         number: 1,
         value: 0,
@@ -546,6 +547,7 @@ fn snapshot() -> Vec<Record> {
     }));
     records.push(Record::MessageQueue(MessageQueueFact {
         snapshot,
+        namespace: Some(LARGE),
         queue: 7,
         messages: 2,
         bytes: 64,

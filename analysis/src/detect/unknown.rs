@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use hangdog_schemas::{Confidence, Finding, FindingKind};
+use hangdog_schemas::record::FIRST_PID_NAMESPACE;
+use hangdog_schemas::{Big, Confidence, Finding, FindingKind};
 
 use crate::graph::Graph;
 use crate::runtime::{self, Runtime};
@@ -54,7 +55,7 @@ pub(crate) fn unknown(view: &View<'_>, graph: &Graph) -> Finding {
         )),
         culprits: Vec::new(),
         edges: Vec::new(),
-        advice: advice(view),
+        advice: advice(view, !reasons.is_empty()),
         rescue: Vec::new(),
         unknown: reasons,
         id: String::new(),
@@ -65,13 +66,36 @@ pub(crate) fn unknown(view: &View<'_>, graph: &Graph) -> Finding {
 /// Programs that are asked one by one.
 const ASKED: usize = 2;
 
-fn advice(view: &View<'_>) -> Vec<String> {
+fn advice(view: &View<'_>, is_short_of_facts: bool) -> Vec<String> {
     let mut advice = vec![
         "add the tracing layer or `hangdog phase` to the programs, so that their operations are recorded".to_owned(),
         "run `hangdog doctor` to see what this machine hides from hangdog".to_owned(),
     ];
+    if is_short_of_facts {
+        advice.extend(out_of_reach(view));
+    }
     let of_run = view.snapshot.processes.keys().copied().filter(|pid| view.is_of_run(*pid));
     let with_runtime = of_run.filter(|pid| Runtime::of(view, *pid) != Runtime::Native);
     advice.extend(with_runtime.take(ASKED).map(|pid| runtime::advice(view, pid)));
+    advice
+}
+
+/// What hangdog had no way to see where it was, and how to get it.
+fn out_of_reach(view: &View<'_>) -> Vec<String> {
+    let header = view.timeline.header();
+    let mut advice = Vec::new();
+    if header.pid_namespace != Big(FIRST_PID_NAMESPACE) {
+        advice.push(
+            "run hangdog outside of the container, or start that with the host's processes (`--pid=host`): it saw only \
+             the processes of its own pid namespace"
+                .to_owned(),
+        );
+    }
+    if header.uid != 0 {
+        let who = header.uid;
+        advice.push(format!(
+            "run hangdog as root to see the processes of other users: it had the rights of user {who}"
+        ));
+    }
     advice
 }

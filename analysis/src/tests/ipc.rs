@@ -190,6 +190,28 @@ fn semaphores_of_system_v_tell_who_changed_them_last() {
 }
 
 #[test]
+fn each_ipc_namespace_numbers_its_own() {
+    // Sets and queues of the same number in two namespaces: one is free, what holds the other is told.
+    let scene = "proc 10 sems <5 wait4(11) ipc=7
+         proc 11 one <10 semop(5,#0-1,1) ipc=7
+         proc 12 two <10 semop(5,#0-1,1) ipc=8
+         semaphore 5 0 1 12 ipc=8
+         semaphore 5 0 0 40 ipc=7
+         ended 40 taker 9";
+    check(scene, "nothing");
+    let held = scene.replace("5 0 1 12 ipc=8", "5 0 0 12 ipc=8");
+    check(&held, "orphan-wait likely: ; 10>11 child-exit, 11>nobody semaphore");
+    // Of a namespace nothing was read: what the other one holds says nothing about it.
+    check(&held.replace("semaphore 5 0 0 40 ipc=7", ""), "nothing");
+    let queues = "proc 10 starter <5 wait4(11) ipc=7
+         proc 11 one <10 msgrcv(6,0,8,2,0) ipc=7
+         proc 12 two <10 msgsnd(6,0,8,0) ipc=7
+         messages 6 99 99 ipc=8
+         messages 6 12 11 ipc=7";
+    check(queues, "deadlock-cycle likely: 11 12; 10>11 child-exit, 11>12 shared-event, 12>11 shared-event");
+}
+
+#[test]
 fn a_semaphore_that_a_dead_process_took() {
     let scene = "proc 10 sems <5 wait4(11)
          proc 11 one <10 semop(5,#0-1,1)

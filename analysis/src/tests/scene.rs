@@ -13,7 +13,7 @@
 //! locked flock 11 8:1:77                  /proc/locks: 11 waits
 //! ended 40 worker 9                       a process that was there before, and the signal that killed it
 //! lockfile /w/a.lock file 9 40- by=39- a file, directory or link written 9 s ago that names 40 and was made by 39; `-`: no such process
-//! semaphore 5 0 0 40                      set, number, value, who changed it last; `foreign`: not the run's
+//! semaphore 5 0 0 40                      set, number, value, who changed it last; `foreign`: not the run's; `ipc=7`
 //! messages 6 12 11                        number of a queue, who sent last, who received last; `foreign`: not the run's
 //! limit inotify 1000 128/128 12=100        a limit of user 1000 (descriptors: of a process; tasks: of a group), 100 of it of 12
 //! phase 12.13 1 0 walk /tmp; serve=fuse:/mnt link=a>b

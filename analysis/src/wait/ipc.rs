@@ -2,8 +2,10 @@
 //! tells who changed one last, or sent and received last, and any process that knows the number may do so. Queues of
 //! POSIX have descriptors, and a name until it is removed.
 
+use std::fmt;
+
 use hangdog_schemas::fact::{Access, Argument, FdFact, SemaphoreFact, Syscall, ThreadFact};
-use hangdog_schemas::{Confidence, Pid, ResourceKey, Watched};
+use hangdog_schemas::{Confidence, Inode, Pid, ResourceKey, Watched};
 
 use super::call::{Outcome, descriptor};
 use super::fd::Direction;
@@ -19,7 +21,11 @@ pub(super) fn semaphore(view: &View<'_>, thread: &ThreadFact, syscall: &Syscall)
     let Some(set) = syscall.arg(0).and_then(|set| u32::try_from(set).ok()) else { return unknown() };
     let operations = syscall.memory(1).and_then(|memory| memory.seen());
     let Some(Argument::SemaphoreOperations(operations)) = operations else { return unknown() };
-    let fact = |number: u16| view.snapshot.semaphores.iter().find(|fact| (fact.set, fact.number) == (set, number));
+    let namespace = view.ipc_namespace(thread.thread.process.pid);
+    let fact = |number: u16| {
+        let mut facts = view.snapshot.semaphores.iter().filter(|fact| (fact.set, fact.number) == (set, number));
+        facts.find(|fact| is_there(fact.namespace, namespace))
+    };
     // All of them are done at once: it waits for the first that cannot be.
     let blocking = operations.iter().find_map(|operation| {
         let fact = fact(operation.number)?;
@@ -34,11 +40,21 @@ pub(super) fn semaphore(view: &View<'_>, thread: &ThreadFact, syscall: &Syscall)
     }
 }
 
+/// Whether a fact is of the namespace in which somebody waits. Older captures name none.
+fn is_there(of_fact: Option<Inode>, of_waiter: Option<Inode>) -> bool {
+    of_fact.is_none_or(|namespace| of_waiter == Some(namespace))
+}
+
+/// Each namespace numbers its own.
+fn in_namespace(namespace: Option<Inode>, number: fmt::Arguments<'_>) -> String {
+    namespace.map_or_else(|| number.to_string(), |namespace| format!("{namespace}:{number}"))
+}
+
 fn wait(view: &View<'_>, thread: &ThreadFact, fact: &SemaphoreFact) -> Wait {
     let process = thread.thread.process;
     let facts = view.thread_ref((process.pid, thread.thread.tid));
     let name = format!("semaphore {} of set {}", fact.number, fact.set);
-    let key = ResourceKey::new("sem", format!("{}/{}", fact.set, fact.number));
+    let key = ResourceKey::new("sem", in_namespace(fact.namespace, format_args!("{}/{}", fact.set, fact.number)));
     let mut wait = Wait::new(Class::Semaphore, key, &name)
         .because(format!("{name} is {}, and {} wait for it to grow", fact.value, fact.waiting), facts.clone())
         .at_most(Confidence::Likely, "who would change the semaphore next: it has no owner");
@@ -81,10 +97,12 @@ pub(super) fn message_queue(
     let wanted = if direction == Direction::Read { "a message in" } else { "room in" };
     let who = (thread.thread.process.pid, thread.thread.tid);
     let facts = view.thread_ref(who);
-    let mut wait =
-        Wait::new(Class::SharedEvent, ResourceKey::new("msg", queue), format!("{wanted} message queue {queue}"))
-            .at_most(Confidence::Likely, "who would use the message queue next: it has no owner");
-    let fact = view.snapshot.message_queues.iter().find(|fact| fact.queue == queue);
+    let namespace = view.ipc_namespace(thread.thread.process.pid);
+    let key = ResourceKey::new("msg", in_namespace(namespace, format_args!("{queue}")));
+    let mut wait = Wait::new(Class::SharedEvent, key, format!("{wanted} message queue {queue}"))
+        .at_most(Confidence::Likely, "who would use the message queue next: it has no owner");
+    let mut facts_of_it = view.snapshot.message_queues.iter().filter(|fact| fact.queue == queue);
+    let fact = facts_of_it.find(|fact| is_there(fact.namespace, namespace));
     if let Some(fact) = fact {
         let (messages, bytes) = (fact.messages, fact.bytes);
         wait = wait.because(format!("message queue {queue} holds {messages} messages of {bytes} bytes"), facts);

@@ -3,10 +3,12 @@
 use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::Path;
 
 use hangdog_collector::ktrace::{Missing, available};
 use hangdog_collector::observe::files::fanotify_fails;
+use hangdog_collector::observe::worker::mapping_query_fails;
+use hangdog_collector::pidfd_fails;
+use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, openat2};
 use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, netlink, recv, send, socket_with};
 
 use super::{Check, State};
@@ -23,27 +25,38 @@ fn running() -> (String, (u32, u32)) {
     (release, version)
 }
 
+/// What hangdog needs of a kernel's age, tried: distributions bring parts of later kernels, and a filter of system calls
+/// may take some away.
 pub(super) fn release() -> Check {
-    let (release, version) = running();
-    if version >= (6, 11) {
-        Check::ok("kernel", release)
-    } else if version >= (5, 4) {
-        Check::short(
-            "kernel",
-            State::Limited,
-            release,
-            "before 6.11 a mapping is looked up in /proc/PID/maps, which may have to be given up where memory is locked",
-            "run a kernel from 6.11 on",
-        )
-    } else {
-        Check::short(
+    let (release, _) = running();
+    if let Some(why) = pidfd_fails() {
+        return Check::short(
             "kernel",
             State::Missing,
-            release,
-            "before 5.4 there is no waiting on a pidfd: hangdog cannot tell a process from a later one with its number",
-            "run a kernel from 5.4 on",
-        )
+            format!("{release}: no waiting on a pidfd ({why})"),
+            "hangdog cannot tell a process from a later one with its number, and starts no command",
+            "run a kernel from 5.9 on, or allow `pidfd_open` and `waitid` in the container's seccomp profile",
+        );
     }
+    if let Err(why) = openat2(CWD, "/", OFlags::PATH | OFlags::CLOEXEC, Mode::empty(), ResolveFlags::empty()) {
+        return Check::short(
+            "kernel",
+            State::Missing,
+            format!("{release}: no openat2 ({why})"),
+            "what a run keeps in memory is not removed, and lock files and the directories of a run are not looked at",
+            "run a kernel from 5.9 on, or allow `openat2` and `close_range` in the container's seccomp profile",
+        );
+    }
+    if let Some(why) = mapping_query_fails() {
+        return Check::short(
+            "kernel",
+            State::Limited,
+            format!("{release}: no query of a single mapping ({why})"),
+            "a mapping is looked up in /proc/PID/maps, which may have to be given up where memory is locked",
+            "run a kernel from 6.11 on",
+        );
+    }
+    Check::ok("kernel", release)
 }
 
 /// Files under `/proc/PID` that depend on how the kernel was built, tried on our own process.
@@ -65,7 +78,7 @@ pub(super) fn proc_files() -> [Check; 4] {
             "kernel-stacks",
             "/proc/self/stack",
             "what a wait channel hides (who is behind a directory lock or in an exit) stays unknown",
-            "run hangdog as root, or give it CAP_SYS_ADMIN; the kernel needs CONFIG_STACKTRACE",
+            "run hangdog as root with CAP_SYS_ADMIN (containers: `--cap-add SYS_ADMIN`); the kernel needs CONFIG_STACKTRACE",
         ),
         file(
             "children",
@@ -109,7 +122,7 @@ pub(super) fn fuse_device() -> Check {
 }
 
 fn libc_nonblock() -> i32 {
-    rustix::fs::OFlags::NONBLOCK.bits().cast_signed()
+    OFlags::NONBLOCK.bits().cast_signed()
 }
 
 pub(super) fn fuse_connections() -> Check {
@@ -120,7 +133,7 @@ pub(super) fn fuse_connections() -> Check {
     });
     let cost = "how many requests of a FUSE mount wait is not seen, and a stuck one cannot be aborted";
     if !mounted {
-        let advice = "mount -t fusectl fusectl /sys/fs/fuse/connections";
+        let advice = "mount -t fusectl fusectl /sys/fs/fuse/connections (containers: `-v /sys/fs/fuse/connections:/sys/fs/fuse/connections`)";
         return Check::short(name, State::Missing, format!("fusectl is not mounted on {place}"), cost, advice);
     }
     if super::rights::reads_all_files() {
@@ -145,7 +158,7 @@ pub(super) fn fuse_server() -> Check {
             "fuse-servers",
             State::Limited,
             format!("fdinfo of /dev/fuse does not name the connection (kernel {release})"),
-            "who serves a FUSE mount is inferred from who mounted it and who has /dev/fuse open: `likely`, not `certain`",
+            "who serves a FUSE mount is not seen: whoever waits for its reply is told as `unknown`",
             "run a kernel from 6.16 on",
         )
     }
@@ -210,14 +223,15 @@ pub(super) fn control_groups() -> Check {
     }
 }
 
-/// Tries it on the file system of `/`, and takes it back at once.
+/// Tries it on the file system of the working directory, where runs are watched, and takes it back at once: it may work
+/// there and not on another one, such as the overlay of a container.
 pub(super) fn file_events() -> Check {
     let name = "file-events";
-    let Some(why) = fanotify_fails(Path::new("/")) else {
+    let Some(why) = fanotify_fails() else {
         return Check::ok(name, "fanotify tells who opens, makes and removes files");
     };
     let cost = "in the working directory of a run only names are told, not who did it, and not below the first 512 directories";
-    let advice = "run hangdog as root on a kernel from 5.17 on";
+    let advice = "run hangdog as root on a kernel from 5.17 on (containers: `--cap-add SYS_ADMIN`)";
     match rustix::fs::inotify::init(rustix::fs::inotify::CreateFlags::CLOEXEC) {
         Ok(_) => {
             Check::short(name, State::Limited, format!("inotify; fanotify is not to be had: {why}"), cost, advice)
@@ -239,11 +253,11 @@ pub(super) fn recorder() -> Check {
     match available() {
         Ok(()) => Check::ok(name, "tracefs gives an instance of its own"),
         Err(why @ Missing::Denied(_)) => {
-            Check::short(name, State::Limited, why.to_string(), cost, "run hangdog as root, or give it CAP_SYS_ADMIN")
+            let advice = "run hangdog as root with CAP_SYS_ADMIN (containers: `--privileged`)";
+            Check::short(name, State::Limited, why.to_string(), cost, advice)
         }
         Err(why @ Missing::Namespace) => {
-            let advice =
-                "run hangdog outside of the container, or with the host's processes (`--pid=host`) and CAP_SYS_ADMIN";
+            let advice = "run hangdog outside of the container, or with the host's processes and rights (`--pid=host --privileged`)";
             Check::short(name, State::Limited, why.to_string(), cost, advice)
         }
         Err(why) => Check::short(name, State::Missing, why.to_string(), cost, "use a kernel with CONFIG_FTRACE"),

@@ -67,7 +67,8 @@ impl Check {
 
 /// Looks at everything, in the order in which it matters.
 pub(crate) fn examine() -> Vec<Check> {
-    let mut checks = vec![kernel::release(), rights::capabilities(), rights::yama(), rights::hidepid()];
+    let mut checks =
+        vec![kernel::release(), rights::capabilities(), rights::yama(), rights::hidepid(), rights::pid_namespace()];
     checks.extend(kernel::proc_files());
     checks.extend([
         kernel::fuse_device(),

@@ -2,25 +2,28 @@
 
 use std::fs;
 
-use hangdog_collector::user_namespace_fails;
+use hangdog_collector::{is_first_pid_namespace, user_namespace_fails};
 
 use super::{Check, State};
 
 /// Capabilities that show or free more, by number (linux/capability.h).
 const WANTED: [(u32, &str); 5] = [
-    (2, "CAP_DAC_READ_SEARCH"),
+    (CAP_DAC_READ_SEARCH, "CAP_DAC_READ_SEARCH"),
     (5, "CAP_KILL"),
     (19, "CAP_SYS_PTRACE"),
-    (21, "CAP_SYS_ADMIN"),
-    (1, "CAP_DAC_OVERRIDE"),
+    (CAP_SYS_ADMIN, "CAP_SYS_ADMIN"),
+    (CAP_DAC_OVERRIDE, "CAP_DAC_OVERRIDE"),
 ];
 
 pub(super) fn capabilities() -> Check {
     let name = "rights";
     let effective = effective();
     let uid = rustix::process::geteuid().as_raw();
-    let lacking: Vec<&str> =
-        WANTED.iter().filter(|(number, _)| effective >> number & 1 == 0).map(|(_, name)| *name).collect();
+    // Whoever may write all files may read them.
+    let is_there = |number: u32| {
+        effective >> number & 1 == 1 || number == CAP_DAC_READ_SEARCH && effective >> CAP_DAC_OVERRIDE & 1 == 1
+    };
+    let lacking: Vec<&str> = WANTED.iter().filter(|(number, _)| !is_there(*number)).map(|(_, name)| *name).collect();
     if lacking.is_empty() && is_initial_user_namespace() {
         return Check::ok(name, format!("user {uid} with all capabilities that are used"));
     }
@@ -34,10 +37,32 @@ pub(super) fn capabilities() -> Check {
         State::Limited,
         found,
         "of processes of other users (or with other rights) only names and states are seen: a resolver among them is named at most `possible`",
-        "run hangdog as root where the run has processes of several users",
+        match uid {
+            0 => {
+                "give hangdog these capabilities (containers: `--cap-add`) where the run has processes of several users"
+            }
+            _ => "run hangdog as root where the run has processes of several users",
+        },
     )
 }
 
+/// Whoever is outside of a container may hold what a run in it waits for.
+pub(super) fn pid_namespace() -> Check {
+    let name = "pid-namespace";
+    if is_first_pid_namespace() {
+        return Check::ok(name, "all processes of the machine can be seen");
+    }
+    Check::short(
+        name,
+        State::Limited,
+        "this is a pid namespace of its own, as containers have: processes outside of it are not seen",
+        "who holds a lock or the other end of a FIFO or socket from outside is not seen: such a wait is told as `unknown` or `possible`",
+        "run hangdog outside of the container, or start that with the host's processes (`--pid=host`)",
+    )
+}
+
+/// Reading what belongs to others.
+const CAP_DAC_READ_SEARCH: u32 = 2;
 /// Mounting, and much else.
 const CAP_SYS_ADMIN: u32 = 21;
 /// Writing and reading what belongs to others.
@@ -120,7 +145,7 @@ pub(super) fn user_namespaces() -> Check {
             State::Missing,
             format!("this user cannot mount in namespaces of its own: {why}"),
             "`hangdog demo` cannot mount FUSE as this user and shows pipes and file locks instead",
-            "sysctl user.max_user_namespaces=15000 kernel.unprivileged_userns_clone=1, or run the demo as root",
+            "sysctl user.max_user_namespaces=15000 kernel.unprivileged_userns_clone=1, or run the demo as root (containers: `--cap-add SYS_ADMIN`)",
         )
     }
 }

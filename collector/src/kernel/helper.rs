@@ -6,7 +6,8 @@ use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
 
-use nix::sys::signal::{SigHandler, SigSet, SigmaskHow, Signal, signal, sigprocmask};
+use nix::sys::signal::{SigHandler, SigSet, SigmaskHow, Signal, kill, signal, sigprocmask};
+use nix::sys::wait::waitpid;
 use nix::unistd::{ForkResult, chdir, fork, setsid};
 use rustix::fs::{Mode, OFlags, open};
 use rustix::process::{WaitId, WaitIdOptions, pidfd_send_signal, waitid};
@@ -49,7 +50,14 @@ pub(crate) fn fork_helper(
     match unsafe { fork() }? {
         ForkResult::Parent { child } => {
             let pid = child.as_raw() as u32;
-            let pidfd = open_process(pid).ok_or_else(io::Error::last_os_error)?;
+            let Some(pidfd) = open_process(pid) else {
+                let error = io::Error::last_os_error();
+                // Nobody could wait for it: it must not stay (seen as on Linux 4.19, which has no pidfds). Its number is its
+                // own until we wait for it.
+                let _ = kill(child, Signal::SIGKILL);
+                let _ = waitpid(child, None);
+                return Err(error);
+            };
             Ok(Helper { pid, pidfd })
         }
         ForkResult::Child => {

@@ -18,12 +18,33 @@ pub use user_namespace::user_namespace_fails;
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::Duration;
 
+use hangdog_schemas::record::FIRST_PID_NAMESPACE;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::process::{Pid, PidfdFlags, pidfd_open};
+use rustix::io::Errno;
+use rustix::process::{Pid, PidfdFlags, WaitId, WaitIdOptions, getpid, pidfd_open, waitid};
 
 /// Opens a process by number; `None` when there is none.
 pub(crate) fn open_process(pid: u32) -> Option<OwnedFd> {
     pidfd_open(Pid::from_raw(pid as i32)?, PidfdFlags::empty()).ok()
+}
+
+/// Whether all processes of the machine can be seen: in any other pid namespace only those that are in it.
+pub fn is_first_pid_namespace() -> bool {
+    let first = format!("pid:[{FIRST_PID_NAMESPACE}]");
+    std::fs::read_link("/proc/self/ns/pid").is_ok_and(|name| name.as_os_str() == first.as_str())
+}
+
+/// Why a process cannot be held and waited for by a pidfd (Linux 5.4), if so: tried on our own.
+pub fn pidfd_fails() -> Option<std::io::Error> {
+    let own = match pidfd_open(getpid(), PidfdFlags::empty()) {
+        Ok(own) => own,
+        Err(error) => return Some(error.into()),
+    };
+    match waitid(WaitId::PidFd(own.as_fd()), WaitIdOptions::EXITED | WaitIdOptions::NOHANG) {
+        // Nobody is their own child.
+        Ok(_) | Err(Errno::CHILD) => None,
+        Err(error) => Some(error.into()),
+    }
 }
 
 /// Whether the process behind a pidfd has ended (it may still be a zombie).

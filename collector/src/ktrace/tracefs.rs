@@ -14,8 +14,6 @@ use rustix::mount::{FsMountFlags, FsOpenFlags, MountAttrFlags, fsconfig_create, 
 
 use super::layout::Layout;
 
-/// The number of the first pid namespace (`PROC_PID_INIT_INO`, include/linux/proc_ns.h).
-const FIRST_PID_NAMESPACE: &str = "pid:[4026531836]";
 /// Magic number of tracefs, linux/magic.h.
 const TRACEFS: u64 = 0x7472_6163;
 /// No file of tracefs that is read here is longer.
@@ -53,7 +51,7 @@ impl Tracefs {
         if cfg!(target_endian = "big") {
             return Err(Missing::Endian);
         }
-        if !std::fs::read_link("/proc/self/ns/pid").is_ok_and(|name| name.as_os_str() == FIRST_PID_NAMESPACE) {
+        if !crate::kernel::is_first_pid_namespace() {
             return Err(Missing::Namespace);
         }
         if let Some(root) = mounted() {

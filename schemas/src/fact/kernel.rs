@@ -59,6 +59,9 @@ pub struct FuseFact {
 pub struct SemaphoreFact {
     /// The snapshot.
     pub snapshot: SnapshotId,
+    /// IPC namespace: each numbers its own. `None` in older captures, where no two of them occur.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub namespace: Option<Inode>,
     /// Number of the set.
     pub set: u32,
     /// Which of the set.
@@ -79,6 +82,9 @@ pub struct SemaphoreFact {
 pub struct MessageQueueFact {
     /// The snapshot.
     pub snapshot: SnapshotId,
+    /// IPC namespace: each numbers its own. `None` in older captures, where no two of them occur.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub namespace: Option<Inode>,
     /// Number of the queue.
     pub queue: u32,
     /// Messages in it.

@@ -1,7 +1,7 @@
 //! What `hangdog doctor` says in places with fewer rights is tried there, claim by claim; and `hangdog run` names a
 //! hang with what it has.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -12,6 +12,8 @@ use hangdog_schemas::record::WatchedBy;
 use hangdog_schemas::{Confidence, FindingKind, Record};
 use hangdog_tests::{Bench, Undo, programs, until};
 use serde_json::Value;
+
+use crate::descendants;
 
 /// Needs `H`, `S`, `D`, `C`, `P`: hangdog, the scenarios, a directory, a FUSE connection of somebody else, its server.
 const SCRIPT: &str = r#"
@@ -24,10 +26,12 @@ try system-calls cat /proc/self/syscall
 try wait-channels cat /proc/self/wchan
 try kernel-stacks cat /proc/self/stack
 try children cat /proc/thread-self/children
-try fuse-device sh -c ': <> /dev/fuse'
+try fuse-device sh -c 'test -c /dev/fuse && : <> /dev/fuse'
 try fuse-connections cat "/sys/fs/fuse/connections/$C/waiting"
 try control-groups test -e /sys/fs/cgroup/cgroup.controllers -o -d /sys/fs/cgroup/freezer
 try hidepid cat /proc/1/status
+try pid-namespace sh -c 'test "$(cat /proc/$P/comm)" = server'
+try kernel "$S" asks-for-a-mapping
 try user-namespaces sh -c 'unshare -m true || unshare -Urm true'
 # In a pid namespace of its own the server is not there, or another process has its number.
 if test "$(cat /proc/$P/comm)" = server; then try rights readlink /proc/$P/cwd; fi 2> /dev/null
@@ -41,7 +45,7 @@ echo "unix $?"
 "#;
 
 /// Before the script: what makes the place.
-const PLACES: [(&str, &[&str]); 7] = [
+const PLACES: [(&str, &[&str]); 8] = [
     ("root", &[]),
     ("ordinary user", USER),
     (
@@ -97,6 +101,7 @@ const PLACES: [(&str, &[&str]); 7] = [
         ],
     ),
     ("without tracefs and fusectl", &["unshare", "-m", "sh", "-c", WITHOUT, "sh"]),
+    ("an older kernel", &["$S", "as-on-linux", "5.10"]),
 ];
 const USER: &[&str] = &["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups"];
 const DOCKER: &str = "-all,+chown,+dac_override,+fowner,+fsetid,+kill,+setgid,+setuid,+setpcap,+net_bind_service,+net_raw,+sys_chroot,+mknod,+audit_write,+setfcap";
@@ -105,22 +110,22 @@ const HIDE: &str = "mount -o remount,hidepid=2 /proc && \"$@\"; exit $?";
 const WITHOUT: &str = "for place in /sys/kernel/tracing /sys/kernel/debug; do mount -t tmpfs tmpfs $place; done
 umount -l /sys/fs/fuse/connections; exec \"$@\"";
 
-/// Claims that show in a capture, in what the kernel says of somebody else, by the kernel's version alone, or where others'
-/// processes are there.
-const SHOWN_ELSEWHERE: [&str; 7] =
-    ["file-events", "kernel-recorder", "socket-diagnosis", "yama", "fuse-servers", "kernel", "rights"];
+/// Claims that show in a capture, in what the kernel says of somebody else, or where others' processes are there.
+const SHOWN_ELSEWHERE: [&str; 6] =
+    ["file-events", "kernel-recorder", "socket-diagnosis", "yama", "fuse-servers", "rights"];
 
 /// Somebody else's mount, whose requests wait.
-struct Foreign {
+pub(crate) struct Foreign {
+    /// Before the directory goes.
+    _undo: Undo,
     bench: Bench,
     starter: Child,
     connection: String,
     server: u32,
-    _undo: Undo,
 }
 
 impl Foreign {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let bench = Bench::new(programs!());
         let mount = bench.path("mount");
         let undo = Undo::by("umount -l \"$1\"", [&mount]);
@@ -132,8 +137,10 @@ impl Foreign {
             Some(line.split(' ').nth(2)?.split_once(':')?.1.to_owned())
         });
         until("the victim", || bench.roles().iter().any(|(role, _)| role == "victim").then_some(()));
-        let server = bench.roles().into_iter().find_map(|(role, pid)| (role == "server").then_some(pid));
-        Self { bench, starter, connection, server: server.expect("a server"), _undo: undo }
+        let server = until("the server", || {
+            bench.roles().into_iter().find_map(|(role, pid)| (role == "server").then_some(pid))
+        });
+        Self { bench, starter, connection, server, _undo: undo }
     }
 
     /// Whether the kernel says which connection a server of FUSE has.
@@ -167,13 +174,42 @@ pub(crate) fn claims_are_true() {
     let foreign = Foreign::new();
     std::thread::scope(|scope| {
         for (name, place) in PLACES {
-            scope.spawn(|| Visit::new(name, place, &foreign).check(&foreign));
+            scope.spawn(|| {
+                let bench = Bench::new(programs!());
+                let scenario = bench.scenario("x", &[])[0].clone();
+                let words =
+                    place.iter().map(|word| if *word == "$S" { scenario.clone() } else { OsString::from(word) });
+                Visit::new(name, bench, words.collect(), &foreign).check(&foreign);
+            });
         }
     });
 }
 
+/// What is too old is said; without pidfds no command is started.
+pub(crate) fn too_old_a_kernel_is_told() {
+    let bench = Bench::new(programs!());
+    let on_linux = |version: &str, arguments: &[&str]| {
+        let mut line = bench.scenario("as-on-linux", &[version.as_ref()]);
+        line.push(bench.hangdog([""; 0]).get_program().to_owned());
+        line.extend(arguments.iter().map(OsString::from));
+        bench.end_of(&mut bench.unwatched(line))
+    };
+    for (version, state) in [("4.19", "missing"), ("5.4", "missing"), ("5.10", "limited")] {
+        let doctor = on_linux(version, &["doctor", "--json"]);
+        let checks: Vec<Value> = serde_json::from_str(&doctor.stdout).expect("a list");
+        let kernel = checks.iter().find(|check| check["name"] == "kernel").expect("a check of the kernel");
+        assert_eq!(kernel["state"], state, "{version}: {kernel}");
+    }
+    let marker = bench.path("started");
+    let run = on_linux("4.19", &["run", "--", "touch", marker.to_str().expect("a path of ours")]);
+    assert_eq!((run.status.code(), marker.exists()), (Some(125), false), "{}", run.stderr);
+    assert!(run.stderr.starts_with("hangdog: "), "{}", run.stderr);
+    // Nor does one of hangdog's own helpers stay.
+    descendants::none(&marker.to_string_lossy(), &BTreeSet::new(), &run.stderr);
+}
+
 /// What came of it.
-struct Visit {
+pub(crate) struct Visit {
     name: &'static str,
     bench: Bench,
     told: String,
@@ -182,14 +218,12 @@ struct Visit {
 }
 
 impl Visit {
-    fn new(name: &'static str, place: &[&str], foreign: &Foreign) -> Self {
-        let bench = Bench::new(programs!());
+    /// `place` comes before the script.
+    pub(crate) fn new(name: &'static str, bench: Bench, mut place: Vec<OsString>, foreign: &Foreign) -> Self {
         fs::set_permissions(bench.path(""), fs::Permissions::from_mode(0o777)).expect("our own directory");
-        let scenario = bench.scenario("x", &[])[0].clone();
-        let words = place.iter().map(|word| if *word == "$S" { scenario.clone() } else { OsString::from(word) });
-        let line: Vec<OsString> = words.chain(["sh", "-c", SCRIPT].map(OsString::from)).collect();
-        let mut command = bench.unwatched(line);
-        command.env("H", bench.hangdog([""; 0]).get_program()).env("S", &scenario);
+        place.extend(["sh", "-c", SCRIPT].map(OsString::from));
+        let mut command = bench.unwatched(place);
+        command.env("H", bench.hangdog([""; 0]).get_program()).env("S", &bench.scenario("x", &[])[0]);
         command.env("D", bench.path("")).env("C", &foreign.connection).env("P", foreign.server.to_string());
         let ended = bench.end_of(&mut command);
         let json = fs::read_to_string(bench.path("doctor.json")).unwrap_or_default();
@@ -206,7 +240,7 @@ impl Visit {
         Self { name, bench, told: ended.stdout, errors: errors.concat(), claims }
     }
 
-    fn check(&self, foreign: &Foreign) {
+    pub(crate) fn check(&self, foreign: &Foreign) {
         for (claim, state) in &self.claims {
             self.check_claim(claim, state == "ok");
         }

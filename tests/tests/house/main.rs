@@ -5,11 +5,13 @@
 //! | `roaming` | commands that are hard to follow, beside others that look the same |
 //! | `killed` | hangdog killed at any moment |
 //! | `cleaned` | what a killed run left, and `hangdog clean` |
-//! | `degrees` | fewer rights: `hangdog doctor` tells the truth about them |
+//! | `degrees` | fewer rights, older kernels: `hangdog doctor` tells the truth about them |
+//! | `container` | the same in real containers of Docker |
 //! | `rounds` | how often, and several at once |
 //! | `descendants` | who is left of a run |
 
 mod cleaned;
+mod container;
 mod degrees;
 mod descendants;
 mod killed;
@@ -17,7 +19,7 @@ mod roaming;
 mod rounds;
 
 use hangdog_tests::{Needs, trial};
-use libtest_mimic::Arguments;
+use libtest_mimic::{Arguments, Trial};
 
 fn main() {
     hangdog_tests::as_in_the_foreground();
@@ -33,6 +35,11 @@ fn main() {
             cleaned::processes_connections_and_mounts,
         ),
         trial("what doctor claims is so, with fewer rights too", Needs::That(no_mount), degrees::claims_are_true),
+        trial("a kernel that is too old is told of", Needs::Nothing, degrees::too_old_a_kernel_is_told),
+        in_docker::<0>(),
+        in_docker::<1>(),
+        in_docker::<2>(),
+        in_docker::<3>(),
         trial("clean: a mount without a server", Needs::That(no_mount), cleaned::a_mount_without_a_server),
         trial("clean: the same place used again", Needs::That(no_mount), cleaned::the_same_place_used_again),
     ];
@@ -40,8 +47,14 @@ fn main() {
     libtest_mimic::run(&Arguments { test_threads: Some(1), ..arguments }, trials).exit();
 }
 
+/// The claims of doctor in one of the containers.
+fn in_docker<const NUMBER: usize>() -> Trial {
+    let name = format!("what doctor claims is so in Docker: {}", container::CONTAINERS[NUMBER].0);
+    trial(name, Needs::That(container::missing::<NUMBER>), container::claims_are_true::<NUMBER>)
+}
+
 /// Why nothing can be mounted that is known for good, if so.
-fn no_mount() -> Option<String> {
+pub(crate) fn no_mount() -> Option<String> {
     let fuse = || std::fs::File::open("/dev/fuse").err().map(|error| format!("needs /dev/fuse ({error})"));
     let release = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
     let mut numbers = release.split(['.', '-']).map_while(|word| word.parse::<u32>().ok());

@@ -71,7 +71,7 @@ fn header() -> RunHeader {
         kernel: "6.18".to_owned(),
         arch: "x86_64".to_owned(),
         boot_id: "boot".to_owned(),
-        pid_namespace: Big(1),
+        pid_namespace: Big(FIRST_PID_NAMESPACE),
         mount_namespace: Big(2),
         ticks_per_second: 100,
         page_size: 4096,
@@ -172,6 +172,7 @@ fn fact(line: &str, snapshot: SnapshotId, when: When) -> Vec<Record> {
             let words: Vec<u32> = rest.split(' ').filter_map(|word| word.parse().ok()).collect();
             vec![Record::Semaphore(SemaphoreFact {
                 snapshot,
+                namespace: number(rest, "ipc=").map(Big),
                 set: words[0],
                 number: words[1] as u16,
                 value: words[2],
@@ -184,6 +185,7 @@ fn fact(line: &str, snapshot: SnapshotId, when: When) -> Vec<Record> {
             let words: Vec<u32> = rest.split(' ').filter_map(|word| word.parse().ok()).collect();
             vec![Record::MessageQueue(MessageQueueFact {
                 snapshot,
+                namespace: number(rest, "ipc=").map(Big),
                 queue: words[0],
                 messages: 0,
                 bytes: 0,
@@ -256,7 +258,10 @@ fn process(text: &str, snapshot: SnapshotId, when: When) -> Vec<Record> {
         exe: words_after(rest, "exe=").map_or(Observed::NotAsked, Observed::Seen),
         cwd: Observed::Seen("/work".to_owned()),
         root: Observed::NotAsked,
-        namespaces: Observed::NotAsked,
+        namespaces: number(rest, "ipc=").map_or(Observed::NotAsked, |ipc| {
+            let first = Big(1);
+            Observed::Seen(Namespaces { mnt: Big(2), net: first, pid: first, user: first, ipc: Big(ipc) })
+        }),
         cgroups: Observed::NotAsked,
         frozen: Observed::Seen(call.contains(" frozen")),
         signals: number(rest, "caught=").map_or(Observed::NotAsked, |caught| {

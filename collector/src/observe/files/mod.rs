@@ -177,7 +177,9 @@ impl Files {
     }
 }
 
-/// Why this process gets no fanotify events of a file system, if so.
-pub fn fanotify_fails(directory: &Path) -> Option<String> {
-    watches::try_fanotify(directory).err().map(|errno| errno.desc().to_owned())
+/// Why this process gets no fanotify events of the file system of its working directory, if so. Where that is on FUSE or
+/// a network it is not looked up, and the root directory is tried.
+pub fn fanotify_fails() -> Option<String> {
+    let own = std::env::current_dir().ok().and_then(|path| place::resolve(&path).ok());
+    watches::try_fanotify(own.as_deref().unwrap_or(Path::new("/"))).err().map(|errno| errno.desc().to_owned())
 }

@@ -20,8 +20,6 @@ const PROC: u32 = 1;
 const LISTEN: u32 = 1;
 const IGNORE: u32 = 2;
 const NLMSG_DONE: u16 = 3;
-/// The first pid namespace (`PROC_PID_INIT_INO`): the numbers in events are its numbers.
-const FIRST_PIDS: &str = "pid:[4026531836]";
 /// Messages that wait for us, bytes as the kernel counts them.
 const ROOM: usize = 8 << 20;
 
@@ -49,7 +47,8 @@ pub(super) struct ProcEvents(OwnedFd);
 impl ProcEvents {
     /// Fails where they cannot be had.
     pub(super) fn listen() -> io::Result<Self> {
-        if std::fs::read_link("/proc/self/ns/pid")?.as_os_str() != FIRST_PIDS {
+        // The numbers in events are those of the first pid namespace.
+        if !crate::kernel::is_first_pid_namespace() {
             return Err(io::ErrorKind::Unsupported.into());
         }
         let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;

@@ -34,9 +34,9 @@ impl Taking {
             let elsewhere = Some(namespace) != own;
             let path = if elsewhere { format!("/proc/{pid}/{}", self.path(pid, "ns/ipc")) } else { String::new() };
             let hazard = if elsewhere { Hazard::Exec } else { Hazard::None };
-            ((set, number, elsewhere), Ask { pid: elsewhere.then_some(pid), hazard, path, what })
+            ((namespace, set, number), Ask { pid: elsewhere.then_some(pid), hazard, path, what })
         });
-        for ((set, number, elsewhere), answer) in self.reader.ask_for(asks.collect()).await {
+        for ((namespace, set, number), answer) in self.reader.ask_for(asks.collect()).await {
             let values = match &answer {
                 Observed::Seen(bytes) => three_words(bytes),
                 _ => None,
@@ -47,34 +47,26 @@ impl Taking {
             };
             let (snapshot, last) = (self.request.snapshot, Pid(last));
             // The run made that namespace, or entered it.
-            let made_by_run = elsewhere || self.request.baseline.is_new_semaphore_set(set);
-            self.scene.semaphores.push(SemaphoreFact { snapshot, set, number, value, waiting, last, made_by_run });
+            let made_by_run = Some(namespace) != own || self.request.baseline.is_new_semaphore_set(set);
+            let namespace = Some(namespace);
+            let fact = SemaphoreFact { snapshot, namespace, set, number, value, waiting, last, made_by_run };
+            self.scene.semaphores.push(fact);
         }
     }
 
-    /// The queues at which threads wait. Each namespace numbers its own, and a fact names none: a number that is waited at
-    /// in two of them is told of neither.
+    /// The queues at which threads wait.
     pub(super) async fn read_message_queues(&mut self, pids: &[Pid]) {
         let waits =
             |seen: &Seen| seen.tasks.iter().filter_map(|task| task.waits_in()).any(|call| queue_of(call).is_some());
         if !pids.iter().filter_map(|pid| self.scene.processes.get(pid)).any(waits) {
             return;
         }
-        // Of everybody, those of earlier rounds included.
-        let mut wanted: BTreeMap<u32, BTreeMap<Inode, Pid>> = BTreeMap::new();
+        // Of everybody, those of earlier rounds included. Each namespace numbers its own.
+        let mut by_namespace: BTreeMap<Inode, (Pid, BTreeSet<u32>)> = BTreeMap::new();
         for (pid, seen) in self.scene.kept() {
             let Some(namespace) = seen.namespaces.seen().map(|namespaces| namespaces.ipc) else { continue };
             for queue in seen.tasks.iter().filter_map(|task| task.waits_in()).filter_map(queue_of) {
-                wanted.entry(queue).or_default().insert(namespace, pid);
-            }
-        }
-        let mut by_namespace: BTreeMap<Inode, (Pid, BTreeSet<u32>)> = BTreeMap::new();
-        for (queue, namespaces) in wanted {
-            match namespaces.into_iter().collect::<Vec<_>>()[..] {
-                [(namespace, pid)] => {
-                    by_namespace.entry(namespace).or_insert((pid, BTreeSet::new())).1.insert(queue);
-                }
-                _ => self.gap(None, &format!("message queue {queue} of several namespaces"), Observed::Unsupported),
+                by_namespace.entry(namespace).or_insert((pid, BTreeSet::new())).1.insert(queue);
             }
         }
         let (snapshot, mut facts) = (self.request.snapshot, Vec::new());
@@ -93,6 +85,7 @@ impl Taking {
             let rows = lines(bytes).filter_map(queue_line).filter(|[queue, ..]| wanted.contains(queue));
             facts.extend(rows.map(|[queue, bytes, messages, sender, receiver]| MessageQueueFact {
                 snapshot,
+                namespace: Some(namespace),
                 queue,
                 messages,
                 bytes,

@@ -1,8 +1,11 @@
 //! Snapshots of real processes: pipes, locks, sockets, a stopped process, a dead FUSE mount.
 
+mod kinds;
+
 use std::io::{BufRead as _, IoSlice, Write as _};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::unix::process::CommandExt as _;
 use std::process::{Child, Command, Stdio};
 
 use hangdog_schemas::fact::{
@@ -115,6 +118,16 @@ struct Killed(Child);
 impl Drop for Killed {
     fn drop(&mut self) {
         let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// The first of a process group of its own.
+struct KilledGroup(Child);
+
+impl Drop for KilledGroup {
+    fn drop(&mut self) {
+        let _ = nix::sys::signal::killpg(nix::unistd::Pid::from_raw(self.0.id().cast_signed()), Signal::SIGKILL);
         let _ = self.0.wait();
     }
 }
@@ -432,4 +445,31 @@ fn message_queues_of_another_namespace_are_read_there() {
         facts.queues.iter().map(|fact| (fact.queue, fact.messages, fact.bytes, fact.made_by_run)).collect();
     assert_eq!(told, [(0, 1, 3, true)]);
     assert_eq!(facts.queues[0].last_sender, Pid(receiver.0.id()));
+}
+
+/// Two of them side by side.
+const TWO: &str = "unshare --ipc python3 -c \"$0\" & unshare --ipc python3 -c \"$0\" & wait";
+
+/// Two receivers, each in an IPC namespace of its own, where the first queue has the number 0.
+#[test]
+fn queues_of_one_number_in_two_namespaces_are_told_apart() {
+    if !rustix::process::geteuid().is_root() {
+        println!("SKIPPED: namespaces need root");
+        return;
+    }
+    if Command::new("unshare").arg("--version").stdout(Stdio::null()).status().is_err() {
+        println!("SKIPPED: there is no unshare");
+        return;
+    }
+    let mut command = Command::new("sh");
+    let shell = KilledGroup(command.args(["-c", TWO, RECEIVER]).process_group(0).spawn().expect("a shell"));
+    let facts = until(shell.0.id(), SnapshotExtent::Light, |facts| facts.queues.len() == 2);
+    let of = |fact: &MessageQueueFact| (fact.queue, fact.messages, facts.process(fact.last_sender.0).is_some());
+    assert_eq!(facts.queues.iter().map(of).collect::<Vec<_>>(), [(0, 1, true), (0, 1, true)]);
+    let namespaces: BTreeSet<_> = facts.queues.iter().map(|fact| fact.namespace).collect();
+    assert_eq!(namespaces.len(), 2, "{:?}", facts.queues);
+    for fact in &facts.queues {
+        let sender = facts.process(fact.last_sender.0).expect("looked for above");
+        assert_eq!(sender.namespaces.seen().map(|namespaces| namespaces.ipc), fact.namespace);
+    }
 }

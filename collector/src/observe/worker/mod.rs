@@ -39,6 +39,7 @@ pub use ask::{Ask, Hazard, Infos, What};
 pub use crew::Crew;
 pub use parts::{Kind, Part, parts};
 pub use process::ours;
+pub use reads::mapping_query_fails;
 pub use row::Row;
 
 use std::cell::RefCell;

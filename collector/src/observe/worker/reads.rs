@@ -2,7 +2,7 @@
 #![expect(unsafe_code, reason = "getdents64 and PROCMAP_QUERY into buffers of our own")]
 
 use std::ffi::CStr;
-use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd as _, AsRawFd, BorrowedFd, OwnedFd};
 
 use rustix::fs::{AtFlags, CWD, Mode, OFlags, statat};
 use rustix::io::Errno;
@@ -82,7 +82,7 @@ pub(super) fn errno() -> Errno {
 
 /// `struct procmap_query` of include/uapi/linux/fs.h (Linux 6.11).
 #[repr(C)]
-#[derive(Default)]
+#[derive(Debug, Default, PartialEq, Eq)]
 struct ProcmapQuery {
     size: u64,
     query_flags: u64,
@@ -108,26 +108,12 @@ pub(super) fn mapping(path: &CStr, address: u64, room: &mut Room<'_>) -> Result<
     let fd = open(CWD, path, OFlags::RDONLY)?;
     room.tick();
     let mut name = [0_u8; 256];
-    let mut query = ProcmapQuery {
-        size: size_of::<ProcmapQuery>() as u64,
-        query_addr: address,
-        vma_name_size: name.len() as u32,
-        vma_name_addr: name.as_mut_ptr() as u64,
-        ..ProcmapQuery::default()
-    };
-    // SAFETY: the structure says its own size and the buffer's, and both live through the call.
-    if unsafe { libc::ioctl(fd.as_raw_fd(), PROCMAP_QUERY as _, &raw mut query) } != 0 {
-        // A name that is too long for the buffer: the mapping without its name will do.
-        if errno() != Errno::NAMETOOLONG {
-            return Err(errno());
-        }
-        query.vma_name_size = 0;
-        query.vma_name_addr = 0;
-        // SAFETY: as above.
-        if unsafe { libc::ioctl(fd.as_raw_fd(), PROCMAP_QUERY as _, &raw mut query) } != 0 {
-            return Err(errno());
-        }
+    let mut query = query_mapping(fd.as_fd(), address, &mut name);
+    if query == Err(Errno::NAMETOOLONG) {
+        // For the buffer: the mapping without its name will do.
+        query = query_mapping(fd.as_fd(), address, &mut []);
     }
+    let query = query?;
     let device = u64::from(query.dev_major) << 32 | u64::from(query.dev_minor);
     for word in [query.vma_start, query.vma_end, query.vma_flags, device] {
         room.push(&word.to_ne_bytes());
@@ -135,6 +121,30 @@ pub(super) fn mapping(path: &CStr, address: u64, room: &mut Room<'_>) -> Result<
     room.push(&name[..(query.vma_name_size as usize).min(name.len())]);
     room.tick();
     Ok(())
+}
+
+fn query_mapping(maps: BorrowedFd<'_>, address: u64, name: &mut [u8]) -> Result<ProcmapQuery, Errno> {
+    let place = if name.is_empty() { 0 } else { name.as_mut_ptr() as u64 };
+    let mut query = ProcmapQuery {
+        size: size_of::<ProcmapQuery>() as u64,
+        query_addr: address,
+        vma_name_size: name.len() as u32,
+        vma_name_addr: place,
+        ..ProcmapQuery::default()
+    };
+    // SAFETY: the structure says its own size and the buffer's, and both live through the call.
+    let outcome = unsafe { libc::ioctl(maps.as_raw_fd(), PROCMAP_QUERY as _, &raw mut query) };
+    if outcome == 0 { Ok(query) } else { Err(errno()) }
+}
+
+/// Why the kernel does not say where one address lies (Linux 6.11), if so: tried on a variable of our own.
+pub fn mapping_query_fails() -> Option<std::io::Error> {
+    let own = 0_u8;
+    let maps = match open(CWD, c"/proc/self/maps", OFlags::RDONLY) {
+        Ok(maps) => maps,
+        Err(error) => return Some(error.into()),
+    };
+    query_mapping(maps.as_fd(), &raw const own as u64, &mut []).err().map(Into::into)
 }
 
 pub(super) fn memory(path: &CStr, address: u64, len: usize, room: &mut Room<'_>) -> Result<(), Errno> {

@@ -10,7 +10,7 @@
 //! | [`healthy`] | programs that only look as if they hung |
 //! | [`phases`] | programs with open phases |
 //! | [`at_work`], [`family`], [`held`], [`crowd`] | programs with phases that open and close all the time, in children, in great number; [`told`] what to do |
-//! | [`places`], [`limits`], [`docker`] | places to run a command in, and limits to run it under |
+//! | [`places`], [`limits`], [`filtered`] | places to run a command in, and limits to run it under |
 //! | [`endings`] | programs that end as they are told |
 //! | [`service`] | a service on tokio with load and quiet |
 //! | [`replayed`] | the replay, with a part that panics |
@@ -18,9 +18,9 @@
 
 mod at_work;
 mod crowd;
-mod docker;
 mod endings;
 mod family;
+mod filtered;
 mod healthy;
 mod held;
 mod ipc;
@@ -96,7 +96,9 @@ const SCENARIOS: &[(&str, Scenario)] = &[
     ("phases-crowd", crowd::of_tasks),
     ("phases-churn", crowd::of_threads),
     ("limited", limits::limited),
-    ("as-in-docker", docker::become_command),
+    ("as-in-docker", filtered::as_in_docker),
+    ("asks-for-a-mapping", mapped::asks_for_a_mapping),
+    ("as-on-linux", filtered::as_on_linux),
     ("with-read-only-shm", places::with_read_only_shm),
     ("without-proc", places::without_proc),
     ("traced-abba-std", primitives::abba_std),
