@@ -13,9 +13,9 @@ use hangdog_schemas::{Aim, Hold, Place};
 const MOST: usize = 2000;
 /// How much later than the gap, ns, at each try.
 const MORE_SAME: [u64; 5] = [700_000, 8_000_000, 60_000_000, 25_000_000, 200_000_000];
-const MORE_NEAR: [u64; 5] = [30_000_000, 8_000_000, 120_000_000, 2_000_000, 250_000_000];
-/// At first nobody is later than this step: 50 ms.
-const FIRST_STEP: u8 = 10;
+const MORE_NEAR: [u64; 5] = [60_000_000, 8_000_000, 120_000_000, 2_000_000, 250_000_000];
+/// At first nobody is later than this step: 80 ms.
+const FIRST_STEP: u8 = 11;
 /// One in so many aims has two holds, one is on one processor, one beside a load, one with a slow thread.
 const PAIR: u32 = 6;
 const MODES: u32 = 5;

@@ -224,7 +224,7 @@ fn alone_they_fail_seldom() {
 #[test]
 fn who_looks_where_two_meet_finds_a_race_sooner_than_chance() {
     for race in RACES {
-        let middle_of = |is_guided| middle((0..15).map(|n| runs_until_found(race, 1000 * n, is_guided)).collect());
+        let middle_of = |is_guided| middle((0..101).map(|n| runs_until_found(race, 1000 * n, is_guided)).collect());
         let (guided, by_chance) = (middle_of(true), middle_of(false));
         println!("{}: {guided} runs, by chance {by_chance}", race.name);
         assert!(guided < 120, "{}: {guided} runs", race.name);
