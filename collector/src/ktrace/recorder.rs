@@ -20,7 +20,7 @@ use crate::run::KernelTrace;
 const BLOCK: usize = 64 << 10;
 /// How long the command waits for the recorder. Most of it is the kernel's wait for its processors; a machine on
 /// which it takes longer, or where another instance is being removed, runs the command without the first events.
-const READY: Duration = Duration::from_millis(100);
+const READY: Duration = Duration::from_millis(400);
 /// The same for a run that is to be compared with others, which it cannot be without.
 const COMPARED: Duration = Duration::from_secs(2);
 
